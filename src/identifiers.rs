@@ -1,0 +1,245 @@
+//! The names that cross the gateway's borders: messages, deliveries, cases, persons, offices.
+//! Every type here is a checked text or number with one canonical form; raw spellings stay in the records.
+//! Formats and their sources are in the README's table of identifiers. Nothing here does I/O.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A system's name, which is also its `client_id`, such as `cctns-dl`.
+pub type SystemName = String;
+/// A record kind's name, such as `charge-sheet`.
+pub type KindName = String;
+
+/// Names one accepted message (a record or an outcome). UUID version 7 whose low 16 bits are zero: they count the
+/// message's deliveries, so that a delivery is found through its message and needs no index of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MessageId(Uuid);
+
+/// Names one delivery for ever: the message's id with the delivery's number (from 1) in the low 16 bits.
+/// It is the idempotency key that receivers see.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryId(Uuid);
+
+const ORDINAL: u128 = 0xffff;
+
+impl MessageId {
+    /// A new id for a message accepted at `millis` since the Unix epoch (RFC 9562 section 5.7).
+    pub fn new(at: crate::clock::Timestamp) -> Self {
+        let millis = u64::try_from(at.millis()).unwrap_or(0);
+        let random: [u8; 10] = std::array::from_fn(|_| fastrand_byte());
+        let full = uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid();
+        Self(Uuid::from_u128(full.as_u128() & !ORDINAL))
+    }
+
+    /// The message's `n`th delivery, counted from 1.
+    pub fn delivery(self, n: u16) -> DeliveryId {
+        DeliveryId(Uuid::from_u128(self.0.as_u128() | u128::from(n)))
+    }
+
+    /// The id's sixteen bytes, as stored.
+    pub fn bytes(self) -> [u8; 16] {
+        self.0.into_bytes()
+    }
+
+    /// From stored bytes; the delivery number, if any, is dropped.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_u128(u128::from_be_bytes(bytes) & !ORDINAL))
+    }
+
+    /// Reads the text form; `None` when it is no message id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Uuid::try_parse(text).ok()?;
+        (id.as_u128() & ORDINAL == 0).then_some(Self(id))
+    }
+}
+
+impl DeliveryId {
+    /// The message that is delivered.
+    pub fn message(self) -> MessageId {
+        MessageId(Uuid::from_u128(self.0.as_u128() & !ORDINAL))
+    }
+
+    /// Which of the message's deliveries this is, from 1.
+    pub fn ordinal(self) -> u16 {
+        u16::try_from(self.0.as_u128() & ORDINAL).unwrap_or(0)
+    }
+
+    /// Reads the text form; `None` when it is no delivery id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Uuid::try_parse(text).ok()?;
+        (id.as_u128() & ORDINAL != 0).then_some(Self(id))
+    }
+}
+
+fn fastrand_byte() -> u8 {
+    // Ids are no secrets: who may see a message is decided by ownership, never by knowing its id.
+    fastrand::u8(..)
+}
+
+/// An office that sends or receives: `ps:38101004`, `court:DLCT01/3` (court 3), `court:DLCT01` (its registry),
+/// `prison:`, `lab:<lab>[/<division>]`, `pp:`, `home:`, `jjb:`, `agency:`, `nafis:`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OfficeId(String);
+
+/// The office classes that exist.
+pub const OFFICE_CLASSES: [&str; 9] = ["ps", "court", "prison", "lab", "pp", "home", "jjb", "agency", "nafis"];
+
+impl OfficeId {
+    /// Reads `class:code[/part]`. The error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some((class, code)) = text.split_once(':') else {
+            return Err(format!("office `{text}` has no class; write it as `ps:38101004` or `court:DLCT01`"));
+        };
+        if !OFFICE_CLASSES.contains(&class) {
+            return Err(format!("office `{text}` has the class `{class}`; classes are {}", OFFICE_CLASSES.join(", ")));
+        }
+        let fits = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        };
+        let mut parts = code.split('/');
+        let good = parts.by_ref().take(2).all(fits) && parts.next().is_none();
+        if good && text.len() <= 64 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("office `{text}` has a code that is not letters, digits, `-`, `_` or `.`"))
+        }
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What kind of office it is, such as `court`.
+    pub fn class(&self) -> &str {
+        self.0.split(':').next().unwrap_or_default()
+    }
+
+    /// The code after the class, with its part: `DLCT01/3`.
+    pub fn code(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, code)| code)
+    }
+}
+
+/// A case by one of its numbers, in the one text form `scheme/value` with percent-encoded parts:
+/// `cnr/DLCT010001232026`, `fir/<station>-<year>-<serial>`, `zero-fir/…`, `ptn/…`, `filing/<establishment>-<number>`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CaseKey(String);
+
+/// The schemes by which a case may be named.
+pub const CASE_SCHEMES: [&str; 5] = ["fir", "zero-fir", "cnr", "ptn", "filing"];
+
+/// Everything but what RFC 3986 calls unreserved is percent-encoded inside a part.
+const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'~');
+
+impl CaseKey {
+    /// Builds a key from its parts (station, year, serial for a FIR; one value otherwise), encoding each.
+    pub fn of(scheme: &str, parts: &[&str]) -> Option<Self> {
+        if !CASE_SCHEMES.contains(&scheme) || parts.is_empty() || parts.iter().any(|part| part.is_empty()) {
+            return None;
+        }
+        let encoded: Vec<String> = parts.iter().map(|part| utf8_percent_encode(part, PART).to_string()).collect();
+        Some(Self(format!("{scheme}/{}", encoded.join("-"))))
+    }
+
+    /// Reads the text form; `None` when the scheme is unknown or the value is empty or too long (200 bytes).
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scheme, value) = text.split_once('/')?;
+        let good = CASE_SCHEMES.contains(&scheme) && !value.is_empty() && text.len() <= 200 && text.is_ascii();
+        good.then(|| Self(text.to_owned()))
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The scheme, such as `cnr`.
+    pub fn scheme(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
+    /// The encoded value after the scheme.
+    pub fn value(&self) -> &str {
+        self.0.split_once('/').map_or("", |(_, value)| value)
+    }
+}
+
+/// Court Case Number Record: 16 characters without hyphens and spaces: establishment code (6), serial (6 digits), year (4).
+/// There is no check digit (NJDG schema `cases.cino char(16)`; `court_info.est_code char(6)`).
+pub fn cnr(raw: &str) -> Option<String> {
+    let text: String = raw.chars().filter(|c| !matches!(c, '-' | ' ')).map(|c| c.to_ascii_uppercase()).collect();
+    let bytes = text.as_bytes();
+    let good = bytes.len() == 16
+        && bytes.iter().take(2).all(u8::is_ascii_uppercase)
+        && bytes.iter().skip(2).take(4).all(u8::is_ascii_alphanumeric)
+        && bytes.iter().skip(6).all(u8::is_ascii_digit);
+    good.then_some(text)
+}
+
+impl TryFrom<String> for OfficeId {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl TryFrom<String> for CaseKey {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is no case key; write `cnr/DLCT010001232026`"))
+    }
+}
+
+impl From<OfficeId> for String {
+    fn from(office: OfficeId) -> Self {
+        office.0
+    }
+}
+
+impl From<CaseKey> for String {
+    fn from(key: CaseKey) -> Self {
+        key.0
+    }
+}
+
+impl fmt::Display for OfficeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for CaseKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

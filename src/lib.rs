@@ -1,0 +1,8 @@
+//! The gateway of India's Interoperable Criminal Justice System: a tour.
+#![allow(missing_docs)]
+pub mod clock;
+pub mod config;
+pub mod identifiers;
+pub mod journal;
+pub mod mapping;
+pub mod schema;
