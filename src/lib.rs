@@ -6,3 +6,4 @@ pub mod identifiers;
 pub mod journal;
 pub mod mapping;
 pub mod schema;
+pub mod seal;

@@ -1,0 +1,382 @@
+//! The one door to the cryptographic library: digests, MACs, sealing under data keys, Ed25519 keys, random bytes.
+//! Every payload and attachment has a data key of its own, kept wrapped by the key of the store. Nothing here knows what
+//! it seals, and no secret shows itself in `Debug`. Algorithms: SHA-256, HMAC-SHA256, AES-256-GCM, Ed25519.
+
+use std::fmt;
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use aws_lc_rs::{constant_time, digest, hmac, rand};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+/// Bytes that sealing adds to what it seals: nonce and tag.
+pub const SEAL_OVERHEAD: usize = NONCE_LEN + 16;
+
+/// Bytes of a wrapped data key.
+pub const WRAPPED_KEY_LEN: usize = 32 + SEAL_OVERHEAD;
+
+/// What can go wrong with keys and seals. Never says more than that: details would help an attacker only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The bytes were changed, or this is not their key.
+    #[error("sealed bytes do not open under this key")]
+    Opens,
+    /// The machine gives no random bytes.
+    #[error("no random bytes can be had")]
+    Random,
+    /// A key has the wrong form.
+    #[error("key has the wrong form")]
+    Key,
+}
+
+/// SHA-256 of some bytes (FIPS 180-4).
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    array(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+/// SHA-256 of bytes that come in pieces.
+pub struct Sha256(digest::Context);
+
+impl Sha256 {
+    /// Nothing digested yet.
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces.
+    pub fn finish(self) -> [u8; 32] {
+        array(self.0.finish().as_ref())
+    }
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sha256")
+    }
+}
+
+/// A key for HMAC-SHA256 (RFC 2104).
+#[derive(Clone)]
+pub struct MacKey(hmac::Key);
+
+impl MacKey {
+    /// From secret bytes of any length (32 or more are advised).
+    pub fn new(secret: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    /// The MAC of some bytes.
+    pub fn mac(&self, bytes: &[u8]) -> [u8; 32] {
+        array(hmac::sign(&self.0, bytes).as_ref())
+    }
+
+    /// Whether `mac` is the MAC of `bytes`, in constant time.
+    pub fn verify(&self, bytes: &[u8], mac: &[u8]) -> bool {
+        hmac::verify(&self.0, bytes, mac).is_ok()
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacKey(secret)")
+    }
+}
+
+/// Whether two byte strings are the same, in time that does not depend on where they differ.
+pub fn same(left: &[u8], right: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(left, right).is_ok()
+}
+
+/// Random bytes from the operating system, fit for keys and tokens.
+pub fn random<const N: usize>() -> Result<[u8; N], SealError> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes).map_err(|_| SealError::Random)?;
+    Ok(bytes)
+}
+
+/// The key of a store: wraps data keys and derives the keys of its blind indexes.
+pub struct StoreKey {
+    wrap: LessSafeKey,
+    root: MacKey,
+}
+
+impl StoreKey {
+    /// From 32 secret bytes.
+    pub fn new(secret: &[u8; 32]) -> Result<Self, SealError> {
+        // Two keys from one secret, so that no key serves two algorithms.
+        let root = MacKey::new(secret);
+        let wrap = aead_key(&root.mac(b"icjs store wrap v1"))?;
+        Ok(Self { wrap, root })
+    }
+
+    /// From the text of `keys/store.key`: 64 hex digits, surrounding white space allowed.
+    pub fn from_hex(text: &str) -> Result<Self, SealError> {
+        let bytes = unhex(text.trim()).ok_or(SealError::Key)?;
+        Self::new(&bytes.try_into().map_err(|_| SealError::Key)?)
+    }
+
+    /// The text of a new key file.
+    pub fn generate_hex() -> Result<String, SealError> {
+        Ok(hex(&random::<32>()?))
+    }
+
+    /// A MAC key for one named purpose, such as an index of person references.
+    pub fn derive(&self, purpose: &str) -> MacKey {
+        MacKey::new(&self.root.mac(format!("icjs derived: {purpose}").as_bytes()))
+    }
+
+    /// A new data key and its wrapped form, to be stored beside what it seals.
+    pub fn data_key(&self) -> Result<(DataKey, Vec<u8>), SealError> {
+        let secret = random::<32>()?;
+        let wrapped = seal(&self.wrap, b"data key", &secret)?;
+        Ok((DataKey::new(secret)?, wrapped))
+    }
+
+    /// The data key that was wrapped.
+    pub fn unwrap(&self, wrapped: &[u8]) -> Result<DataKey, SealError> {
+        let secret = open(&self.wrap, b"data key", wrapped)?;
+        DataKey::new(secret.try_into().map_err(|_| SealError::Key)?)
+    }
+}
+
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreKey(secret)")
+    }
+}
+
+/// The key of one payload or one attachment.
+pub struct DataKey {
+    aead: LessSafeKey,
+    mac: MacKey,
+}
+
+impl DataKey {
+    fn new(secret: [u8; 32]) -> Result<Self, SealError> {
+        let mac = MacKey::new(&MacKey::new(&secret).mac(b"icjs data mac v1"));
+        Ok(Self { aead: aead_key(&secret)?, mac })
+    }
+
+    /// Nonce, ciphertext and tag. `context` says what the bytes are and where they belong; opening needs the same.
+    pub fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+        seal(&self.aead, context, plain)
+    }
+
+    /// What was sealed.
+    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        open(&self.aead, context, sealed)
+    }
+
+    /// A MAC under a key derived from this one: proves bytes without showing anything of them, until the key is erased.
+    pub fn mac(&self, bytes: &[u8]) -> [u8; 32] {
+        self.mac.mac(bytes)
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey(secret)")
+    }
+}
+
+/// An Ed25519 key pair (RFC 8032) that signs receipts, tokens, webhooks or checkpoints.
+pub struct SigningKey(Ed25519KeyPair);
+
+impl SigningKey {
+    /// A new key pair.
+    pub fn generate() -> Result<Self, SealError> {
+        Ed25519KeyPair::generate().map(Self).map_err(|_| SealError::Random)
+    }
+
+    /// From a PEM file with one `PRIVATE KEY` block (PKCS#8, RFC 5958 or RFC 5208).
+    pub fn from_pem(text: &str) -> Result<Self, SealError> {
+        Self::from_pkcs8(&pem_body(text, "PRIVATE KEY").ok_or(SealError::Key)?)
+    }
+
+    /// From PKCS#8 DER.
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, SealError> {
+        // Version 1 has no public key to check against; other tools write it, so it is read too.
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Self).map_err(|_| SealError::Key)
+    }
+
+    /// PKCS#8 version 1 DER, which every other tool reads.
+    pub fn to_pkcs8(&self) -> Result<Vec<u8>, SealError> {
+        Ok(self.0.to_pkcs8v1().map_err(|_| SealError::Key)?.as_ref().to_vec())
+    }
+
+    /// A PEM file with one `PRIVATE KEY` block.
+    pub fn to_pem(&self) -> Result<String, SealError> {
+        Ok(pem("PRIVATE KEY", &self.to_pkcs8()?))
+    }
+
+    /// The public half: 32 bytes.
+    pub fn public(&self) -> [u8; 32] {
+        array(self.0.public_key().as_ref())
+    }
+
+    /// The signature of some bytes: 64 bytes.
+    pub fn sign(&self, bytes: &[u8]) -> [u8; 64] {
+        array(self.0.sign(bytes).as_ref())
+    }
+
+    /// A name for the key that follows from its public half: the JWK thumbprint (RFC 7638, RFC 8037 section 2).
+    pub fn id(&self) -> String {
+        key_id(&self.public())
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey(public {})", hex(&self.public()))
+    }
+}
+
+/// The JWK thumbprint of an Ed25519 public key.
+pub fn key_id(public: &[u8; 32]) -> String {
+    let x = URL_SAFE_NO_PAD.encode(public);
+    URL_SAFE_NO_PAD.encode(sha256(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#).as_bytes()))
+}
+
+/// Whether `signature` over `bytes` is of the Ed25519 key with this public half.
+pub fn verify(public: &[u8], bytes: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(&ED25519, public).verify(bytes, signature).is_ok()
+}
+
+/// Lower-case hexadecimal text.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    let digit = |n: u8| DIGITS.get(usize::from(n & 15)).copied().unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
+/// The bytes of hexadecimal text of either case; `None` when it is none.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let nibble = |byte: &u8| char::from(*byte).to_digit(16).and_then(|n| u8::try_from(n).ok());
+    let bytes = text.as_bytes();
+    if !bytes.len().is_multiple_of(2) {
+        return None;
+    }
+    bytes.chunks_exact(2).map(|pair| Some((nibble(pair.first()?)? << 4) | nibble(pair.last()?)?)).collect()
+}
+
+fn aead_key(secret: &[u8; 32]) -> Result<LessSafeKey, SealError> {
+    UnboundKey::new(&AES_256_GCM, secret).map(LessSafeKey::new).map_err(|_| SealError::Key)
+}
+
+/// Nonces are random: one key seals few things, far below the 2^32 that NIST SP 800-38D section 8.3 allows.
+fn seal(key: &LessSafeKey, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
+    let nonce = random::<NONCE_LEN>()?;
+    let mut sealed = Vec::with_capacity(plain.len() + SEAL_OVERHEAD);
+    sealed.extend_from_slice(&nonce);
+    sealed.extend_from_slice(plain);
+    let body = sealed.get_mut(NONCE_LEN..).ok_or(SealError::Key)?;
+    let tag = key
+        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), body)
+        .map_err(|_| SealError::Key)?;
+    sealed.extend_from_slice(tag.as_ref());
+    Ok(sealed)
+}
+
+fn open(key: &LessSafeKey, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+    let (nonce, body) = sealed.split_at_checked(NONCE_LEN).ok_or(SealError::Opens)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Opens)?;
+    let mut body = body.to_vec();
+    let length = key.open_in_place(nonce, Aad::from(context), &mut body).map_err(|_| SealError::Opens)?.len();
+    body.truncate(length);
+    Ok(body)
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    // The library's outputs have the length of their algorithm; were one shorter, zeros would fill it and nothing verify.
+    let mut out = [0; N];
+    for (to, from) in out.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    out
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+fn pem_body(text: &str, label: &str) -> Option<Vec<u8>> {
+    let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
+    let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
+    let digits: String = body.chars().filter(|c| !c.is_whitespace()).collect();
+    STANDARD.decode(digits).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_agree_with_the_published_vectors() {
+        // FIPS 180-4 example "abc"; RFC 4231 test case 2.
+        assert_eq!(hex(&sha256(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        let mut pieces = Sha256::new();
+        pieces.update(b"a");
+        pieces.update(b"bc");
+        assert_eq!(pieces.finish(), sha256(b"abc"));
+        let mac = MacKey::new(b"Jefe").mac(b"what do ya want for nothing?");
+        assert_eq!(hex(&mac), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    }
+
+    #[test]
+    fn what_is_sealed_opens_only_whole_and_in_its_own_context() {
+        let store = StoreKey::new(&[7; 32]).unwrap();
+        let (key, wrapped) = store.data_key().unwrap();
+        assert_eq!(wrapped.len(), WRAPPED_KEY_LEN);
+        let sealed = key.seal(b"original", b"charge sheet").unwrap();
+        assert_eq!(sealed.len(), 12 + SEAL_OVERHEAD);
+        let again = store.unwrap(&wrapped).unwrap();
+        assert_eq!(again.open(b"original", &sealed).unwrap(), b"charge sheet");
+        assert_eq!(again.mac(b"x"), key.mac(b"x"));
+        assert_eq!(again.open(b"shared", &sealed), Err(SealError::Opens));
+        for place in 0..sealed.len() {
+            let mut torn = sealed.clone();
+            torn[place] ^= 1;
+            assert_eq!(again.open(b"original", &torn), Err(SealError::Opens));
+        }
+        assert!(StoreKey::new(&[8; 32]).unwrap().unwrap(&wrapped).is_err());
+    }
+
+    #[test]
+    fn a_signing_key_survives_its_file() {
+        let key = SigningKey::generate().unwrap();
+        let read = SigningKey::from_pem(&key.to_pem().unwrap()).unwrap();
+        assert_eq!(read.public(), key.public());
+        let signature = read.sign(b"receipt");
+        assert!(verify(&key.public(), b"receipt", &signature));
+        assert!(!verify(&key.public(), b"receipts", &signature));
+    }
+
+    #[test]
+    fn a_key_id_is_the_thumbprint_of_rfc_8037() {
+        // RFC 8037 appendix A.3.
+        let public = unhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a").unwrap();
+        assert_eq!(key_id(&public.try_into().unwrap()), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn hexadecimal_text_is_read_back() {
+        assert_eq!(unhex("00fFa0"), Some(vec![0, 255, 160]));
+        assert_eq!(hex(&[0, 255, 160]), "00ffa0");
+        assert_eq!(unhex("0"), None);
+        assert_eq!(unhex("0g"), None);
+    }
+}
