@@ -1,0 +1,112 @@
+//! The real binary as a child process: start, wait until it listens, SIGKILL, SIGTERM, restart on the same folder.
+//! Its output goes to `gateway.log` in the folder, and is shown when it does not come up.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::folder::Folder;
+
+/// Pass line of the promise: no restart takes longer (the debug build included).
+const START_WITHIN: Duration = Duration::from_secs(30);
+
+/// A running gateway; killed when dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    child: Child,
+    pub exchange: SocketAddr,
+    pub admin: SocketAddr,
+    pub ops: SocketAddr,
+    /// From spawn to listening.
+    pub started_in: Duration,
+}
+
+impl Gateway {
+    /// Starts `icjs serve` on the folder and waits until it listens.
+    pub async fn start(folder: &Folder) -> Self {
+        let listen = folder.path("data/listen.json");
+        let _ = std::fs::remove_file(&listen);
+        let log = File::options().create(true).append(true).open(folder.path("gateway.log")).unwrap();
+        let began = Instant::now();
+        let child = Self::command(folder)
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut gateway = Self { child, exchange: NOWHERE, admin: NOWHERE, ops: NOWHERE, started_in: Duration::ZERO };
+        loop {
+            if let Some(addresses) = read(&listen) {
+                let address = |name: &str| addresses[name].as_str().and_then(|text| text.parse().ok());
+                gateway.exchange = address("exchange").expect("listen.json names the exchange");
+                gateway.admin = address("admin").unwrap_or(NOWHERE);
+                gateway.ops = address("ops").unwrap_or(NOWHERE);
+                gateway.started_in = began.elapsed();
+                return gateway;
+            }
+            let ended = gateway.child.try_wait().unwrap();
+            assert!(ended.is_none() && began.elapsed() < START_WITHIN, "{ended:?}: {}", tail(folder));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// `icjs` with the folder as `ICJS_DIR`, for any verb.
+    pub fn command(folder: &Folder) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_icjs"));
+        command.env("ICJS_DIR", folder.root()).env_remove("RUST_LOG");
+        command
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL: nothing in the process runs again.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let pid = self.pid().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "SIGTERM did not end the gateway in 30 s");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// How it ended by itself, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+fn read(path: &std::path::Path) -> Option<Value> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// The last of the gateway's own words.
+pub fn tail(folder: &Folder) -> String {
+    let log = std::fs::read_to_string(folder.path("gateway.log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(40)..].join("\n")
+}

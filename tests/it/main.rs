@@ -1,0 +1,13 @@
+//! The one integration binary: every test here starts the real gateway and speaks bytes to it over sockets.
+//! Modules are listed in reading order; `harness` is what they all stand on, `house` checks the sources themselves.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on must fail where it stands")]
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    reason = "a test that cannot go on must fail where it stands"
+)]
+#![allow(dead_code, unused_imports, reason = "the harness offers more than any one module uses")]
+
+mod harness;
+mod house;
