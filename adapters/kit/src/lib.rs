@@ -2,6 +2,7 @@
 //! Pure: no clock, no socket, no state, no retry. A codec MUST refuse what a conforming parser of its format refuses,
 //! MUST keep within `Limits`, and MUST be able to say where in the bytes a part of the tree came from.
 
+pub mod answer;
 pub mod json;
 pub mod xml;
 
