@@ -7,3 +7,5 @@ pub mod journal;
 pub mod mapping;
 pub mod schema;
 pub mod seal;
+pub mod keys;
+pub mod live;

@@ -2,6 +2,9 @@
 //! This file is the contract that a store keeps: nouns and about a dozen verbs. `sqlite` keeps it; `conformance` checks it.
 //! The journal knows nothing of HTTP, formats, routes or rules. Read `lanes` next.
 
+pub mod wakes;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,6 +57,9 @@ pub trait Journal: Send + Sync {
     async fn spend(&self, jti: &str, until: Timestamp) -> Result<bool, JournalError>;
     /// Counts for metrics, `readyz` and the demo's proof.
     async fn count(&self) -> Result<Counts, JournalError>;
+
+    /// The bells that are rung after a commit that made something due or available. Hints only.
+    fn wakes(&self) -> Arc<wakes::Wakes>;
 }
 
 /// What a sender asks to be done with a record.

@@ -39,7 +39,8 @@ impl<'a> Answer<'a> {
     /// The text at `path`: names joined by `/` (`Ack/STATUS`; in XML the first is the root, and a last `@NAME` or plain
     /// name may be an attribute), or a JSON Pointer. The first of several is taken. `None` where nothing is there.
     pub fn text_at(&self, path: &str) -> Option<String> {
-        let names: Vec<&str> = path.trim_start_matches('/').split('/').map(|name| name.trim_end_matches("[]")).collect();
+        let names: Vec<&str> =
+            path.trim_start_matches('/').split('/').map(|name| name.trim_end_matches("[]")).collect();
         match self {
             Self::Json(tree) => json_text(tree, &names),
             Self::Xml(document) => xml_text(document, &names),
@@ -109,7 +110,8 @@ mod tests {
 
     #[test]
     fn an_element_of_an_xml_acknowledgement_is_found_by_its_path() {
-        let body = "<?xml version=\"1.0\"?><Ack CODE=\"7\"><STATUS>REJECTED</STATUS><REASON>no &amp; none</REASON></Ack>";
+        let body =
+            "<?xml version=\"1.0\"?><Ack CODE=\"7\"><STATUS>REJECTED</STATUS><REASON>no &amp; none</REASON></Ack>";
         assert_eq!(at(body, "application/xml", "Ack/STATUS").as_deref(), Some("REJECTED"));
         assert_eq!(at(body, "text/xml; charset=utf-8", "Ack/REASON").as_deref(), Some("no & none"));
         assert_eq!(at(body, "application/xml", "Ack/CODE").as_deref(), Some("7"));
