@@ -9,3 +9,4 @@ pub mod schema;
 pub mod seal;
 pub mod keys;
 pub mod live;
+pub mod outcome;
