@@ -2,6 +2,13 @@
 //! `Settings` (gateway.toml) belongs to one node and needs a restart; everything else is a `Revision` and goes live at once.
 //! Strict: unknown keys are errors, every error is listed with file and line, and nothing with an error ever runs.
 
+pub mod folder;
+pub mod settings;
+pub mod document;
+
+pub use folder::Folder;
+pub use settings::Settings;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +19,6 @@ use crate::identifiers::{CaseKey, KindName, OfficeId, SystemName};
 use crate::journal::{How, Lane, OutcomeWord, Snapshot};
 use crate::mapping::Plan;
 use crate::schema::Schema;
-
-/// The files of a configuration, by path relative to the folder, such as `config/routes.toml`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Folder {
-    /// Path to contents.
-    pub files: BTreeMap<String, Vec<u8>>,
-}
 
 /// One thing wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

@@ -1,0 +1,467 @@
+//! `config/gateway.toml`: what belongs to one node and needs a restart to change. Not part of a revision.
+//! Three layers: the embedded file (every option with its default), the folder's file, the environment.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use super::ConfigError;
+use super::document::{Document, Findings, Said, Section};
+
+/// The embedded default layer, which is also the manual of these options.
+pub const DEFAULTS: &str = include_str!("../../config/gateway.toml");
+
+/// Where it lies in a folder.
+pub const FILE: &str = "config/gateway.toml";
+
+/// Every option of a node. The reasons stand beside each in `config/gateway.toml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// `[exchange]`.
+    pub exchange: Exchange,
+    /// `[admin] listen`.
+    pub admin_listen: SocketAddr,
+    /// `[ops] listen`.
+    pub ops_listen: SocketAddr,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[rates]`.
+    pub rates: Rates,
+    /// `[dispatch]`.
+    pub dispatch: Dispatch,
+    /// `[store]`.
+    pub store: Store,
+    /// `[tokens]`.
+    pub tokens: Tokens,
+    /// `[log]`.
+    pub log: Log,
+    /// `[shutdown] drain`.
+    pub drain: Duration,
+}
+
+/// The listener that other systems call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Where; port 0 is any.
+    pub listen: SocketAddr,
+    /// The gateway's URL for others; `None`: `http://` and the address in use.
+    pub url: Option<String>,
+    /// For the request head.
+    pub header_timeout: Duration,
+    /// For the body.
+    pub body_timeout: Duration,
+    /// At once.
+    pub max_connections: usize,
+    /// The largest feed page in bytes.
+    pub feed_page: usize,
+    /// The longest `wait`.
+    pub feed_wait: Duration,
+}
+
+/// Sizes of what comes in. Bytes unless said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A record.
+    pub record: usize,
+    /// Its nesting.
+    pub depth: usize,
+    /// Its keys.
+    pub keys: usize,
+    /// An attachment.
+    pub attachment: u64,
+    /// A body to the admin API.
+    pub admin_body: usize,
+}
+
+/// Requests a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Of a system that has no limit of its own.
+    pub per_second: u32,
+    /// How many may come at once.
+    pub burst: u32,
+    /// Token requests of one client.
+    pub tokens_per_second: u32,
+}
+
+/// How deliveries are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dispatch {
+    /// Under way at once.
+    pub workers: usize,
+    /// A worker's hold on a delivery.
+    pub lease: Duration,
+    /// Between looks at the queue.
+    pub poll: Duration,
+    /// First pause.
+    pub retry_base: Duration,
+    /// Longest pause.
+    pub retry_cap: Duration,
+    /// Longest pause for liberty.
+    pub liberty_retry_cap: Duration,
+    /// Most that `Retry-After` can ask.
+    pub retry_after_cap: Duration,
+    /// Failures in a row that open the breaker.
+    pub breaker_failures: u32,
+    /// How long it stays open.
+    pub breaker_pause: Duration,
+    /// Bytes read of an answer.
+    pub answer: usize,
+}
+
+/// The store on this node. Paths are relative to the folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The journal.
+    pub path: String,
+    /// The attachment store.
+    pub attachments: String,
+    /// Unsettled deliveries.
+    pub max_open_deliveries: usize,
+    /// Records waiting for the writer.
+    pub queue: usize,
+    /// Records a commit.
+    pub batch: usize,
+    /// Life of an `Idempotency-Key`.
+    pub idempotency: Duration,
+    /// Life of an upload that no record named.
+    pub unbound_uploads: Duration,
+    /// Refusals remembered per system and day.
+    pub refusals_per_day: u32,
+}
+
+/// Access tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// Of an access token.
+    pub lifetime: Duration,
+    /// Of a client's assertion.
+    pub assertion: Duration,
+    /// Verified tokens remembered.
+    pub cache: usize,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// JSON lines instead of text.
+    pub json: bool,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+impl Default for Settings {
+    /// The same as the embedded file says; a test compares them.
+    fn default() -> Self {
+        Self {
+            exchange: Exchange::default(),
+            admin_listen: loopback(8081),
+            ops_listen: loopback(9464),
+            limits: Limits::default(),
+            rates: Rates::default(),
+            dispatch: Dispatch::default(),
+            store: Store::default(),
+            tokens: Tokens::default(),
+            log: Log { json: false, level: "info".to_owned() },
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self {
+            listen: loopback(8080),
+            url: None,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(60),
+            max_connections: 10_000,
+            feed_page: 8 << 20,
+            feed_wait: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { record: 1 << 20, depth: 64, keys: 100_000, attachment: 2 << 30, admin_body: 96 << 20 }
+    }
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { per_second: 200, burst: 400, tokens_per_second: 20 }
+    }
+}
+
+impl Default for Dispatch {
+    fn default() -> Self {
+        Self {
+            workers: 64,
+            lease: Duration::from_secs(60),
+            poll: Duration::from_millis(500),
+            retry_base: Duration::from_secs(1),
+            retry_cap: Duration::from_secs(600),
+            liberty_retry_cap: Duration::from_secs(60),
+            retry_after_cap: Duration::from_secs(3600),
+            breaker_failures: 5,
+            breaker_pause: Duration::from_secs(15),
+            answer: 64 << 10,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            path: "data/journal.db".to_owned(),
+            attachments: "data/attachments".to_owned(),
+            max_open_deliveries: 2_000_000,
+            queue: 4096,
+            batch: 512,
+            idempotency: Duration::from_secs(30 * 86_400),
+            unbound_uploads: Duration::from_secs(7 * 86_400),
+            refusals_per_day: 10_000,
+        }
+    }
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { lifetime: Duration::from_secs(600), assertion: Duration::from_secs(300), cache: 10_000 }
+    }
+}
+
+impl Settings {
+    /// The settings of the node whose folder is `dir`, under this process's environment.
+    pub fn load(dir: &Path) -> Result<Self, Vec<ConfigError>> {
+        let file = match std::fs::read(dir.join(FILE)) {
+            Ok(contents) => Some(contents),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                return Err(vec![ConfigError { file: FILE.to_owned(), line: 0, message }]);
+            }
+        };
+        Self::layered(file.as_deref(), std::env::vars())
+    }
+
+    /// The default layer, then `file`, then those of `variables` that are options. Every error is listed.
+    pub fn layered(
+        file: Option<&[u8]>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Vec<ConfigError>> {
+        let findings = Findings::default();
+        let mut settings = Self::default();
+        settings.lay("embedded gateway.toml", DEFAULTS.as_bytes(), false, &findings);
+        if let Some(contents) = file {
+            settings.lay(FILE, contents, false, &findings);
+        }
+        settings.lay("environment", environment(variables).as_bytes(), true, &findings);
+        settings.check(&findings);
+        let (errors, _) = findings.into_parts();
+        if errors.is_empty() { Ok(settings) } else { Err(errors) }
+    }
+
+    /// Every key that exists, with its table: for the test that compares them with the manual.
+    pub fn keys() -> Vec<(String, String)> {
+        let findings = Findings::default();
+        let mut settings = Self::default();
+        settings.lay("embedded gateway.toml", DEFAULTS.as_bytes(), false, &findings);
+        findings.asked().into_iter().filter(|(section, _)| section.starts_with('[')).collect()
+    }
+
+    fn lay(&mut self, file: &str, contents: &[u8], from_text: bool, findings: &Findings) {
+        let Some(mut document) = Document::parse(file, contents, findings) else { return };
+        if from_text {
+            document = document.from_text();
+        }
+        let mut root = document.section("this file", findings);
+        each(&mut root, "exchange", |table| self.exchange.read(table));
+        each(&mut root, "admin", |table| set(&mut self.admin_listen, address(table)));
+        each(&mut root, "ops", |table| set(&mut self.ops_listen, address(table)));
+        each(&mut root, "limits", |table| self.limits.read(table));
+        each(&mut root, "rates", |table| self.rates.read(table));
+        each(&mut root, "dispatch", |table| self.dispatch.read(table));
+        each(&mut root, "store", |table| self.store.read(table));
+        each(&mut root, "tokens", |table| self.tokens.read(table));
+        each(&mut root, "log", |table| self.log.read(table));
+        each(&mut root, "shutdown", |table| set(&mut self.drain, table.duration("drain")));
+        root.finish();
+    }
+
+    /// What no single key can say.
+    fn check(&self, findings: &Findings) {
+        if self.tokens.lifetime > Duration::from_secs(600) || self.tokens.lifetime.is_zero() {
+            findings.error(FILE, 0, "`lifetime` of [tokens] must be more than nothing and at most 10 minutes");
+        }
+        if self.dispatch.retry_base.is_zero() || self.dispatch.retry_base > self.dispatch.retry_cap {
+            findings.error(FILE, 0, "`retry_base` of [dispatch] must be more than nothing and at most `retry_cap`");
+        }
+        if self.dispatch.liberty_retry_cap > Duration::from_secs(60) {
+            findings.error(FILE, 0, "`liberty_retry_cap` of [dispatch] must be at most 60s");
+        }
+        let counts = [
+            ("workers", self.dispatch.workers),
+            ("max_connections", self.exchange.max_connections),
+            ("queue", self.store.queue),
+            ("batch", self.store.batch),
+            ("record", self.limits.record),
+            ("depth", self.limits.depth),
+            ("keys", self.limits.keys),
+        ];
+        for (name, _) in counts.into_iter().filter(|(_, count)| *count == 0) {
+            findings.error(FILE, 0, format!("`{name}` must not be 0"));
+        }
+    }
+}
+
+impl Exchange {
+    fn read(&mut self, table: &mut Section<'_, '_>) {
+        set(&mut self.listen, address(table));
+        if let Some(said) = table.text("url") {
+            self.url = (!said.value.is_empty()).then(|| said.value.trim_end_matches('/').to_owned());
+            if self.url.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+                table.error(said.line, format!("`url` is `{}`; write `https://gateway.example`", said.value));
+            }
+        }
+        set(&mut self.header_timeout, table.duration("header_timeout"));
+        set(&mut self.body_timeout, table.duration("body_timeout"));
+        set(&mut self.max_connections, count(table, "max_connections"));
+        set(&mut self.feed_page, size(table, "feed_page"));
+        set(&mut self.feed_wait, table.duration("feed_wait"));
+    }
+}
+
+impl Limits {
+    fn read(&mut self, table: &mut Section<'_, '_>) {
+        set(&mut self.record, size(table, "record"));
+        set(&mut self.depth, count(table, "depth"));
+        set(&mut self.keys, count(table, "keys"));
+        set(&mut self.attachment, table.size("attachment"));
+        set(&mut self.admin_body, size(table, "admin_body"));
+    }
+}
+
+impl Rates {
+    fn read(&mut self, table: &mut Section<'_, '_>) {
+        set(&mut self.per_second, rate(table, "per_second"));
+        set(&mut self.burst, rate(table, "burst"));
+        set(&mut self.tokens_per_second, rate(table, "tokens_per_second"));
+    }
+}
+
+impl Dispatch {
+    fn read(&mut self, table: &mut Section<'_, '_>) {
+        set(&mut self.workers, count(table, "workers"));
+        set(&mut self.lease, table.duration("lease"));
+        set(&mut self.poll, table.duration("poll"));
+        set(&mut self.retry_base, table.duration("retry_base"));
+        set(&mut self.retry_cap, table.duration("retry_cap"));
+        set(&mut self.liberty_retry_cap, table.duration("liberty_retry_cap"));
+        set(&mut self.retry_after_cap, table.duration("retry_after_cap"));
+        set(&mut self.breaker_failures, rate(table, "breaker_failures"));
+        set(&mut self.breaker_pause, table.duration("breaker_pause"));
+        set(&mut self.answer, size(table, "answer"));
+    }
+}
+
+impl Store {
+    fn read(&mut self, table: &mut Section<'_, '_>) {
+        set(&mut self.path, table.required_if_there("path"));
+        set(&mut self.attachments, table.required_if_there("attachments"));
+        set(&mut self.max_open_deliveries, count(table, "max_open_deliveries"));
+        set(&mut self.queue, count(table, "queue"));
+        set(&mut self.batch, count(table, "batch"));
+        set(&mut self.idempotency, table.duration("idempotency"));
+        set(&mut self.unbound_uploads, table.duration("unbound_uploads"));
+        set(&mut self.refusals_per_day, rate(table, "refusals_per_day"));
+    }
+}
+
+impl Tokens {
+    fn read(&mut self, table: &mut Section<'_, '_>) {
+        set(&mut self.lifetime, table.duration("lifetime"));
+        set(&mut self.assertion, table.duration("assertion"));
+        set(&mut self.cache, count(table, "cache"));
+    }
+}
+
+impl Log {
+    fn read(&mut self, table: &mut Section<'_, '_>) {
+        set(&mut self.json, table.word("format", &["text", "json"]).map(|said| said.value == "json"));
+        let levels = ["error", "warn", "info", "debug", "trace"];
+        set(&mut self.level, table.word("level", &levels).map(|said| said.value));
+    }
+}
+
+fn each<'d, 't>(root: &mut Section<'d, 't>, key: &'static str, read: impl FnOnce(&mut Section<'d, 't>)) {
+    if let Some(mut table) = root.section(key) {
+        read(&mut table);
+        table.finish();
+    }
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn count(table: &mut Section<'_, '_>, key: &'static str) -> Option<usize> {
+    let Said { value, line } = table.number(key)?;
+    let fits = usize::try_from(value).ok();
+    if fits.is_none() {
+        table.error(line, format!("`{key}` is too large"));
+    }
+    fits
+}
+
+fn size(table: &mut Section<'_, '_>, key: &'static str) -> Option<usize> {
+    table.size(key).and_then(|bytes| usize::try_from(bytes).ok())
+}
+
+/// A number that must fit 32 bits and be more than nothing.
+fn rate(table: &mut Section<'_, '_>, key: &'static str) -> Option<u32> {
+    let Said { value, line } = table.number(key)?;
+    let fits = u32::try_from(value).ok().filter(|value| *value > 0);
+    if fits.is_none() {
+        table.error(line, format!("`{key}` must be between 1 and {}", u32::MAX));
+    }
+    fits
+}
+
+fn address(table: &mut Section<'_, '_>) -> Option<SocketAddr> {
+    let Said { value, line } = table.text("listen")?;
+    let read = if value == "0" { Some(loopback(0)) } else { value.parse().ok() };
+    match read {
+        Some(address) if address.ip().is_loopback() => Some(address),
+        Some(_) => {
+            table.error(
+                line,
+                format!("`listen` is `{value}`; plain HTTP is served on loopback only, such as `127.0.0.1:8080`"),
+            );
+            None
+        }
+        None => {
+            table.error(line, format!("`listen` is `{value}`; write `127.0.0.1:8080`, or `0` for any free port"));
+            None
+        }
+    }
+}
+
+/// Variables such as `ICJS_EXCHANGE__LISTEN` as TOML text, every value a text.
+fn environment(variables: impl IntoIterator<Item = (String, String)>) -> String {
+    let mut tables: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for (name, value) in variables {
+        let Some((table, key)) = name.strip_prefix("ICJS_").and_then(|rest| rest.split_once("__")) else { continue };
+        tables.entry(table.to_ascii_lowercase()).or_default().insert(key.to_ascii_lowercase(), value);
+    }
+    // Texts in tables: this serialisation has no way to fail.
+    toml::to_string(&tables).unwrap_or_default()
+}
