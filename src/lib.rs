@@ -10,3 +10,6 @@ pub mod seal;
 pub mod keys;
 pub mod live;
 pub mod outcome;
+pub mod dispatch;
+pub mod envelope;
+pub mod gateway;

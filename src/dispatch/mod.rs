@@ -1,0 +1,4 @@
+//! Dispatch.
+pub mod breaker;
+pub mod retry;
+pub mod verdict;
