@@ -82,7 +82,11 @@ impl<'a> Envelope<'a> {
         }
         // Always there, also when empty: a receiver must be able to see that nothing was kept from it.
         all.insert("icjswithheld".to_owned(), texts(&self.frozen.withheld));
-        for (name, list) in [("icjslost", texts(&self.frozen.lost)), ("icjsafter", texts(self.after)), ("icjsovertakenby", texts(self.overtaken_by))] {
+        for (name, list) in [
+            ("icjslost", texts(&self.frozen.lost)),
+            ("icjsafter", texts(self.after)),
+            ("icjsovertakenby", texts(self.overtaken_by)),
+        ] {
             if list.as_array().is_some_and(|items| !items.is_empty()) {
                 all.insert(name.to_owned(), list);
             }
