@@ -72,3 +72,49 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
     /// Only called when something is wrong with it: it may read the bytes again.
     fn locate(&self, bytes: &[u8], pointer: &str) -> Place;
 }
+
+/// The first character of a text that XML 1.0 cannot carry; `Some('\0')` is its own rule.
+pub fn not_portable(text: &str) -> Option<char> {
+    let bytes = text.as_bytes();
+    // 0xEF opens U+FFFE and U+FFFF, and much of Arabic's presentation forms besides: only then are characters decoded.
+    if !bytes.iter().any(|byte| (*byte < 0x20 && !matches!(byte, 9 | 10 | 13)) || *byte == 0xEF) {
+        return None;
+    }
+    text.chars().find(
+        |found| matches!(found, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}'),
+    )
+}
+
+/// A key as a segment of a JSON Pointer.
+pub fn pointer_segment(key: &str) -> String {
+    if key.contains(['~', '/']) { key.replace('~', "~0").replace('/', "~1") } else { key.to_owned() }
+}
+
+fn too_large(limit: usize) -> Unreadable {
+    let violation = Violation {
+        rule: "too-large".to_owned(),
+        message: format!("the document is larger than {limit} bytes"),
+        ..Violation::default()
+    };
+    Unreadable { code: "too-large", violations: vec![violation] }
+}
+
+/// Runs `test` on every file of a corpus folder under `../shared/corpora`, or says that it was skipped.
+#[cfg(test)]
+fn each_corpus_file(folder: &str, mut test: impl FnMut(&str, &[u8])) -> usize {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora").join(folder);
+    let Ok(entries) = std::fs::read_dir(&root) else {
+        println!("skipped: no corpus at {}", root.display());
+        return 0;
+    };
+    let mut count = 0;
+    for entry in entries {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_file() {
+            test(&name, &std::fs::read(&path).unwrap());
+            count += 1;
+        }
+    }
+    count
+}

@@ -1,1 +1,104 @@
-//! The XML door.
+//! The XML door: a strict tree parser reads, the native schema says what is a list, a number, an attribute.
+//! DOCTYPE is refused outright, depth and size are counted before parsing, nothing outside the document is opened.
+//! Read `shape` for what the schema means here, `read` and `write` for the two directions, `scan` for the checks before.
+
+mod read;
+mod scan;
+mod shape;
+mod write;
+
+use serde_json::Value;
+
+use crate::{Codec, Limits, Place, Unreadable, Violation};
+use shape::{Element, Shape};
+
+/// XML as a wire format, bound to one native schema.
+#[derive(Clone, Debug)]
+pub struct XmlCodec {
+    root: Shape,
+    namespace: Option<String>,
+}
+
+impl XmlCodec {
+    /// Takes the resolved native schema: an object with one property, the root element. An error says what is wrong with it.
+    pub fn new(native_schema: &Value) -> Result<Self, String> {
+        let root = Element::root(native_schema)?;
+        let namespace = root.namespace.clone();
+        Ok(XmlCodec { root: Shape::Element(Box::new(root)), namespace })
+    }
+
+    /// Reads any document without a schema: attributes and child elements as keys, what repeats as a list, all else text.
+    /// For answers of systems, of which one or two places are looked at. It cannot write.
+    pub fn untyped() -> Self {
+        XmlCodec { root: Shape::Any, namespace: None }
+    }
+}
+
+impl Codec for XmlCodec {
+    fn media_type(&self) -> &'static str {
+        "application/xml"
+    }
+
+    fn read(&self, bytes: &[u8], limits: &Limits) -> Result<Value, Unreadable> {
+        let text = scan::text_of(bytes, limits)?;
+        let document = parse(text)?;
+        let reader = read::Reader::new(&document, self.namespace.as_deref());
+        let tree = reader.document(&self.root);
+        let violations = reader.into_violations();
+        if violations.is_empty() { Ok(tree) } else { Err(Unreadable { code: "schema-invalid", violations }) }
+    }
+
+    fn write(&self, tree: &Value) -> Result<Vec<u8>, String> {
+        match &self.root {
+            Shape::Element(root) => write::document(root, self.namespace.as_deref(), tree),
+            _ => Err("this codec has no schema: it only reads".to_owned()),
+        }
+    }
+
+    fn locate(&self, bytes: &[u8], pointer: &str) -> Place {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        match roxmltree::Document::parse(text) {
+            Ok(document) => read::locate(&document, &self.root, pointer),
+            Err(_) => Place { pointer: pointer.to_owned(), line: None, column: None },
+        }
+    }
+}
+
+/// A parsed document, or `malformed-xml`, `doctype-refused` at its place.
+fn parse(text: &str) -> Result<roxmltree::Document<'_>, Unreadable> {
+    roxmltree::Document::parse(text).map_err(|error| {
+        let position = error.pos();
+        let (code, message) = match error {
+            roxmltree::Error::DtdDetected => ("doctype-refused", scan::DOCTYPE.to_owned()),
+            // The parser's words name the syntax and the place, and may quote a name of the document: only the class is told.
+            _ => ("malformed-xml", format!("not well-formed XML: {}", class_of(&error))),
+        };
+        refused(code, message, (position.row, position.col))
+    })
+}
+
+/// What kind of mistake it is, without the document's own words.
+fn class_of(error: &roxmltree::Error) -> &'static str {
+    use roxmltree::Error;
+    match error {
+        Error::UnclosedRootNode | Error::UnexpectedEndOfStream => "the document ends too early",
+        Error::UnexpectedCloseTag(..) => "an end tag does not match its start tag",
+        Error::UnknownEntityReference(..) | Error::MalformedEntityReference(..) => "an entity that XML does not define",
+        Error::DuplicatedAttribute(..) => "an attribute stands twice in one element",
+        Error::UnknownNamespace(..) => "a namespace prefix is not declared",
+        Error::NoRootNode => "there is no root element",
+        Error::NonXmlChar(..) => "a character that XML 1.0 cannot carry",
+        Error::UnexpectedDeclaration(..) => "an XML declaration anywhere but at the very beginning",
+        _ => "syntax",
+    }
+}
+
+fn refused(code: &'static str, message: String, (line, column): (u32, u32)) -> Unreadable {
+    let violation =
+        Violation { line: Some(line), column: Some(column), rule: code.to_owned(), message, ..Violation::default() };
+    Unreadable { code, violations: vec![violation] }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Tests of the XML door.
+
+use serde_json::json;
+
+use super::*;
+
+const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64, keys: 100_000 };
+
+fn codec() -> XmlCodec {
+    XmlCodec::new(&json!({
+        "type": "object", "required": ["Report"],
+        "properties": {"Report": {"type": "object", "properties": {
+            "id": {"type": "string", "xml": {"attribute": true}},
+            "No": {"type": "integer"},
+            "Urgent": {"type": "boolean"},
+            "List": {"type": "object", "properties": {"Accused": {"type": "array", "items": {"type": "object", "properties": {
+                "Name": {"type": "string"}, "Alias": {"type": "array", "items": {"type": "string"}}}}}}},
+            "acts": {"type": "array", "xml": {"wrapped": true, "name": "Acts"}, "items": {"type": "string", "xml": {"name": "Act"}}},
+            "Fine": {"type": "object", "properties": {
+                "unit": {"type": "string", "xml": {"attribute": true}}, "amount": {"type": "integer", "x-xml-text": true}}},
+            "Facts": {"type": "string", "x-xml-mixed": true}
+        }}}
+    }))
+    .unwrap()
+}
+
+fn both_ways(text: &str, tree: &Value) {
+    assert_eq!(&codec().read(text.as_bytes(), &LIMITS).unwrap(), tree);
+    let written = codec().write(tree).unwrap();
+    assert_eq!(&codec().read(&written, &LIMITS).unwrap(), tree, "{}", String::from_utf8_lossy(&written));
+}
+
+#[test]
+fn the_schema_decides_lists_numbers_attributes_and_inner_xml() {
+    both_ways(
+        r#"<Report id="a&#10;b"><No>7</No><Urgent>true</Urgent><List><Accused><Name> राम &amp; Co </Name><Alias>x</Alias></Accused></List>
+           <Acts><Act>BNS</Act><Act/></Acts><Fine unit="INR">500</Fine><Facts>He said <b>no</b> &lt; twice</Facts></Report>"#,
+        &json!({"Report": {"id": "a\nb", "No": 7, "Urgent": true, "List": {"Accused": [{"Name": " राम & Co ", "Alias": ["x"]}]},
+            "acts": ["BNS", ""], "Fine": {"unit": "INR", "amount": 500}, "Facts": "He said <b>no</b> &lt; twice"}}),
+    );
+    both_ways("<Report/>", &json!({"Report": {}}));
+    both_ways("<Report><No>007</No><List/></Report>", &json!({"Report": {"No": "007", "List": {}}}));
+    let written = codec().write(&json!({"Report": {"No": 1, "id": "x", "List": {"Accused": []}}})).unwrap();
+    assert_eq!(written, b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Report id=\"x\"><No>1</No><List/></Report>");
+}
+
+#[test]
+fn what_the_schema_does_not_expect_is_kept_for_validation_to_name_or_refused() {
+    let read = |text: &str| codec().read(text.as_bytes(), &LIMITS);
+    assert_eq!(read("<Other><a>1</a></Other>").unwrap(), json!({"Other": {"a": "1"}}));
+    assert_eq!(read("<Report><X>1</X><X>2</X></Report>").unwrap(), json!({"Report": {"X": ["1", "2"]}}));
+    assert_eq!(read("<Report><No>1</No><No>2</No></Report>").unwrap(), json!({"Report": {"No": [1, 2]}}));
+    assert_eq!(read("<Report><No u='1'>1</No></Report>").unwrap(), json!({"Report": {"No": {"u": "1", "#text": "1"}}}));
+    let refused = read("<Report>\n<List>text<Accused/><Accused>more</Accused></List></Report>").unwrap_err();
+    let found: Vec<_> = refused.violations.iter().map(|one| (one.pointer.as_str(), one.line)).collect();
+    assert_eq!(refused.code, "schema-invalid");
+    assert_eq!(found, [("/Report/List/Accused[2]", Some(2)), ("/Report/List", Some(2))]);
+    assert_eq!(read("<Report xmlns='urn:x'/>").unwrap_err().violations[0].rule, "namespace");
+    assert!(codec().write(&json!({"Report": {"Unknown": 1}})).is_err());
+    assert!(codec().write(&json!({"Report": {"Facts": "a < b"}})).is_err());
+    assert!(codec().write(&json!({"Report": {"id": "\u{1}"}})).is_err());
+}
+
+#[test]
+fn hostile_documents_are_refused_by_name() {
+    let code = |text: &str| codec().read(text.as_bytes(), &LIMITS).unwrap_err().code;
+    assert_eq!(code("<!DOCTYPE x [<!ENTITY a 'b'>]><Report>&a;</Report>"), "doctype-refused");
+    assert_eq!(code(&"<a>".repeat(100_000)), "too-deep");
+    assert_eq!(code(&format!("<Report>{}</Report>", "<a/>".repeat(100_001))), "too-large");
+    assert_eq!(code("<?xml version='1.0' encoding='ISO-8859-1'?><Report/>"), "encoding-refused");
+    assert_eq!(code("<Report>&nbsp;</Report>"), "malformed-xml");
+    assert_eq!(codec().read(b"<Report>\xff</Report>", &LIMITS).unwrap_err().code, "encoding-refused");
+    assert_eq!(codec().read(&vec![b' '; LIMITS.bytes + 1], &LIMITS).unwrap_err().code, "too-large");
+    assert!(codec().read("\u{feff}<Report/>".as_bytes(), &LIMITS).is_ok());
+}
+
+#[test]
+fn a_pointer_becomes_an_xpath_with_line_and_column() {
+    let text = "<Report id='1'>\n <List><Accused/>\n  <Accused><Alias>a</Alias></Accused></List>\n<Acts><Act>x</Act></Acts></Report>";
+    for (pointer, xpath, line) in [
+        ("/Report/List/Accused/1/Alias/0", "/Report/List/Accused[2]/Alias", 3),
+        ("/Report/List/Accused/0/Name", "/Report/List/Accused[1]/Name", 2),
+        ("/Report/id", "/Report/@id", 1),
+        ("/Report/acts/0", "/Report/Acts/Act", 4),
+        ("/Report/acts/4", "/Report/Acts/Act", 4),
+        ("", "/Report", 1),
+    ] {
+        let place = codec().locate(text.as_bytes(), pointer);
+        assert_eq!((place.pointer.as_str(), place.line), (xpath, Some(line)), "{pointer}");
+    }
+}
+
+#[test]
+fn an_answer_without_a_schema_is_read() {
+    let tree = XmlCodec::untyped().read(b"<Ack><STATUS>OK</STATUS><E n='1'/><E/></Ack>", &LIMITS).unwrap();
+    assert_eq!(tree, json!({"Ack": {"STATUS": "OK", "E": [{"n": "1"}, ""]}}));
+}
+
+#[test]
+fn the_w3c_documents_are_judged_as_the_suite_says() {
+    crate::each_corpus_file("xml/not-wf/sa", |name, bytes| {
+        if name.ends_with(".xml") {
+            let refused = XmlCodec::untyped().read(bytes, &LIMITS);
+            let codes = ["malformed-xml", "doctype-refused", "encoding-refused"];
+            assert!(refused.as_ref().err().is_some_and(|error| codes.contains(&error.code)), "{name}: {refused:?}");
+        }
+    });
+    crate::each_corpus_file("xml/valid/sa", |name, bytes| {
+        if name.ends_with(".xml") {
+            let read = XmlCodec::untyped().read(bytes, &LIMITS);
+            if String::from_utf8_lossy(bytes).contains("<!DOCTYPE") {
+                assert_eq!(read.unwrap_err().code, "doctype-refused", "{name}");
+            } else if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+                assert_eq!(read.unwrap_err().code, "encoding-refused", "{name}");
+            } else {
+                assert!(read.is_ok(), "{name}: {read:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn naughty_strings_survive_byte_for_byte_or_are_refused_by_name() {
+    crate::each_corpus_file(".", |name, bytes| {
+        if name != "blns.json" {
+            return;
+        }
+        for text in serde_json::from_slice::<Vec<String>>(bytes).unwrap() {
+            let tree = json!({"Report": {"id": text, "List": {"Accused": [{"Name": text}]}}});
+            match codec().write(&tree) {
+                Ok(sent) => assert_eq!(codec().read(&sent, &LIMITS).unwrap(), tree),
+                Err(error) => assert!(error.contains("XML 1.0 cannot carry"), "{text:?}: {error}"),
+            }
+        }
+    });
+}
