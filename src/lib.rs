@@ -13,3 +13,7 @@ pub mod outcome;
 pub mod dispatch;
 pub mod envelope;
 pub mod gateway;
+pub mod http_edge;
+pub mod tokens;
+pub mod evidence;
+pub mod telemetry;

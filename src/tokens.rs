@@ -1,0 +1,389 @@
+//! Who is speaking: client assertions (`private_key_jwt`) are exchanged for short access tokens, and every call shows one.
+//! The one door to the JWT library. The algorithm follows the registered key, never the header; no header of a token makes
+//! this fetch or trust anything. Keys come from the live revision, so a key that is removed stops its tokens at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::config::{Revision, System};
+use crate::identifiers::SystemName;
+use crate::keys::Keys;
+use crate::live::Live;
+use crate::seal;
+
+/// How long an access token lives.
+pub const TOKEN_LIFE: Duration = Duration::from_secs(600);
+/// How far in the future an assertion may expire: it is used at once, and its id is remembered until then.
+const ASSERTION_LIFE_SECONDS: i64 = 300;
+/// Clocks of other machines may differ by so much.
+const LEEWAY_SECONDS: i64 = 10;
+/// Bytes of an assertion or a token at most.
+const MAX_TOKEN_BYTES: usize = 8192;
+/// Verified tokens remembered.
+const VERIFIED_TOKENS: u64 = 10_000;
+
+/// Issues and checks access tokens.
+#[derive(Debug)]
+pub struct Tokens {
+    keys: Arc<Keys>,
+    /// The first is the issuer and the audience of the tokens; all are taken as audience of assertions.
+    urls: Vec<String>,
+    /// The one header that an access token may have, encoded.
+    header: String,
+    verified: moka::sync::Cache<Arc<str>, Arc<Verified>>,
+}
+
+/// Who calls, under which revision. Only this module makes one.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    revision: Arc<Revision>,
+    verified: Arc<Verified>,
+}
+
+/// What an access token said once its signature was found good.
+#[derive(Debug, PartialEq, Eq)]
+struct Verified {
+    system: SystemName,
+    scope: Vec<String>,
+    /// Thumbprint of the client's key that the token was given for.
+    key: String,
+    expires: i64,
+    /// The revision under which system and key were seen to be registered.
+    revision: u64,
+}
+
+/// Why a token opens nothing. All wrong tokens are answered in the same words: details would help an attacker only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// None was sent.
+    #[error("no access token; get one from `POST /oauth2/token` and send it as `Authorization: Bearer <token>`")]
+    Missing,
+    /// Not ours, changed, or its system or key is registered no more.
+    #[error("access token is not valid here; get a new one from `POST /oauth2/token`")]
+    Invalid,
+    /// It was good.
+    #[error("access token has expired; get a new one from `POST /oauth2/token` (they live ten minutes)")]
+    Expired,
+}
+
+/// Why no token is given, in the words of RFC 6749 section 5.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoToken {
+    /// A parameter is missing or doubled.
+    #[error("invalid_request")]
+    Request,
+    /// The assertion does not prove a registered client.
+    #[error("invalid_client")]
+    Client,
+    /// Another grant than `client_credentials`.
+    #[error("unsupported_grant_type")]
+    Grant,
+    /// A scope that the system does not have.
+    #[error("invalid_scope")]
+    Scope,
+}
+
+/// An assertion that proved its client. Its id must be spent before a token is given.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// The client.
+    pub system: SystemName,
+    /// The assertion's id within all ids: client and `jti`.
+    pub single_use: String,
+    /// Until when the id must be remembered.
+    pub until: Timestamp,
+    /// Thumbprint of the key that signed.
+    key: String,
+}
+
+/// Claims of an access token (RFC 9068), in the order in which they are written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccessClaims {
+    iss: String,
+    sub: String,
+    client_id: String,
+    aud: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: String,
+    scope: String,
+    /// Thumbprint of the client's key: a key that is withdrawn takes its tokens with it.
+    key: String,
+}
+
+/// Claims of a client assertion (RFC 7523 section 3). Numbers are whole: `1e9` and `"1"` are refused.
+#[derive(Deserialize)]
+struct AssertionClaims {
+    iss: String,
+    sub: String,
+    aud: Audience,
+    exp: i64,
+    nbf: Option<i64>,
+    iat: Option<i64>,
+    jti: String,
+}
+
+/// One audience, alone or as the only one of a list: with several, another audience could use the assertion here.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    List([String; 1]),
+}
+
+impl Tokens {
+    /// For a gateway that is reached under `urls`; the first is its name in tokens.
+    pub fn new(keys: Arc<Keys>, urls: Vec<String>) -> Self {
+        let header = format!(r#"{{"typ":"at+jwt","alg":"EdDSA","kid":"{}"}}"#, keys.tokens.id());
+        let header = URL_SAFE_NO_PAD.encode(header);
+        Self { keys, urls, header, verified: moka::sync::Cache::new(VERIFIED_TOKENS) }
+    }
+
+    /// The gateway's own name: issuer and audience.
+    pub fn issuer(&self) -> &str {
+        self.urls.first().map_or("", String::as_str)
+    }
+
+    /// Who shows this `Authorization` header.
+    pub fn verify(&self, authorization: Option<&str>, live: &Live, now: Timestamp) -> Result<Caller, Denied> {
+        let token = bearer(authorization.ok_or(Denied::Missing)?).ok_or(Denied::Missing)?;
+        let revision = live.newest();
+        let verified = match self.verified.get(token) {
+            Some(verified) if verified.revision == revision.number => verified,
+            _ => {
+                let verified = Arc::new(self.open(token, &revision)?);
+                self.verified.insert(Arc::from(token), Arc::clone(&verified));
+                verified
+            }
+        };
+        if verified.expires.saturating_add(LEEWAY_SECONDS) <= now.seconds() {
+            return Err(Denied::Expired);
+        }
+        Ok(Caller { revision, verified })
+    }
+
+    /// Reads a token: exactly our header, our signature, every claim.
+    fn open(&self, token: &str, revision: &Revision) -> Result<Verified, Denied> {
+        let claims = self.claims(token).ok_or(Denied::Invalid)?;
+        let ours = claims.iss == self.issuer() && claims.aud == self.issuer() && claims.sub == claims.client_id;
+        let life = claims.exp.saturating_sub(claims.iat);
+        let timely = claims.nbf <= claims.exp && (0..=600).contains(&life);
+        let system = revision.systems.get(&claims.sub).ok_or(Denied::Invalid)?;
+        let registered = keys(system).iter().any(|key| key.thumbprint == claims.key);
+        if !(ours && timely && registered) {
+            return Err(Denied::Invalid);
+        }
+        let scope = claims.scope.split(' ').map(str::to_owned).collect();
+        Ok(Verified { system: claims.sub, scope, key: claims.key, expires: claims.exp, revision: revision.number })
+    }
+
+    fn claims(&self, token: &str) -> Option<AccessClaims> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let good = header == self.header && seal::verify(&self.keys.tokens.public(), signed.as_bytes(), &signature);
+        let claims = URL_SAFE_NO_PAD.decode(claims).ok().filter(|_| good)?;
+        serde_json::from_slice(&claims).ok()
+    }
+
+    /// Checks a client assertion against the keys of the system that it names.
+    pub fn prove(&self, assertion: &str, revision: &Revision, now: Timestamp) -> Result<Proven, NoToken> {
+        if assertion.len() > MAX_TOKEN_BYTES {
+            return Err(NoToken::Client);
+        }
+        let header = jsonwebtoken::decode_header(assertion).map_err(|_| NoToken::Client)?;
+        // The name only chooses whose keys are tried; it is believed after one of them has verified.
+        let named: AssertionClaims =
+            jsonwebtoken::dangerous::insecure_decode_claims(assertion).map_err(|_| NoToken::Client)?;
+        let system = revision.systems.get(&named.sub).ok_or(NoToken::Client)?;
+        if !plain(&header) {
+            return Err(NoToken::Client);
+        }
+        let (key, claims) = keys(system)
+            .iter()
+            .filter(|key| header.kid.is_none() || key.id.is_none() || header.kid == key.id)
+            .find_map(|key| key.verify(assertion).map(|claims| (key.thumbprint.clone(), claims)))
+            .ok_or(NoToken::Client)?;
+        self.timely(&claims, now)?;
+        Ok(Proven {
+            single_use: format!("{}\u{0}{}", claims.sub, claims.jti),
+            until: Timestamp::from_millis(claims.exp.saturating_add(2 * LEEWAY_SECONDS).saturating_mul(1000)),
+            system: claims.sub,
+            key,
+        })
+    }
+
+    fn timely(&self, claims: &AssertionClaims, now: Timestamp) -> Result<(), NoToken> {
+        let (Audience::One(audience) | Audience::List([audience])) = &claims.aud;
+        let here = self.urls.iter().any(|url| {
+            audience == url || audience.strip_prefix(url.as_str()).is_some_and(|path| path == "/oauth2/token")
+        });
+        let now = now.seconds();
+        let alive = claims.exp > now.saturating_sub(LEEWAY_SECONDS)
+            && claims.exp <= now.saturating_add(ASSERTION_LIFE_SECONDS + LEEWAY_SECONDS);
+        let begun = |at: Option<i64>| at.is_none_or(|at| at <= now.saturating_add(LEEWAY_SECONDS));
+        let named = claims.iss == claims.sub && !claims.jti.is_empty() && claims.jti.len() <= 256;
+        if here && alive && named && begun(claims.nbf) && begun(claims.iat) { Ok(()) } else { Err(NoToken::Client) }
+    }
+
+    /// An access token for a proven client, for the scopes asked (`None`: all that its system has), and those scopes.
+    pub fn issue(
+        &self,
+        proven: &Proven,
+        system: &System,
+        asked: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(String, String), NoToken> {
+        let all = scopes(system);
+        let scope = match asked {
+            None => all.join(" "),
+            Some(asked) if asked.split(' ').all(|one| all.iter().any(|has| has == one)) => asked.to_owned(),
+            Some(_) => return Err(NoToken::Scope),
+        };
+        let claims = AccessClaims {
+            iss: self.issuer().to_owned(),
+            sub: proven.system.clone(),
+            client_id: proven.system.clone(),
+            aud: self.issuer().to_owned(),
+            iat: now.seconds(),
+            nbf: now.seconds(),
+            exp: now.after(TOKEN_LIFE).seconds(),
+            jti: seal::random::<16>().map(|bytes| seal::hex(&bytes)).map_err(|_| NoToken::Client)?,
+            scope: scope.clone(),
+            key: proven.key.clone(),
+        };
+        let claims = serde_json::to_vec(&claims).map_err(|_| NoToken::Client)?;
+        Ok((compact(&self.header, &claims, &self.keys.tokens), scope))
+    }
+}
+
+impl Caller {
+    /// The revision that this call is answered under.
+    pub fn revision(&self) -> &Arc<Revision> {
+        &self.revision
+    }
+
+    /// The calling system's name.
+    pub fn name(&self) -> &str {
+        &self.verified.system
+    }
+
+    /// The calling system. It was in this revision when the token was checked.
+    pub fn system(&self) -> Result<&System, Denied> {
+        self.revision.systems.get(&self.verified.system).ok_or(Denied::Invalid)
+    }
+
+    /// Whether the token carries a scope, such as `receive` or `send:charge-sheet`.
+    pub fn may(&self, scope: &str) -> bool {
+        self.verified.scope.iter().any(|has| has == scope)
+    }
+
+    /// Whether the token carries `send:<kind>`.
+    pub fn may_send(&self, kind: &str) -> bool {
+        self.verified.scope.iter().any(|has| has.strip_prefix("send:") == Some(kind))
+    }
+}
+
+/// A compact JWS (RFC 7515 section 7.1) from an encoded header and claims, signed with Ed25519: the same bytes every time.
+pub fn compact(encoded_header: &str, claims: &[u8], key: &seal::SigningKey) -> String {
+    let mut token = String::with_capacity(encoded_header.len() + claims.len() * 4 / 3 + 92);
+    token.push_str(encoded_header);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+    let signature = key.sign(token.as_bytes());
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    token
+}
+
+/// Every scope that a system may have.
+pub fn scopes(system: &System) -> Vec<String> {
+    let sends = system.send.iter().map(|kind| format!("send:{kind}"));
+    sends.chain(["receive", "read", "search"].map(str::to_owned)).collect()
+}
+
+/// The key ids under which a system's keys are registered, for `/v1/me`.
+pub fn key_ids(system: &System) -> Vec<String> {
+    keys(system).into_iter().map(|key| key.id.unwrap_or(key.thumbprint)).collect()
+}
+
+fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// Nothing in the header that would change what is verified, or by what.
+fn plain(header: &Header) -> bool {
+    let typ = header.typ.as_deref().is_none_or(|typ| matches!(typ, "JWT" | "client-authentication+jwt"));
+    let keys = header.jku.is_none() && header.jwk.is_none() && header.x5u.is_none() && header.x5c.is_none();
+    let odd = header.crit.is_some() || header.enc.is_some() || header.zip.is_some() || header.cty.is_some();
+    typ && keys && !odd && !header.extras.inner().contains_key("b64")
+}
+
+/// A registered key with the one algorithm that it is used with.
+struct ClientKey {
+    id: Option<String>,
+    thumbprint: String,
+    algorithm: Algorithm,
+    key: DecodingKey,
+}
+
+impl ClientKey {
+    fn verify(&self, assertion: &str) -> Option<AssertionClaims> {
+        let mut validation = Validation::new(self.algorithm);
+        // Times and audience are checked by `timely`, against the one clock; the library asks the machine's.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        validation.set_required_spec_claims(&["exp", "iss", "sub", "aud"]);
+        jsonwebtoken::decode(assertion, &self.key, &validation).ok().map(|token| token.claims)
+    }
+}
+
+/// The usable keys of a system's JWKS. One that is not understood is passed over: it can verify nothing.
+fn keys(system: &System) -> Vec<ClientKey> {
+    let listed = system.jwks.get("keys").and_then(serde_json::Value::as_array);
+    listed.into_iter().flatten().filter_map(client_key).collect()
+}
+
+fn client_key(json: &serde_json::Value) -> Option<ClientKey> {
+    let jwk: Jwk = serde_json::from_value(json.clone()).ok()?;
+    if matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption)) {
+        return None;
+    }
+    let algorithm = match &jwk.algorithm {
+        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::ES256,
+        AlgorithmParameters::RSA(key) if long_enough(&key.n) => match jwk.common.key_algorithm {
+            Some(KeyAlgorithm::RS256) => Algorithm::RS256,
+            Some(KeyAlgorithm::PS256) | None => Algorithm::PS256,
+            Some(_) => return None,
+        },
+        _ => return None,
+    };
+    let thumbprint = jwk.thumbprint(ThumbprintHash::SHA256).ok()?;
+    Some(ClientKey { id: jwk.common.key_id.clone(), thumbprint, algorithm, key: DecodingKey::from_jwk(&jwk).ok()? })
+}
+
+/// An RSA modulus of 2048 bits or more.
+fn long_enough(modulus: &str) -> bool {
+    URL_SAFE_NO_PAD.decode(modulus).is_ok_and(|bytes| {
+        let significant = bytes.iter().skip_while(|byte| **byte == 0).count();
+        significant >= 256
+    })
+}
+
+#[cfg(test)]
+mod tests;
