@@ -1,0 +1,87 @@
+//! One leaf of the evidence log, in the form that is fixed for ever: canonical JSON (sorted keys, no spaces) and its
+//! hash as in RFC 6962. A leaf shows that something happened and to which bytes, and nothing of what they say: the bytes
+//! are named by an HMAC under the record's own key, which is erased with the record.
+
+use crate::clock::Timestamp;
+use crate::identifiers::{DeliveryId, MessageId};
+use crate::seal;
+
+/// The version of the leaf's form.
+pub const VERSION: u32 = 1;
+
+/// What a leaf says.
+#[derive(Clone, Debug)]
+pub struct Leaf<'a> {
+    /// What happened: `accepted`, or the state that a delivery came to, such as `delivered`.
+    pub event: &'a str,
+    /// To which message.
+    pub message: MessageId,
+    /// To which delivery of it, or (of an outcome) about which delivery.
+    pub delivery: Option<DeliveryId>,
+    /// The record's kind.
+    pub kind: &'a str,
+    /// The office that did it: the sender at acceptance, the receiver afterwards.
+    pub office: &'a str,
+    /// When, in the gateway's time.
+    pub at: Timestamp,
+    /// HMAC-SHA256 under the record's data key of the SHA-256 of the bytes, where bytes are concerned.
+    pub mac: Option<[u8; 32]>,
+}
+
+impl Leaf<'_> {
+    /// The leaf's bytes: what is hashed, kept and shown.
+    pub fn canonical(&self) -> Vec<u8> {
+        let text = |value: &str| serde_json::Value::from(value).to_string();
+        let delivery = self.delivery.map(|id| format!("\"delivery\":\"{id}\",")).unwrap_or_default();
+        let mac = self.mac.map(|mac| format!("\"mac\":\"{}\",", seal::hex(&mac))).unwrap_or_default();
+        format!(
+            "{{{delivery}\"event\":{},\"kind\":{},{mac}\"message\":\"{}\",\"office\":{},\"time\":{},\"version\":{VERSION}}}",
+            text(self.event),
+            text(self.kind),
+            self.message,
+            text(self.office),
+            self.at.millis(),
+        )
+        .into_bytes()
+    }
+}
+
+/// The leaf hash of RFC 6962 section 2.1: SHA-256 over a zero byte and the leaf.
+pub fn hash(leaf: &[u8]) -> [u8; 32] {
+    let mut digest = seal::Sha256::new();
+    digest.update(&[0]);
+    digest.update(leaf);
+    digest.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaf_is_json_with_sorted_keys_and_no_spaces() {
+        let message = MessageId::from_bytes([7; 16]);
+        let leaf = Leaf {
+            event: "delivered",
+            message,
+            delivery: Some(message.delivery(2)),
+            kind: "charge-sheet",
+            office: "court:DLCT01/\"3\"",
+            at: Timestamp::from_millis(1_790_000_000_000),
+            mac: Some([1; 32]),
+        };
+        let bytes = leaf.canonical();
+        let tree: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        let keys: Vec<&String> = tree.as_object().unwrap().keys().collect();
+        assert!(keys.is_sorted());
+        assert_eq!(tree.to_string().into_bytes(), bytes);
+        assert_eq!(tree["office"], "court:DLCT01/\"3\"");
+    }
+
+    #[test]
+    fn the_empty_leaf_hashes_as_certificate_transparency_says() {
+        // RFC 6962 test data of the reference implementation: the leaf hash of the empty string.
+        let expected = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
+        assert_eq!(seal::hex(&hash(b"")), expected);
+    }
+}

@@ -1,0 +1,186 @@
+//! Nouns of the journal, third part: a person's orders, the registries of attachments and revisions, counts, errors.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, Lane, NewDelivery, State};
+use crate::clock::Timestamp;
+use crate::identifiers::{DeliveryId, SystemName};
+
+/// A person's order over one delivery.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// What is to be done.
+    pub verb: OrderVerb,
+    /// By whom.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a person may order.
+#[derive(Clone, Debug)]
+pub enum OrderVerb {
+    /// Try again now (parked or retrying), same id.
+    Retry,
+    /// Let the lane go on past a parked or rejected delivery.
+    Release,
+    /// Send a settled delivery again, same id and bytes.
+    Replay,
+    /// Make a new delivery with a new id: after a rejection, or by force.
+    Repair(Box<NewDelivery>),
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderAnswer {
+    /// Done; the delivery that now counts.
+    Done(DeliveryId),
+    /// The delivery's state does not allow it.
+    NotNow(State),
+    /// No such delivery.
+    NotFound,
+}
+
+/// The attachment registry's verbs.
+#[derive(Clone, Debug)]
+pub enum UploadVerb {
+    /// Bytes arrived up to `offset`; `done` when all are there and the digest is right.
+    Put {
+        /// Who uploads.
+        system: SystemName,
+        /// Of what.
+        digest: Digest,
+        /// So far, in bytes.
+        offset: u64,
+        /// Complete and synced.
+        done: bool,
+        /// The wrapped data key of the file.
+        key: Vec<u8>,
+        /// When.
+        at: Timestamp,
+    },
+    /// What is known of an attachment, for a system that uploaded it or was sent it.
+    Find {
+        /// Who asks.
+        system: SystemName,
+        /// For what.
+        digest: Digest,
+    },
+    /// Unbound uploads older than this are dropped; they are returned.
+    Expire {
+        /// Older than.
+        before: Timestamp,
+    },
+}
+
+/// What is known of attachments.
+#[derive(Clone, Debug, Default)]
+pub struct UploadAnswer {
+    /// The rows that match.
+    pub rows: Vec<UploadRow>,
+}
+
+/// One attachment of one uploader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRow {
+    /// Who uploaded it.
+    pub system: SystemName,
+    /// Of what.
+    pub digest: Digest,
+    /// Bytes so far.
+    pub offset: u64,
+    /// Complete.
+    pub done: bool,
+    /// The wrapped data key of the file.
+    pub key: Vec<u8>,
+}
+
+/// The revision store's verbs.
+#[derive(Clone, Debug)]
+pub enum RevisionVerb {
+    /// Adds one; its number is one above the newest.
+    Add(NewRevision),
+    /// The newest, with its files.
+    Newest,
+    /// One, with its files.
+    Number(u64),
+    /// All, newest first, without files.
+    History,
+}
+
+/// A revision to be added.
+#[derive(Clone, Debug)]
+pub struct NewRevision {
+    /// Who.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// What changed, as text for people.
+    pub difference: String,
+    /// The oldest binary that can run it, such as `0.1.0`.
+    pub oldest_binary: String,
+    /// When.
+    pub at: Timestamp,
+    /// All files, as stored by `config::Folder::to_bytes`.
+    pub files: Bytes,
+}
+
+/// A stored revision.
+#[derive(Clone, Debug)]
+pub struct RevisionRow {
+    /// Its number, from 1.
+    pub number: u64,
+    /// As given; `files` empty in a history.
+    pub revision: NewRevision,
+}
+
+/// Counts over the whole journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Accepted records by kind (outcomes apart).
+    pub accepted: Vec<(String, u64)>,
+    /// Deliveries by receiving system, kind and state.
+    pub deliveries: Vec<(String, String, State, u64)>,
+    /// Age in milliseconds of the oldest unsettled delivery by system and lane.
+    pub oldest: Vec<(String, Lane, u64)>,
+    /// Leaves in the evidence log.
+    pub leaves: u64,
+    /// Refusals remembered.
+    pub refused: u64,
+}
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The disk is full; the transaction was rolled back and the store goes on.
+    #[error("the disk that holds the store is full")]
+    Full,
+    /// The lease was lost to another worker or to time.
+    #[error("the lease is stale")]
+    StaleLease,
+    /// A row does not agree with its digest or cannot be opened.
+    #[error("the store is damaged at {0}")]
+    Damaged(String),
+    /// The store is of a newer version than this binary.
+    #[error("the store has format {found}, and this binary knows {known} at most; run a newer `icjs`")]
+    TooNew {
+        /// In the file.
+        found: u32,
+        /// Here.
+        known: u32,
+    },
+    /// The commit's fate is unknown: the process must end and find out by starting again.
+    #[error("commit failed, its fate is unknown: {0}")]
+    Fatal(String),
+    /// Anything else that the storage engine reports.
+    #[error("storage: {0}")]
+    Storage(String),
+    /// The gateway is stopping.
+    #[error("the journal is closed")]
+    Closed,
+}
