@@ -6,6 +6,7 @@ pub mod identifiers;
 pub mod journal;
 pub mod mapping;
 pub mod schema;
+pub mod bench;
 pub mod seal;
 pub mod keys;
 pub mod live;
