@@ -1,16 +1,30 @@
 //! Shared and native JSON Schemas: compiled once a revision, asked for every record. Only this module makes a `Validated`.
 //! No resolver reaches outside; patterns are linear; formats are asserted; what is said of a value never shows it.
+//! `docs/schemas.md` states the subset. Read `resolve` for how references are written in place, `subset` for what is
+//! refused at load, `words` for how a violation is put, `path` for the one path syntax, `generate` for test records.
+
+pub mod generate;
+pub mod path;
+mod resolve;
+mod subset;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use icjs_kit::Violation;
+use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
+
+use path::Path;
+
+/// At most so many violations are listed for one document.
+const LISTED: usize = 100;
 
 /// Every schema of one revision, by `$id`-less name: `records/charge-sheet`, `common/person`, `cctns/charge-sheet`.
 #[derive(Debug, Default)]
 pub struct Schemas {
-    documents: BTreeMap<String, Arc<Value>>,
+    resolved: BTreeMap<String, Arc<Value>>,
 }
 
 /// A compiled schema.
@@ -20,6 +34,7 @@ pub struct Schema {
     pub name: String,
     /// The document with every reference resolved in place, for those that walk it (mapping, codecs, docs).
     pub resolved: Arc<Value>,
+    validator: Validator,
 }
 
 /// A shared form that passed its schema.
@@ -31,30 +46,119 @@ impl Validated {
     pub fn tree(&self) -> &Value {
         &self.0
     }
+
+    /// The tree, given away.
+    pub fn into_tree(self) -> Value {
+        self.0
+    }
 }
 
 impl Schemas {
-    /// Takes the documents by name, checks the stated subset of 2020-12, compiles nothing yet.
+    /// Takes the documents by name, checks the stated subset of 2020-12, writes references in place, compiles nothing yet.
+    /// An error is (name, what is wrong at which pointer); all are listed.
     pub fn load(documents: BTreeMap<String, Value>) -> Result<Self, Vec<(String, String)>> {
-        let _ = documents;
-        todo!("mapping helper")
+        let mut errors = Vec::new();
+        for (name, document) in &documents {
+            let found = subset::of_document(name, document);
+            errors.extend(found.into_iter().map(|error| (name.clone(), error)));
+        }
+        let mut resolved = BTreeMap::new();
+        for (name, document) in &documents {
+            match resolve::document(name, document, &documents) {
+                Ok(tree) => {
+                    // Definitions are closed where they are used: a base of an `allOf` must not be.
+                    if !name.starts_with("common/") {
+                        errors.extend(subset::of_resolved(&tree).into_iter().map(|error| (name.clone(), error)));
+                    }
+                    resolved.insert(name.clone(), Arc::new(tree));
+                }
+                Err(error) => errors.push((name.clone(), error)),
+            }
+        }
+        if errors.is_empty() { Ok(Schemas { resolved }) } else { Err(errors) }
     }
+
     /// The schema of that name, compiled; errors name the pointer.
     pub fn compile(&self, name: &str) -> Result<Schema, String> {
-        let _ = (name, &self.documents);
-        todo!("mapping helper")
+        let resolved = self.resolved.get(name).ok_or_else(|| format!("there is no schema `{name}`"))?;
+        Schema::from_resolved(name, Arc::clone(resolved))
+    }
+
+    /// Every name, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.resolved.keys().map(String::as_str)
     }
 }
 
 impl Schema {
-    /// Every violation, `pointer` into `tree`; values masked.
-    pub fn violations(&self, tree: &Value) -> Vec<Violation> {
-        let _ = tree;
-        todo!("mapping helper")
+    /// Compiles a document that holds no reference to another one.
+    pub fn from_resolved(name: &str, resolved: Arc<Value>) -> Result<Self, String> {
+        let validator = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .with_pattern_options(PatternOptions::regex())
+            .should_validate_formats(true)
+            .should_ignore_unknown_formats(false)
+            .build(&resolved)
+            .map_err(|error| format!("`{}`: {}", error.schema_path(), error.masked()))?;
+        Ok(Schema { name: name.to_owned(), resolved, validator })
     }
+
+    /// Whether the tree is valid; several times faster than listing violations.
+    pub fn is_valid(&self, tree: &Value) -> bool {
+        self.validator.is_valid(tree)
+    }
+
+    /// Every violation (100 at most), `pointer` into `tree`; values masked.
+    pub fn violations(&self, tree: &Value) -> Vec<Violation> {
+        if self.validator.is_valid(tree) {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for error in self.validator.iter_errors(tree) {
+            words::say(&error, &self.resolved, &mut found);
+            if found.len() >= LISTED {
+                found.truncate(LISTED);
+                break;
+            }
+        }
+        found
+    }
+
     /// The tree as `Validated`, or every violation.
     pub fn validate(&self, tree: Value) -> Result<Validated, Vec<Violation>> {
         let found = self.violations(&tree);
         if found.is_empty() { Ok(Validated(tree)) } else { Err(found) }
     }
+
+    /// The part of the schema that a shared path such as `accused[].person.gender` names.
+    pub fn at(&self, path: &str) -> Option<&Value> {
+        Path::shared(path).ok()?.schema_in(&self.resolved)
+    }
+
+    /// The title of a field in English and Hindi; empty where the schema gives none.
+    pub fn titles(&self, path: &str) -> (String, String) {
+        let word = |name: &str| {
+            let text = self.at(path).and_then(|part| part.get(name)).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        (word("title"), word("x-title-hi"))
+    }
+
+    /// The nearest `x-sensitivity` on the way from the root to a shared path: it holds for everything below.
+    pub fn sensitivity(&self, path: &str) -> Option<&str> {
+        let path = Path::shared(path).ok()?;
+        (0..=path.steps().len()).rev().find_map(|length| {
+            let part = path.head(length).schema_in(&self.resolved)?;
+            part.get("x-sensitivity").and_then(Value::as_str)
+        })
+    }
+
+    /// The version at the end of `$id`; 1 where it has none.
+    pub fn version(&self) -> u32 {
+        let id = self.resolved.get("$id").and_then(Value::as_str).unwrap_or_default();
+        id.rsplit(':').next().and_then(|last| last.parse().ok()).unwrap_or(1)
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! How a violation is put: the rule's name, the place, and what would be right. Never the value.
+
+use icjs_kit::{Violation, pointer_segment};
+use jsonschema::ValidationError;
+use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
+use serde_json::Value;
+
+/// Adds what one error says; a choice is taken apart, so one error may be several violations.
+pub(super) fn say(error: &ValidationError, schema: &Value, found: &mut Vec<Violation>) {
+    let pointer = error.instance_path().as_str().to_owned();
+    let mut add = |pointer: String, rule: &str, message: String| {
+        found.push(Violation { pointer, rule: rule.to_owned(), message, ..Violation::default() });
+    };
+    match error.kind() {
+        Kind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            add(format!("{pointer}/{}", pointer_segment(name)), "required", format!("`{name}` is missing"));
+        }
+        Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
+            let known = schema_at(schema, &pointer).map(super::path::properties).unwrap_or_default();
+            for name in unexpected {
+                let message = match super::path::nearest(name, known.iter().copied()) {
+                    Some(near) => format!("there is no such field here; did you mean `{near}`?"),
+                    None => "there is no such field here".to_owned(),
+                };
+                add(format!("{pointer}/{}", pointer_segment(name)), "unevaluatedProperties", message);
+            }
+        }
+        Kind::OneOfNotValid { context } => match chosen(context, &pointer) {
+            Some(branch) => branch.iter().for_each(|error| say(error, schema, found)),
+            None => add(pointer, "oneOf", choice_message(context)),
+        },
+        Kind::AnyOf { context } => {
+            let names: Vec<String> = context
+                .iter()
+                .flatten()
+                .filter_map(|error| match error.kind() {
+                    Kind::Required { property } => Some(format!("`{}`", property.as_str().unwrap_or_default())),
+                    _ => None,
+                })
+                .collect();
+            add(pointer, "anyOf", format!("at least one of {} must be there", names.join(", ")));
+        }
+        Kind::PropertyNames { .. } => {
+            add(pointer, "propertyNames", "a name of a field here is not of the allowed form".to_owned())
+        }
+        kind => add(pointer, kind.keyword(), message(kind, error)),
+    }
+}
+
+fn message(kind: &Kind, error: &ValidationError) -> String {
+    match kind {
+        Kind::Type { kind: TypeKind::Single(kind) } => format!("must be of type {kind}"),
+        Kind::Type { kind: TypeKind::Multiple(kinds) } => {
+            let names: Vec<String> = kinds.iter().map(|kind| kind.to_string()).collect();
+            format!("must be of type {}", names.join(" or "))
+        }
+        Kind::Enum { options } => {
+            let all = options.as_array().map(Vec::as_slice).unwrap_or_default();
+            let mut words: Vec<String> = all.iter().take(30).map(plain).collect();
+            if all.len() > words.len() {
+                words.push("...".to_owned());
+            }
+            format!("must be one of {}", words.join(", "))
+        }
+        Kind::Constant { expected_value } => format!("must be {}", plain(expected_value)),
+        Kind::Pattern { pattern } => format!("must match the pattern `{pattern}`"),
+        Kind::Format { format } => match format.as_str() {
+            "date" => "must be a date, `yyyy-MM-dd`".to_owned(),
+            "date-time" => "must be a time with offset, `yyyy-MM-ddTHH:mm:ss+05:30`".to_owned(),
+            other => format!("must be a `{other}`"),
+        },
+        Kind::MaxLength { limit } => format!("must have at most {limit} characters"),
+        Kind::MinLength { limit } => format!("must have at least {limit} characters"),
+        Kind::MaxItems { limit } => format!("must have at most {limit} items"),
+        Kind::MinItems { limit } => format!("must have at least {limit} items"),
+        Kind::Maximum { limit } => format!("must be at most {limit}"),
+        Kind::Minimum { limit } => format!("must be at least {limit}"),
+        _ => error.masked().to_string(),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| format!("`{value}`"), |text| format!("`{text}`"))
+}
+
+/// The errors of the branch whose discriminator fits: the one that no `const` directly below the choice contradicts.
+fn chosen<'e>(context: &'e [Vec<ValidationError<'static>>], pointer: &str) -> Option<&'e [ValidationError<'static>]> {
+    let below = |error: &ValidationError| {
+        error.instance_path().as_str().strip_prefix(pointer).is_some_and(|rest| rest.matches('/').count() == 1)
+    };
+    let contradicts = |error: &ValidationError| match error.kind() {
+        Kind::Constant { .. } => below(error),
+        _ => false,
+    };
+    let mut fitting = context.iter().filter(|branch| !branch.iter().any(contradicts));
+    let first = fitting.next()?;
+    fitting.next().is_none().then_some(first.as_slice())
+}
+
+fn choice_message(context: &[Vec<ValidationError<'static>>]) -> String {
+    let words: Vec<String> = context
+        .iter()
+        .flatten()
+        .filter_map(|error| match error.kind() {
+            Kind::Constant { expected_value } => Some(plain(expected_value)),
+            _ => None,
+        })
+        .collect();
+    format!("must be of one of the kinds {}", words.join(", "))
+}
+
+/// The part of a resolved schema that speaks of the value at a JSON Pointer.
+fn schema_at<'s>(schema: &'s Value, pointer: &str) -> Option<&'s Value> {
+    pointer.split('/').skip(1).try_fold(schema, |part, segment| match part.get("items") {
+        Some(items) => Some(items),
+        None => super::path::property(part, &segment.replace("~1", "/").replace("~0", "~")),
+    })
+}
