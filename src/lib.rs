@@ -18,3 +18,4 @@ pub mod http_edge;
 pub mod tokens;
 pub mod evidence;
 pub mod telemetry;
+pub mod accept;

@@ -10,7 +10,6 @@ use serde_json::Value;
 use crate::clock::Timestamp;
 use crate::journal::Stored;
 use crate::seal::{self, SigningKey};
-use crate::tokens;
 
 /// The `typ` of a receipt.
 pub const TYP: &str = "icjs-receipt+jwt";
@@ -81,7 +80,7 @@ impl Signer {
     pub fn sign(&self, stored: &Stored, key: &SigningKey) -> String {
         // Texts and numbers only: writing them cannot fail.
         let claims = serde_json::to_vec(&claims(stored)).unwrap_or_default();
-        tokens::compact(&self.header, &claims, key)
+        key.jws(&self.header, &claims)
     }
 }
 

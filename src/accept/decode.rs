@@ -1,0 +1,217 @@
+//! From bytes to a validated shared form: the codec reads, the native schema judges, the mapping translates, the shared
+//! schema judges. Whatever is wrong is said at its place in the document as sent. Pure: the clock and the journal come later.
+
+use bytes::Bytes;
+use icjs_kit::{Codec, Limits, Violation};
+use serde_json::Value;
+
+use super::national::{self, Fields};
+use super::receive::{self, Door};
+use super::refuse::{Code, Refusal};
+use crate::config::{Dialect, Facts};
+use crate::identifiers::OfficeId;
+use crate::journal::{Action, IdempotencyKey};
+use crate::schema::Validated;
+
+/// A record that was read, not yet validated.
+#[derive(Debug)]
+pub struct Decoded {
+    door: Door,
+    bytes: Bytes,
+    shared: Value,
+    warnings: Vec<Violation>,
+    key: IdempotencyKey,
+    /// The bytes are the shared form itself.
+    as_sent: bool,
+}
+
+/// A record that passed every check of form. The journal and the routes may believe it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What came in with it.
+    pub door: Door,
+    /// The bytes as received.
+    pub bytes: Bytes,
+    /// The shared form.
+    pub shared: Validated,
+    /// The shared form as JSON text, unless the bytes are that.
+    pub shared_text: Option<Bytes>,
+    /// What it says of itself.
+    pub facts: Facts,
+    /// For which office.
+    pub office: OfficeId,
+    /// The sender's name for it.
+    pub key: IdempotencyKey,
+    /// Warnings so far.
+    pub warnings: Vec<Violation>,
+}
+
+/// Reads the bytes and translates them to the shared model.
+pub fn decode(door: Door, bytes: Bytes, limits: &Limits) -> Result<Decoded, Refusal> {
+    let dialect = door.dialect()?;
+    let codec = dialect.codec.as_ref();
+    let native = codec.read(&bytes, limits).map_err(|unreadable| wrong_format(codec, &bytes, unreadable.into()))?;
+    if let Some(schema) = &dialect.native {
+        let violations = schema.violations(&native);
+        if !violations.is_empty() {
+            return Err(Refusal::of(Code::SchemaInvalid, placed(codec, &bytes, violations)));
+        }
+    }
+    let key = key(&door, dialect, &native)?;
+    let (mut shared, warnings, mut as_sent) = match &dialect.plan {
+        None => (native, Vec::new(), true),
+        Some(plan) => {
+            let decoded = plan
+                .decode(&native)
+                .map_err(|violations| Refusal::of(Code::MappingFailed, placed(codec, &bytes, violations)))?;
+            (decoded.shared, placed(codec, &bytes, decoded.warnings), false)
+        }
+    };
+    as_sent &= !fill_office(&door, &mut shared);
+    Ok(Decoded { door, bytes, shared, warnings, key, as_sent })
+}
+
+/// Makes it a record, or says everything that is wrong with it.
+pub fn validate(read: Decoded, tagged: &Fields) -> Result<Record, Refusal> {
+    let Decoded { door, bytes, shared, warnings, key, as_sent } = read;
+    let kind = door.kind()?;
+    let dialect = door.dialect()?;
+    let shared = kind
+        .schema
+        .validate(shared)
+        .map_err(|violations| Refusal::of(Code::SchemaInvalid, traced(dialect, &bytes, violations)))?;
+    let aadhaar = national::violations(shared.tree(), tagged);
+    if !aadhaar.is_empty() {
+        return Err(Refusal::of(Code::AadhaarNumber, traced(dialect, &bytes, aadhaar)));
+    }
+    let facts = door.caller.revision().facts(&door.kind, shared.tree());
+    let office = sending_office(&door, &facts)?;
+    let shared_text = if as_sent { None } else { Some(Bytes::from(written(shared.tree())?)) };
+    Ok(Record { door, bytes, shared, shared_text, facts, office, key, warnings })
+}
+
+fn written(tree: &Value) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(tree).map_err(|_| Refusal::new(Code::MappingFailed, "the shared form cannot be written"))
+}
+
+/// XML where JSON is due, or the other way round, deserves a plainer word than "expected value at line 1".
+fn wrong_format(codec: &dyn Codec, bytes: &[u8], mut refusal: Refusal) -> Refusal {
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    let due = codec.media_type();
+    match (refusal.code, first) {
+        (_, None) => refusal.detail = format!("the body is empty; a document of type `{due}` is due"),
+        (Code::MalformedJson, Some(b'<')) => {
+            refusal.detail =
+                format!("this looks like XML; this kind is sent as JSON (`{due}`) by this system's adapter");
+        }
+        (Code::MalformedXml, Some(b'{' | b'[')) => {
+            refusal.detail =
+                format!("this looks like JSON; this kind is sent as XML (`{due}`) by this system's adapter");
+        }
+        _ => {}
+    }
+    refusal
+}
+
+/// The sender's own number in the body wins over the header, except for a withdrawal: that number names the record that is
+/// taken back, not the act of taking it back.
+fn key(door: &Door, dialect: &Dialect, native: &Value) -> Result<IdempotencyKey, Refusal> {
+    let event = dialect.event_number.as_deref().and_then(|pointer| native.pointer(pointer)).and_then(number);
+    let header = door.key.clone();
+    let named = match (event, header) {
+        (Some(event), Some(key)) if door.action == Action::Withdraw => {
+            let _ = event;
+            IdempotencyKey::Header(key)
+        }
+        (Some(event), None) if door.action == Action::Withdraw => {
+            let replaces = door.replaces.map(|id| id.to_string()).unwrap_or_default();
+            IdempotencyKey::Header(format!("withdraw {event} {replaces}"))
+        }
+        (Some(event), _) => IdempotencyKey::Event(event),
+        (None, Some(key)) => IdempotencyKey::Header(key),
+        (None, None) => {
+            let detail = match &dialect.event_number {
+                Some(pointer) => format!("send `Idempotency-Key`, or the event number at `{pointer}` of the document"),
+                None => "send `Idempotency-Key`: a text that is the same whenever this record is sent again".to_owned(),
+            };
+            return Err(Refusal::new(Code::IdempotencyKeyMissing, detail));
+        }
+    };
+    Ok(named)
+}
+
+fn number(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Where the body does not name the sending office, the header does, or there is only one that it can be.
+fn fill_office(door: &Door, shared: &mut Value) -> bool {
+    let Some(root) = shared.as_object_mut().filter(|root| !root.contains_key("office")) else {
+        return false;
+    };
+    let only = || match door.caller.system().map(|system| system.offices.as_slice()) {
+        Ok([only]) => Some(only.clone()),
+        _ => None,
+    };
+    let Some(office) = door.office.clone().or_else(only) else {
+        return false;
+    };
+    root.insert("office".to_owned(), Value::String(office.into()));
+    true
+}
+
+fn sending_office(door: &Door, facts: &Facts) -> Result<OfficeId, Refusal> {
+    match (&facts.from, &door.office) {
+        (Some(body), Some(header)) if body != header => Err(Refusal::header(
+            "Icjs-Office",
+            "office-differs",
+            "`Icjs-Office` and the document name different sending offices",
+        )),
+        (Some(office), _) | (None, Some(office)) => {
+            receive::yours(&door.caller, office)?;
+            Ok(office.clone())
+        }
+        (None, None) => Err(Refusal::header(
+            "Icjs-Office",
+            "header-missing",
+            "the document does not say which office sends it; name it in `Icjs-Office`",
+        )),
+    }
+}
+
+/// Violations of the native tree, at their places in the bytes.
+fn placed(codec: &dyn Codec, bytes: &[u8], violations: Vec<Violation>) -> Vec<Violation> {
+    violations.into_iter().map(|violation| at(codec, bytes, violation.pointer.clone(), violation)).collect()
+}
+
+/// Violations of the shared form, traced back through the mapping to their places in the bytes.
+fn traced(dialect: &Dialect, bytes: &[u8], violations: Vec<Violation>) -> Vec<Violation> {
+    let native = |shared: &str| match &dialect.plan {
+        None => shared.to_owned(),
+        Some(plan) => ancestors(shared).find_map(|pointer| plan.native_pointer(pointer)).unwrap_or_default(),
+    };
+    violations
+        .into_iter()
+        .map(|mut violation| {
+            let shared = violation.shared_pointer.take().unwrap_or_else(|| violation.pointer.clone());
+            violation.shared_pointer = Some(shared.clone());
+            at(dialect.codec.as_ref(), bytes, native(&shared), violation)
+        })
+        .collect()
+}
+
+/// `/a/b/c`, `/a/b`, `/a`: what is missing has no place of its own, but what should hold it has.
+fn ancestors(pointer: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(pointer).filter(|pointer| !pointer.is_empty()), |pointer| {
+        pointer.rsplit_once('/').map(|(parent, _)| parent).filter(|parent| !parent.is_empty())
+    })
+}
+
+fn at(codec: &dyn Codec, bytes: &[u8], pointer: String, violation: Violation) -> Violation {
+    let place = codec.locate(bytes, &pointer);
+    Violation { pointer: place.pointer, line: place.line, column: place.column, ..violation }
+}

@@ -1,0 +1,155 @@
+//! `accept()`: the sender waits. From bytes to a durable record with its deliveries, one stage a line.
+//! What is refused is refused with every violation at its place in the document as sent; what is accepted is never lost.
+//! It knows nothing of HTTP (its caller does) and nothing of delivering: it meets `dispatch` in the journal only.
+
+pub mod refuse;
+pub mod receive;
+pub mod decode;
+pub mod national;
+pub mod route;
+pub mod answer;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+pub use answer::{Accepted, Answer};
+pub use receive::Submission;
+pub use refuse::{Code, Refusal};
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::evidence::receipt::Signer;
+use crate::journal::{Journal, Refused};
+use crate::keys::Keys;
+use crate::live::Live;
+use crate::seal::MacKey;
+use crate::telemetry;
+use crate::tokens::Caller;
+
+/// What accepting needs, built once.
+pub struct Desk {
+    /// Where records are written.
+    pub journal: Arc<dyn Journal>,
+    /// The revision that decides.
+    pub live: Arc<Live>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The gateway's keys.
+    pub keys: Arc<Keys>,
+    /// This node's limits.
+    pub settings: Arc<Settings>,
+    receipts: Signer,
+    persons: MacKey,
+    tagged: national::Tagged,
+}
+
+/// Bodies over this size are read by a thread that may be blocked: they would hold up everyone on theirs.
+const LARGE_BODY: usize = 256 * 1024;
+
+impl Desk {
+    /// With everything that it needs.
+    pub fn new(
+        journal: Arc<dyn Journal>,
+        live: Arc<Live>,
+        clock: Arc<dyn Clock>,
+        keys: Arc<Keys>,
+        settings: Arc<Settings>,
+    ) -> Self {
+        let receipts = Signer::new(&keys.receipts);
+        let persons = keys.store.derive("lane keys of persons");
+        Self { journal, live, clock, keys, settings, receipts, persons, tagged: national::Tagged::default() }
+    }
+}
+
+/// Accepts one record of `caller`. `read` gives the body, at most so many bytes of it.
+pub async fn accept<R>(desk: &Desk, caller: &Caller, submission: Submission, read: R) -> Result<Accepted, Refusal>
+where
+    R: AsyncFnOnce(usize) -> Result<Bytes, Refusal>,
+{
+    let began = Instant::now();
+    let mut seen = None;
+    let kind = submission.kind.clone();
+    match stages(desk, caller, submission, read, &mut seen).await {
+        Ok(accepted) => {
+            if !accepted.replayed {
+                telemetry::accepted(caller.name(), &kind, began.elapsed());
+            }
+            Ok(accepted)
+        }
+        Err(refusal) => {
+            remember(desk, caller, seen.as_ref(), &refusal).await;
+            Err(refusal)
+        }
+    }
+}
+
+async fn stages<R>(
+    desk: &Desk,
+    caller: &Caller,
+    submission: Submission,
+    read: R,
+    seen: &mut Option<Bytes>,
+) -> Result<Accepted, Refusal>
+where
+    R: AsyncFnOnce(usize) -> Result<Bytes, Refusal>,
+{
+    // Who speaks was settled before (a `Caller` is the proof). What the header alone decides comes before the body is read.
+    let door = receive::receive(desk, caller, submission)?;
+    let bytes = read(door.limit).await?;
+    let bytes = receive::body(desk, &door, seen.insert(bytes).clone()).await?;
+    // Strict reading, translation and the schema: nothing after this line sees an invalid record.
+    let record = decode_and_validate(desk, door, bytes).await?;
+    // Decided over one read of the journal, written in one transaction: the journal checks again what may have changed.
+    let entry = route::route(desk, caller, record).await?;
+    let appended = desk.journal.append(entry).await.map_err(Refusal::from)?;
+    answer::answer(desk, appended)
+}
+
+/// Everything but the journal's write: what would be stored, and where it would go.
+pub async fn consider<R>(
+    desk: &Desk,
+    caller: &Caller,
+    submission: Submission,
+    read: R,
+) -> Result<(decode::Record, crate::journal::Entry), Refusal>
+where
+    R: AsyncFnOnce(usize) -> Result<Bytes, Refusal>,
+{
+    let door = receive::receive(desk, caller, submission)?;
+    let bytes = read(door.limit).await?;
+    let bytes = receive::body(desk, &door, bytes).await?;
+    let record = decode_and_validate(desk, door, bytes).await?;
+    let entry = route::route(desk, caller, record.clone()).await?;
+    Ok((record, entry))
+}
+
+async fn decode_and_validate(desk: &Desk, door: receive::Door, bytes: Bytes) -> Result<decode::Record, Refusal> {
+    let limits = receive::limits(desk, &door);
+    let tagged = desk.tagged.of(&door)?;
+    if bytes.len() <= LARGE_BODY {
+        return decode::decode(door, bytes, &limits).and_then(|read| decode::validate(read, &tagged));
+    }
+    tokio::task::spawn_blocking(move || {
+        decode::decode(door, bytes, &limits).and_then(|read| decode::validate(read, &tagged))
+    })
+    .await
+    .map_err(|_| Refusal::new(Code::Overloaded, "reading this record was interrupted; send it again"))?
+}
+
+/// Authenticated refusals are remembered: a sender that says "we sent it" and the gateway must find the same entry.
+async fn remember(desk: &Desk, caller: &Caller, seen: Option<&Bytes>, refusal: &Refusal) {
+    if !refusal.code.is_the_senders() {
+        return;
+    }
+    let refused = Refused {
+        system: caller.name().to_owned(),
+        digest: seen.map(|bytes| crate::seal::sha256(bytes)).unwrap_or_default(),
+        code: refusal.code.as_str().to_owned(),
+        at: desk.clock.now(),
+    };
+    if let Err(error) = desk.journal.refuse(refused).await {
+        tracing::warn!(system = caller.name(), error = %error, "a refusal could not be remembered");
+    }
+}
