@@ -134,6 +134,10 @@ pub struct FeedAsk {
     pub kinds: Vec<KindName>,
     /// Everything above these positions, settled or not; `None`: only what is unsettled, from the oldest.
     pub after: Option<FeedPosition>,
+    /// Nothing above these positions; `None`: no upper bound. An acknowledgement asks for what it settles this way.
+    pub upto: Option<FeedPosition>,
+    /// Only what an acknowledgement needs: `frozen.bytes` may be left `None`, no payload need be opened.
+    pub heads: bool,
     /// At most so many items.
     pub limit: usize,
     /// At most so many bytes of frozen payload, though never fewer than one item.
