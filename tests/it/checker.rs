@@ -18,6 +18,8 @@ pub struct Books {
     pub pushes: Vec<Seen>,
     /// Per puller: what one read from the very beginning shows at the end, in that order.
     pub feeds: BTreeMap<String, Vec<Seen>>,
+    /// The same for the senders' feeds of outcomes.
+    pub outcome_feeds: BTreeMap<String, Vec<Seen>>,
     /// Per puller: everything that following `next` from page to page has shown, first sights only, in that order.
     pub followed: BTreeMap<String, Vec<String>>,
     /// The deliveries that acknowledgements of pullers named or covered, with the tick of the acknowledgement.
@@ -394,7 +396,8 @@ fn unsaid_overtaking(earlier: &Track<'_>, later: &Track<'_>, found: &mut Vec<Str
 /// Positions only grow: following `next` shows everything that a read from the beginning shows, in its order.
 fn feeds(books: &Books, found: &mut Vec<String>) {
     for (puller, followed) in &books.followed {
-        let all: Vec<&str> = books.feeds.get(puller).into_iter().flatten().map(|seen| seen.delivery.as_str()).collect();
+        let feed = books.feeds.get(puller).or_else(|| books.outcome_feeds.get(puller));
+        let all: Vec<&str> = feed.into_iter().flatten().map(|seen| seen.delivery.as_str()).collect();
         let place: BTreeMap<&str, usize> = all.iter().enumerate().map(|(place, id)| (*id, place)).collect();
         if place.len() != all.len() {
             found.push(format!("feed of {puller}: a delivery stands in it twice"));

@@ -71,7 +71,7 @@ impl Folder {
     /// A folder in which `parties` exchange the tests' own kinds.
     pub fn with(parties: &[Party]) -> Self {
         let mut folder = Self { dir: TempDir::with_prefix("icjs-it-").unwrap(), keys: BTreeMap::new() };
-        folder.file("config/gateway.toml", LISTEN);
+        folder.file("config/gateway.toml", SETTINGS);
         folder.file("config/kinds.toml", KINDS);
         folder.file("schemas/records/paper.json", &schema("paper").to_string());
         folder.file("schemas/records/order.json", &schema("order").to_string());
@@ -120,13 +120,22 @@ impl Folder {
     }
 }
 
-const LISTEN: &str = r#"
+/// Listens anywhere, and mends what failed at once rather than in minutes.
+const SETTINGS: &str = r#"
 [exchange]
 listen = "127.0.0.1:0"
 [admin]
 listen = "127.0.0.1:0"
 [ops]
 listen = "127.0.0.1:0"
+[rates]
+tokens_per_second = 1000
+[dispatch]
+poll = "50ms"
+retry_base = "50ms"
+retry_cap = "1s"
+liberty_retry_cap = "1s"
+breaker_pause = "500ms"
 "#;
 
 const KINDS: &str = r#"
@@ -182,7 +191,7 @@ fn sharing(parties: &[Party]) -> String {
 /// The shared schema of a kind of the tests' own: the common header, a note, and for `order` its code and person.
 fn schema(kind: &str) -> Value {
     let text = json!({"type": "string", "maxLength": 200_000});
-    let fir = object(json!({"station": text, "year": {"type": "integer"}, "serial": text, "raw": text}));
+    let fir = object(json!({"station": text, "year": {"type": "integer"}, "serial": {"type": "integer"}, "raw": text}));
     let value = object(json!({"value": text, "raw": text}));
     let coded = object(json!({"code": {"type": ["string", "null"], "maxLength": 60}, "label": text,
         "raw": object(json!({"table": text, "value": text}))}));
@@ -198,7 +207,7 @@ fn schema(kind: &str) -> Value {
     });
     if kind == "order" {
         properties["order"] = object(json!({"kind": coded}));
-        properties["person"] = object(json!({"pid": object(json!({"prison": text, "id": text, "raw": text}))}));
+        properties["person"] = object(json!({"pid": text}));
     }
     let mut schema = object(properties);
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
@@ -215,13 +224,13 @@ fn object(properties: Value) -> Value {
 /// A paper of a case (FIR serial at one station), to some offices.
 pub fn paper(office: &str, to: &[&str], case: u32, note: &str) -> Value {
     json!({"office": office, "to": to, "event": {"occurred_at": "2026-11-22T10:30:00+05:30", "entry": "live"},
-        "case": {"fir": {"station": "38101004", "year": 2026, "serial": format!("{case:04}")}}, "note": note})
+        "case": {"fir": {"station": "38101004", "year": 2026, "serial": case}}, "note": note})
 }
 
 /// An order over a person in a case.
 pub fn order(office: &str, to: &[&str], case: u32, person: u32, code: &str, note: &str) -> Value {
     let mut order = paper(office, to, case, note);
     order["order"] = json!({"kind": {"code": code, "label": code, "raw": {"table": "order", "value": code}}});
-    order["person"] = json!({"pid": {"prison": "DL01", "id": format!("{person:05}")}});
+    order["person"] = json!({"pid": format!("DL01-{person:05}")});
     order
 }

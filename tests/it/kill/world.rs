@@ -1,0 +1,204 @@
+//! Who takes part in the kill test, and the books that they keep. A party's call is repeated until it is answered, as any
+//! careful programmer would; what no answer should ever be is a surprise, and every surprise fails the test.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::receivers::{Inbox, script};
+use crate::checker::{Accepted, Books, Seen, Sent};
+use crate::harness::http::Answer;
+use crate::harness::receiver::Push;
+use crate::harness::{Client, Folder, Party, Receiver};
+
+pub const STATIONS: [&str; 2] = ["ps:38101004", "ps:38101005"];
+/// Pushed to.
+pub const COURT_PUSH: &str = "court:DLCT01";
+/// Read by the follower.
+pub const COURT_FEED: &str = "court:DLND01";
+/// Read by the settler.
+pub const COURT_ROOM: &str = "court:DLND01/2";
+/// Pushed to: where liberty goes.
+pub const PRISON: &str = "prison:DL01";
+
+/// Everything that the parties share.
+pub struct World {
+    pub seed: u64,
+    pub folder: Folder,
+    pub address: watch::Sender<SocketAddr>,
+    /// Senders finish what they have begun and stop.
+    pub stopping: AtomicBool,
+    /// Receivers behave.
+    pub calm: Arc<AtomicBool>,
+    pub books: Mutex<Books>,
+    pub surprises: Mutex<Vec<String>>,
+    receivers: [Receiver; 2],
+    clients: Mutex<BTreeMap<String, Client>>,
+}
+
+impl World {
+    /// Receivers and a folder; no gateway runs yet.
+    pub async fn new(seed: u64) -> (Arc<Self>, Inbox) {
+        let calm = Arc::new(AtomicBool::new(false));
+        let (later, inbox) = mpsc::unbounded_channel();
+        let court = Receiver::start(script(seed, "court-a", calm.clone(), later.clone())).await;
+        let prison = Receiver::start(script(seed + 1, "prison-a", calm.clone(), later)).await;
+        let folder = Folder::with(&[
+            Party::pulling("police-a", "police", &STATIONS),
+            Party::pushed("court-a", "courts", &[COURT_PUSH], &court.url()),
+            Party::pulling("court-b", "courts", &[COURT_FEED, COURT_ROOM]),
+            Party::pushed("prison-a", "prisons", &[PRISON], &prison.url()),
+        ]);
+        let world = Self {
+            seed,
+            folder,
+            address: watch::Sender::new(SocketAddr::from(([127, 0, 0, 1], 1))),
+            stopping: AtomicBool::new(false),
+            calm,
+            books: Mutex::default(),
+            surprises: Mutex::default(),
+            receivers: [court, prison],
+            clients: Mutex::default(),
+        };
+        (Arc::new(world), inbox)
+    }
+
+    /// Whether it is time to go.
+    pub fn over(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Something that no answer should ever be.
+    pub fn surprise(&self, what: String) {
+        self.surprises.lock().unwrap().push(format!("surprise: {what}"));
+    }
+
+    /// One attempt: `None` where no answer came, or one that asks to come again.
+    pub async fn attempt(
+        &self,
+        system: &str,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Answer> {
+        let client = self.client(system).await?;
+        let answer = client.call(method, target, headers, body).await.ok()?;
+        if answer.status == 401 {
+            self.surprise(format!("{system}: {method} {target}: 401 with a token of a minute ago"));
+        }
+        (!matches!(answer.status, 401 | 429 | 503)).then_some(answer)
+    }
+
+    /// The same until there is an answer.
+    pub async fn call(
+        &self,
+        system: &str,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        loop {
+            if let Some(answer) = self.attempt(system, method, target, headers, body).await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A client with a token of the gateway that runs now.
+    async fn client(&self, system: &str) -> Option<Client> {
+        let address = *self.address.borrow();
+        if let Some(client) = self.clients.lock().unwrap().get(system).filter(|client| client.gateway == address) {
+            return Some(client.clone());
+        }
+        let answer = Client::token(&self.folder, address, system).await.ok()?;
+        if answer.status != 200 {
+            self.surprise(format!("{system} got no token: {} {}", answer.status, answer.text()));
+            return None;
+        }
+        let token = answer.json()["access_token"].as_str()?.to_owned();
+        let client = Client { system: system.to_owned(), gateway: address, token };
+        self.clients.lock().unwrap().insert(system.to_owned(), client.clone());
+        Some(client)
+    }
+
+    /// Reads the state of every delivery as its sender sees it; how many are still open.
+    pub async fn read_states(&self) -> usize {
+        let ids: BTreeSet<String> =
+            self.books.lock().unwrap().sent.iter().flat_map(|sent| &sent.accepted).map(|a| a.id.clone()).collect();
+        let known = self.books.lock().unwrap().states.clone();
+        let mut states = BTreeMap::new();
+        for id in ids {
+            let settled = |state: &str| matches!(state, "delivered" | "rejected" | "superseded" | "recalled");
+            let of: Vec<_> = known.iter().filter(|(delivery, _)| same_message(delivery, &id)).collect();
+            if !of.is_empty() && of.iter().all(|(_, state)| settled(state)) {
+                states.extend(of.into_iter().map(|(delivery, state)| (delivery.clone(), state.clone())));
+                continue;
+            }
+            let answer = self.call("police-a", "GET", &format!("/v1/messages/{id}"), &[], b"").await;
+            if answer.status != 200 {
+                self.surprise(format!("message {id}: {} {}", answer.status, answer.text()));
+                continue;
+            }
+            for delivery in answer.json()["deliveries"].as_array().into_iter().flatten() {
+                let text = |name: &str| delivery[name].as_str().unwrap_or_default().to_owned();
+                states.insert(text("id"), text("state"));
+            }
+        }
+        let open = states
+            .values()
+            .filter(|state| !matches!(state.as_str(), "delivered" | "rejected" | "superseded" | "recalled"))
+            .count();
+        self.books.lock().unwrap().states = states;
+        open
+    }
+
+    /// The books, with what the push receivers wrote.
+    pub fn close(&self) -> Books {
+        let mut books = self.books.lock().unwrap().clone();
+        books.pushes = self.receivers.iter().flat_map(Receiver::seen).map(|push| pushed(&push)).collect();
+        books
+    }
+}
+
+/// A delivery id is its message's id with the delivery's number in the last four hex digits.
+fn same_message(delivery: &str, message: &str) -> bool {
+    delivery.len() == message.len() && delivery.len() > 4 && delivery[..delivery.len() - 4] == message[..message.len() - 4]
+}
+
+fn pushed(push: &Push) -> Seen {
+    let ids = |name: &str| -> Vec<String> {
+        let list = push.header(name).unwrap_or_default();
+        list.split([',', ' ']).filter(|id| !id.is_empty()).map(str::to_owned).collect()
+    };
+    Seen {
+        delivery: push.id(),
+        mark: push.json()["note"].as_str().unwrap_or_default().to_owned(),
+        digest: push.body.clone(),
+        arrived: push.arrived,
+        answered: push.answered,
+        after: ids("ce-icjsafter"),
+        overtaken_by: ids("ce-icjsovertakenby"),
+    }
+}
+
+/// What a 202 says, as a sender's programmer reads it.
+pub fn accepted(answer: &Answer, at: u64) -> Accepted {
+    let json = answer.json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let claims = crate::harness::keys::claims(json["receipt"].as_str().unwrap_or_default());
+    let deliveries = json["deliveries"].as_array().into_iter().flatten();
+    Accepted {
+        at,
+        body: answer.body.clone(),
+        id: text(&json["id"]),
+        index: claims["leaf_index"].as_u64().expect("the receipt names a leaf"),
+        deliveries: deliveries.map(|delivery| (text(&delivery["id"]), text(&delivery["office"]))).collect(),
+    }
+}
