@@ -12,4 +12,5 @@
 mod harness;
 mod house;
 mod checker;
+mod liberty;
 mod kill;

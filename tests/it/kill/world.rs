@@ -169,7 +169,9 @@ impl World {
 
 /// A delivery id is its message's id with the delivery's number in the last four hex digits.
 fn same_message(delivery: &str, message: &str) -> bool {
-    delivery.len() == message.len() && delivery.len() > 4 && delivery[..delivery.len() - 4] == message[..message.len() - 4]
+    delivery.len() == message.len()
+        && delivery.len() > 4
+        && delivery[..delivery.len() - 4] == message[..message.len() - 4]
 }
 
 fn pushed(push: &Push) -> Seen {
