@@ -1,0 +1,213 @@
+//! The command line: every verb with its arguments, and which function it calls. Read `exit` for the exit codes,
+//! `client` for how a running gateway is spoken to. No verb decides anything that the gateway should decide.
+
+pub mod exit;
+pub mod output;
+pub mod client;
+pub mod folder;
+mod init;
+mod serve;
+mod configure;
+mod exchange;
+mod mapping;
+mod deliveries;
+mod receipt;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use exit::{Done, Exit, Failure};
+use output::Output;
+
+/// Carries records between police, courts, prisons, laboratories and prosecution: accepted once, delivered once, in order.
+///
+/// Exit codes: 0 done; 64 usage; 65 input refused; 66 no such file; 69 gateway not reachable; 70 a bug, or a proof that
+/// does not hold; 74 storage; 75 try later; 77 not allowed; 78 configuration.
+#[derive(Parser, Debug)]
+#[command(name = "icjs", version, verbatim_doc_comment)]
+struct Arguments {
+    /// The gateway's folder; else the variable ICJS_DIR, else the folder you are in.
+    #[arg(long, global = true, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Print JSON for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Make a development folder: configuration, example systems with keys, reference tables.
+    Init {
+        /// A folder that does not exist yet or is empty.
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+    /// Run the gateway until it is told to stop (SIGTERM or Ctrl-C drain it).
+    Serve {
+        /// First make the folder's configuration the newest revision.
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Play whole cases between simulated police and courts, and prove that nothing was lost, doubled or overtaken.
+    Demo(crate::demo::DemoOptions),
+    /// Measure this machine: accept, journey, XML, mapping, cold start, memory.
+    Bench(BenchArguments),
+    /// Check a folder, or single files of one; every error with file and line.
+    Check {
+        /// A folder or files of it; the gateway's folder without.
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Also translate and route this record (needs --kind and --as), and show who would get what.
+        #[arg(long, value_name = "RECORD", requires_all = ["kind", "system"])]
+        dry_run: Option<PathBuf>,
+        /// The record's kind.
+        #[arg(long)]
+        kind: Option<String>,
+        /// The system that would send it.
+        #[arg(long = "as", value_name = "SYSTEM")]
+        system: Option<String>,
+    },
+    /// Show what `apply` would change.
+    Diff,
+    /// Make the folder's configuration the newest revision; live at once if a gateway runs.
+    Apply(Why),
+    /// Write a revision's files into an empty folder.
+    Export {
+        /// Where to.
+        folder: PathBuf,
+        /// Which; the newest without.
+        #[arg(long, value_name = "N")]
+        revision: Option<u64>,
+    },
+    /// Make an old revision the newest.
+    Rollback {
+        /// Which.
+        number: u64,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// List the revisions: number, time, author, reason, difference.
+    History,
+    /// Print an access token for a system (its private key is read from keys/dev or --key).
+    Token(exchange::TokenArguments),
+    /// Send a record as a system.
+    Send(exchange::SendArguments),
+    /// Pull what is addressed to a system's offices.
+    Feed(exchange::FeedArguments),
+    /// Show a message, its deliveries and outcomes.
+    Message {
+        /// Message id (or a delivery id of it).
+        id: String,
+        /// As which party; the administrator's view without.
+        #[arg(long = "as", value_name = "SYSTEM")]
+        system: Option<String>,
+    },
+    /// Check, test and measure the mappings.
+    Mapping {
+        #[command(subcommand)]
+        verb: mapping::MappingVerb,
+    },
+    /// Look at deliveries that wait or stopped, and order what becomes of them.
+    Deliveries {
+        #[command(subcommand)]
+        verb: deliveries::DeliveriesVerb,
+    },
+    /// Verify receipts without a network.
+    Receipt {
+        #[command(subcommand)]
+        verb: receipt::ReceiptVerb,
+    },
+    /// Print the completion script of a shell.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Author and reason of a change of configuration.
+#[derive(Args, Debug, Clone)]
+struct Why {
+    /// Who; the login name without.
+    #[arg(long)]
+    author: Option<String>,
+    /// Why, for the history.
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+impl Why {
+    fn author(&self) -> String {
+        let login = || std::env::var("USER").ok().filter(|name| !name.is_empty());
+        self.author.clone().or_else(login).unwrap_or_else(|| "administrator".to_owned())
+    }
+}
+
+/// Runs the program: reads the arguments, runs the verb, prints a failure, gives the exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let output = Output::new(arguments.json);
+    let folder = arguments.dir.or_else(|| std::env::var_os("ICJS_DIR").map(PathBuf::from));
+    let folder = folder.unwrap_or_else(|| PathBuf::from("."));
+    match run(arguments.verb, &folder::GatewayFolder::at(folder), output) {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(verb: Verb, dir: &folder::GatewayFolder, output: Output) -> Done {
+    match verb {
+        Verb::Init { folder } => init::init(&folder, output),
+        Verb::Serve { apply } => serve::serve(dir, apply, output),
+        Verb::Demo(options) => wide(crate::demo::run(options, output))?,
+        Verb::Bench(options) => wide(bench(options, output))?,
+        Verb::Check { paths, dry_run, kind, system } => {
+            let record = dry_run.zip(kind).zip(system).map(|((record, kind), system)| configure::DryRun { record, kind, system });
+            configure::check(dir, &paths, record.as_ref(), output)
+        }
+        Verb::Diff => narrow(configure::diff(dir, output))?,
+        Verb::Apply(why) => narrow(configure::apply(dir, &why.author(), &why.reason, output))?,
+        Verb::Export { folder, revision } => narrow(configure::export(dir, &folder, revision, output))?,
+        Verb::Rollback { number, why } => narrow(configure::rollback(dir, number, &why.author(), &why.reason, output))?,
+        Verb::History => narrow(configure::history(dir, output))?,
+        Verb::Token(arguments) => narrow(exchange::token(dir, &arguments, output))?,
+        Verb::Send(arguments) => narrow(exchange::send(dir, &arguments, output))?,
+        Verb::Feed(arguments) => narrow(exchange::feed(dir, &arguments, output))?,
+        Verb::Message { id, system } => narrow(exchange::message(dir, &id, system.as_deref(), output))?,
+        Verb::Mapping { verb } => mapping::run(dir, &verb, output),
+        Verb::Deliveries { verb } => narrow(deliveries::run(dir, &verb, output))?,
+        Verb::Receipt { verb } => narrow(receipt::run(dir, &verb, output))?,
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "icjs", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// Runs a verb that makes a call or two: one thread is enough.
+fn narrow<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(|error| no_runtime(&error))?.block_on(future))
+}
+
+/// Runs a verb that does much at once.
+fn wide<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok(runtime.map_err(|error| no_runtime(&error))?.block_on(future))
+}
+
+fn no_runtime(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::TryLater, format!("no threads or sockets left: {error}"), "raise the limits of this user (`ulimit -n`)")
+}
