@@ -1,10 +1,6 @@
-//! The command line: every verb with its arguments, and which function it calls. Read `exit` for the exit codes,
-//! `client` for how a running gateway is spoken to. No verb decides anything that the gateway should decide.
+//! The command line: every verb with its arguments, and which function it calls. Read `shell::exit` for the exit codes,
+//! `shell::client` for how a running gateway is spoken to. No verb decides anything that the gateway should decide.
 
-pub mod exit;
-pub mod output;
-pub mod client;
-pub mod folder;
 mod init;
 mod serve;
 mod configure;
@@ -18,8 +14,9 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use exit::{Done, Exit, Failure};
-use output::Output;
+use crate::shell::exit::{Done, Exit, Failure};
+use crate::shell::folder::GatewayFolder;
+use crate::shell::output::Output;
 
 /// Carries records between police, courts, prisons, laboratories and prosecution: accepted once, delivered once, in order.
 ///
@@ -158,7 +155,7 @@ pub fn main() -> ExitCode {
     let output = Output::new(arguments.json);
     let folder = arguments.dir.or_else(|| std::env::var_os("ICJS_DIR").map(PathBuf::from));
     let folder = folder.unwrap_or_else(|| PathBuf::from("."));
-    match run(arguments.verb, &folder::GatewayFolder::at(folder), output) {
+    match run(arguments.verb, &GatewayFolder::at(folder), output) {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
             output.failure(&failure);
@@ -167,7 +164,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(verb: Verb, dir: &folder::GatewayFolder, output: Output) -> Done {
+fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
     match verb {
         Verb::Init { folder } => init::init(&folder, output),
         Verb::Serve { apply } => serve::serve(dir, apply, output),

@@ -48,6 +48,8 @@ pub struct Sent {
     pub messages: Vec<String>,
     /// Code of the refusal, if it was refused.
     pub refusal: Option<String>,
+    /// The refusal's own words, for the report.
+    pub detail: String,
     /// Submissions made.
     pub tries: u32,
     /// Answers that said `Idempotency-Replayed`.

@@ -100,7 +100,7 @@ fn answers(view: &View<'_>, proof: &mut Proof) {
             }
             (_, 1, None) => proof.accepted += 1,
             (_, 0, None) => proof.lost.push(format!("{name}: no answer was ever seen")),
-            (_, 0, Some(code)) => proof.unexpected.push(format!("{name}: refused with `{code}`")),
+            (_, 0, Some(code)) => proof.unexpected.push(format!("{name}: refused with `{code}`: {}", sent.detail)),
             (_, 1, Some(code)) => {
                 proof.accepted += 1;
                 proof.unexpected.push(format!("{name}: accepted, and refused with `{code}` as well"));
@@ -256,23 +256,29 @@ fn ordered(view: &View<'_>, proof: &mut Proof) {
 /// Whether `before` was accepted before `after` began, each taken at the place that its lane gives it.
 fn precedes(view: &View<'_>, before: &Sent, after: &Sent) -> bool {
     let answered = before.answered.unwrap_or(u64::MAX);
-    answered < origin(view, after) || (answered < after.begun && std::ptr::eq(before, root(view, after)))
+    answered < origin(view, after) || (answered < after.begun && is_version_of(view, before, after))
 }
 
-/// The first version of a record.
-fn root<'a>(view: &View<'a>, sent: &'a Sent) -> &'a Sent {
-    let mut current = sent;
-    while let Some(earlier) = current.replaces.and_then(|line| view.books.sent.get(line)) {
-        current = earlier;
+/// Whether `early` is an earlier version of `late`.
+fn is_version_of(view: &View<'_>, early: &Sent, late: &Sent) -> bool {
+    let mut current = late.replaces.and_then(|line| view.books.sent.get(line));
+    while let Some(version) = current {
+        if std::ptr::eq(version, early) {
+            return true;
+        }
+        current = version.replaces.and_then(|line| view.books.sent.get(line));
     }
-    current
+    false
 }
 
 /// Where a record stands in its lane: where its first version began.
 fn origin(view: &View<'_>, sent: &Sent) -> u64 {
-    root(view, sent).begun
+    let mut current = sent;
+    while let Some(earlier) = current.replaces.and_then(|line| view.books.sent.get(line)) {
+        current = earlier;
+    }
+    current.begun
 }
-
 /// The outcomes of one delivery come in the order in which they were said.
 fn outcomes_ordered(view: &View<'_>, proof: &mut Proof) {
     let mut said: HashMap<(&str, &str), u64> = HashMap::new();

@@ -34,6 +34,9 @@ impl Addresses {
     }
 }
 
+/// Why a call got no answer when no process listens at the address.
+pub const NOBODY: &str = "nobody listens there";
+
 /// A call that got no answer: the gateway is away, or it took too long.
 #[derive(Debug, Clone)]
 pub struct NoAnswer(pub String);
@@ -130,7 +133,7 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
     NoAnswer(if error.is_timeout() {
         "no answer in time".to_owned()
     } else if error.is_connect() {
-        "nobody listens there".to_owned()
+        NOBODY.to_owned()
     } else {
         "the connection broke".to_owned()
     })

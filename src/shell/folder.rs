@@ -1,0 +1,91 @@
+//! The gateway's folder as the command line sees it: where things lie, and what to say when they do not lie there.
+//! Reads only; what is written goes through `starter` or the verbs.
+
+use std::path::{Path, PathBuf};
+
+use super::client::{Addresses, Answer, Call, Client, NoAnswer, unreachable};
+use super::exit::{Exit, Failure, file_failure};
+
+/// A folder that should be a gateway's.
+#[derive(Debug, Clone)]
+pub struct GatewayFolder {
+    path: PathBuf,
+}
+
+impl GatewayFolder {
+    /// Names it; nothing is looked at yet.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A path inside.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Fails with advice where this is no gateway's folder.
+    pub fn require(&self) -> Result<(), Failure> {
+        if self.file("config").is_dir() {
+            return Ok(());
+        }
+        let shown = self.path.display();
+        Err(Failure::new(
+            Exit::NoInput,
+            format!("`{shown}` is no gateway folder: there is no `config` in it"),
+            "name the folder with --dir DIR or ICJS_DIR, or make one with `icjs init DIR`",
+        ))
+    }
+
+    /// Where the gateway of this folder listens.
+    pub fn addresses(&self) -> Result<Addresses, Failure> {
+        self.require()?;
+        Addresses::read(&self.path).ok_or_else(|| {
+            let shown = self.path.display();
+            Failure::new(
+                Exit::Unreachable,
+                format!("no gateway runs in `{shown}`: it has no data/listen.json"),
+                format!("start it with `icjs serve --dir {shown}`"),
+            )
+        })
+    }
+
+    /// The administrator's token, made by the gateway when it starts.
+    pub fn admin_token(&self) -> Result<String, Failure> {
+        let path = self.file("data/admin.token");
+        let text = std::fs::read_to_string(&path).map_err(|error| file_failure(&path, &error))?;
+        Ok(text.trim().to_owned())
+    }
+
+    /// Calls the admin API. `Ok(None)` where no gateway runs: the store is then free for direct use.
+    pub async fn admin(&self, method: &'static str, path: &str, body: Option<&serde_json::Value>) -> Result<Option<Answer>, Failure> {
+        self.require()?;
+        let Some(addresses) = Addresses::read(&self.path) else { return Ok(None) };
+        let mut call = Call { method, url: format!("{}{path}", addresses.admin), ..Call::default() };
+        // A listen.json without a token is left over from a gateway that was killed before it wrote one.
+        let Ok(token) = self.admin_token() else { return Ok(None) };
+        call.token = Some(token);
+        if let Some(body) = body {
+            call.headers.push(("content-type".to_owned(), "application/json".to_owned()));
+            call.body = body.to_string().into();
+        }
+        let url = addresses.admin.clone();
+        match Client::new()?.call(call).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(NoAnswer(why)) if why == super::client::NOBODY => Ok(None),
+            Err(why) => Err(unreachable(&url, &why)),
+        }
+    }
+
+    /// Calls the admin API of a gateway that must be running.
+    pub async fn running_admin(&self, method: &'static str, path: &str, body: Option<&serde_json::Value>) -> Result<Answer, Failure> {
+        let addresses = self.addresses()?;
+        let answer = self.admin(method, path, body).await?;
+        let answer = answer.ok_or_else(|| unreachable(&addresses.admin, &NoAnswer(super::client::NOBODY.to_owned())))?;
+        if answer.good() { Ok(answer) } else { Err(super::client::refused(&answer)) }
+    }
+}

@@ -1,0 +1,9 @@
+//! What the command line and the demo share: exit codes, printing, the HTTP client, the gateway's folder, a system's
+//! key and token, the starter folder. Nothing here decides what the gateway does.
+
+pub mod exit;
+pub mod output;
+pub mod client;
+pub mod folder;
+pub mod credentials;
+pub mod starter;
