@@ -19,3 +19,6 @@ pub mod tokens;
 pub mod evidence;
 pub mod telemetry;
 pub mod accept;
+pub mod shell;
+pub mod demo;
+pub mod cli;

@@ -39,10 +39,19 @@ pub(super) struct DryRun {
 pub(super) fn errors(list: Vec<ConfigError>) -> Failure {
     let count = list.len();
     let lines = list.iter().map(|error| {
-        if error.line == 0 { format!("{}: {}", error.file, error.message) } else { format!("{}:{}: {}", error.file, error.line, error.message) }
+        if error.line == 0 {
+            format!("{}: {}", error.file, error.message)
+        } else {
+            format!("{}:{}: {}", error.file, error.line, error.message)
+        }
     });
-    let what = if count == 1 { "the configuration has an error".to_owned() } else { format!("the configuration has {count} errors") };
-    let mut failure = Failure::new(Exit::Configuration, what, "mend the places named above; nothing was changed").with(lines.collect());
+    let what = if count == 1 {
+        "the configuration has an error".to_owned()
+    } else {
+        format!("the configuration has {count} errors")
+    };
+    let mut failure = Failure::new(Exit::Configuration, what, "mend the places named above; nothing was changed")
+        .with(lines.collect());
     failure.problem = serde_json::to_value(&list).ok().map(|errors| json!({ "errors": errors }));
     failure
 }
@@ -65,17 +74,20 @@ pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&Dry
         found.retain(|error| only.contains(&error.file));
     }
     let faulty: BTreeSet<&str> = found.iter().map(|error| error.file.as_str()).collect();
-    let mut shown: BTreeSet<&str> = own.iter().map(String::as_str).filter(|file| only.is_empty() || only.contains(*file)).collect();
+    let mut shown: BTreeSet<&str> =
+        own.iter().map(String::as_str).filter(|file| only.is_empty() || only.contains(*file)).collect();
     shown.extend(faulty.iter().copied());
     if dir.file("config/gateway.toml").exists() && (only.is_empty() || only.contains("config/gateway.toml")) {
         shown.insert("config/gateway.toml");
     }
     if output.json {
-        let files: Vec<Value> = shown.iter().map(|file| json!({ "file": file, "ok": !faulty.contains(file) })).collect();
+        let files: Vec<Value> =
+            shown.iter().map(|file| json!({ "file": file, "ok": !faulty.contains(file) })).collect();
         output.document(&json!({ "files": files, "errors": found }));
     } else {
         for file in &shown {
-            output.line(format!("{} {file}", if faulty.contains(file) { output.bad("ERR") } else { output.good("OK ") }));
+            output
+                .line(format!("{} {file}", if faulty.contains(file) { output.bad("ERR") } else { output.good("OK ") }));
         }
     }
     if !found.is_empty() {
@@ -122,7 +134,8 @@ fn change(name: &str, old: Option<&Vec<u8>>, new: Option<&Vec<u8>>) -> Option<Va
     if old == new {
         return None;
     }
-    let text = |bytes: Option<&Vec<u8>>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+    let text =
+        |bytes: Option<&Vec<u8>>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
     let (before, after) = (text(old), text(new));
     let word = match (old, new) {
         (None, _) => "added",
@@ -160,7 +173,8 @@ fn show_changes(list: &[Value], output: Output) {
             continue;
         }
         for (key, sign) in [("removed", "-"), ("added", "+")] {
-            let lines: Vec<&str> = one.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+            let lines: Vec<&str> =
+                one.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
             for line in lines.iter().take(SHOWN_LINES) {
                 let line = format!("    {sign} {line}");
                 output.line(if sign == "-" { output.bad(&line) } else { output.good(&line) });
@@ -185,7 +199,8 @@ pub(super) async fn diff(dir: &GatewayFolder, output: Output) -> Done {
     show_changes(&list, output);
     match list.len() {
         0 => output.line(format!("no difference: the folder is revision {number}")),
-        count => output.line(format!("{count} files differ from revision {number}; `icjs apply --reason WHY` makes them live")),
+        count => output
+            .line(format!("{count} files differ from revision {number}; `icjs apply --reason WHY` makes them live")),
     }
     Ok(())
 }
@@ -227,7 +242,11 @@ fn said(made: &Value, what: &str, revisions: &Revisions, output: Output) {
 pub(super) async fn export(dir: &GatewayFolder, to: &Path, revision: Option<u64>, output: Output) -> Done {
     let occupied = std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
-        return Err(Failure::new(Exit::Usage, format!("`{}` is not empty", to.display()), "name a folder that does not exist yet"));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{}` is not empty", to.display()),
+            "name a folder that does not exist yet",
+        ));
     }
     let (number, folder) = Revisions::open(dir).await?.files(revision).await?;
     folder.write(to).map_err(|error| file_failure(to, &error))?;
@@ -255,12 +274,23 @@ fn revision_row(revision: &Value) -> Vec<String> {
     let number = revision.get("number").and_then(Value::as_u64).unwrap_or_default();
     let difference = text(revision, "difference").lines().map(str::trim).collect::<Vec<_>>().join("; ");
     let shown: String = difference.chars().take(80).collect();
-    vec![number.to_string(), moment(text(revision, "at")), text(revision, "author").to_owned(), text(revision, "reason").to_owned(), shown]
+    vec![
+        number.to_string(),
+        moment(text(revision, "at")),
+        text(revision, "author").to_owned(),
+        text(revision, "reason").to_owned(),
+        shown,
+    ]
 }
 
 /// Files as the admin API carries them: path to base64.
 pub(super) fn packed(folder: &Folder) -> Value {
-    folder.files.iter().map(|(path, bytes)| (path.clone(), Value::String(STANDARD.encode(bytes)))).collect::<serde_json::Map<_, _>>().into()
+    folder
+        .files
+        .iter()
+        .map(|(path, bytes)| (path.clone(), Value::String(STANDARD.encode(bytes))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// The same read back; what is no base64 is left out.

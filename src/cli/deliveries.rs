@@ -51,7 +51,17 @@ pub(super) struct OrderArguments {
 }
 
 const STATES: [&str; 11] = [
-    "all", "queued", "sending", "retrying", "held", "available", "delivered", "rejected", "parked", "superseded", "recalled",
+    "all",
+    "queued",
+    "sending",
+    "retrying",
+    "held",
+    "available",
+    "delivered",
+    "rejected",
+    "parked",
+    "superseded",
+    "recalled",
 ];
 
 /// Runs one of the verbs.
@@ -67,7 +77,11 @@ pub(super) async fn run(dir: &GatewayFolder, verb: &DeliveriesVerb, output: Outp
 
 async fn list(dir: &GatewayFolder, state: &str, system: Option<&str>, limit: u32, output: Output) -> Done {
     if !STATES.contains(&state) {
-        return Err(Failure::new(Exit::Usage, format!("`{state}` is no state of a delivery"), format!("use one of {}", STATES.join(", "))));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{state}` is no state of a delivery"),
+            format!("use one of {}", STATES.join(", ")),
+        ));
     }
     let mut path = format!("/admin/v1/deliveries?limit={limit}");
     if state != "all" {
@@ -83,7 +97,8 @@ async fn list(dir: &GatewayFolder, state: &str, system: Option<&str>, limit: u32
     }
     let list = answer.get("deliveries").or(Some(&answer)).and_then(Value::as_array).cloned().unwrap_or_default();
     let rows: Vec<Vec<String>> = list.iter().map(row).collect();
-    output.table(&["delivery", "kind", "office", "system", "state", "reason", "attempts", "due", "last attempt"], &rows);
+    output
+        .table(&["delivery", "kind", "office", "system", "state", "reason", "attempts", "due", "last attempt"], &rows);
     if rows.is_empty() {
         output.line(format!("none is {state}"));
     }
@@ -91,7 +106,8 @@ async fn list(dir: &GatewayFolder, state: &str, system: Option<&str>, limit: u32
 }
 
 fn row(delivery: &Value) -> Vec<String> {
-    let shown = |key: &str| if text(delivery, key).is_empty() { "-".to_owned() } else { text(delivery, key).to_owned() };
+    let shown =
+        |key: &str| if text(delivery, key).is_empty() { "-".to_owned() } else { text(delivery, key).to_owned() };
     let attempts = delivery.get("attempts").and_then(Value::as_u64).unwrap_or_default();
     let reason = if text(delivery, "code").is_empty() { shown("reason") } else { shown("code") };
     vec![

@@ -119,7 +119,14 @@ impl Caller {
         Ok(Self { client, exchange, token })
     }
 
-    async fn call(&self, method: &'static str, path: &str, headers: Vec<(String, String)>, body: Bytes, wait: u64) -> Result<Answer, Failure> {
+    async fn call(
+        &self,
+        method: &'static str,
+        path: &str,
+        headers: Vec<(String, String)>,
+        body: Bytes,
+        wait: u64,
+    ) -> Result<Answer, Failure> {
         let timeout = Some(Duration::from_secs(30 + wait));
         let url = format!("{}{path}", self.exchange);
         let call = Call { method, url, token: Some(self.token.clone()), headers, body, timeout };
@@ -136,7 +143,9 @@ fn token_answer(answer: Answer, system: &str) -> Result<Value, Failure> {
         let mut failure = Failure::new(
             Exit::NotAllowed,
             format!("the gateway does not know `{system}` by this key"),
-            format!("check that config/systems/{system}.toml is applied and that its jwks_file holds the public half of the key"),
+            format!(
+                "check that config/systems/{system}.toml is applied and that its jwks_file holds the public half of the key"
+            ),
         );
         failure.problem = Some(answer.json());
         return Err(failure);
@@ -179,7 +188,11 @@ pub(super) async fn send(dir: &GatewayFolder, arguments: &SendArguments, output:
         output.document(&accepted);
         return Ok(());
     }
-    let again = if answer.header("idempotency-replayed").is_some() { " (it was accepted before; this is the stored answer)" } else { "" };
+    let again = if answer.header("idempotency-replayed").is_some() {
+        " (it was accepted before; this is the stored answer)"
+    } else {
+        ""
+    };
     output.line(format!("{} {} {}{again}", output.good("accepted"), text(&accepted, "kind"), text(&accepted, "id")));
     deliveries(&accepted, output);
     for warning in accepted.get("warnings").and_then(Value::as_array).into_iter().flatten() {
@@ -252,7 +265,8 @@ fn deliveries(message: &Value, output: Output) {
 }
 
 fn delivery_row(delivery: &Value) -> Vec<String> {
-    let attempts = delivery.get("attempts").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |count| count.to_string());
+    let attempts =
+        delivery.get("attempts").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), |count| count.to_string());
     let office = text(delivery, "office");
     let reason = ["reason", "code"].into_iter().map(|key| text(delivery, key)).find(|reason| !reason.is_empty());
     vec![
@@ -270,7 +284,11 @@ fn delivery_row(delivery: &Value) -> Vec<String> {
 pub(super) async fn feed(dir: &GatewayFolder, arguments: &FeedArguments, output: Output) -> Done {
     let caller = Caller::new(dir, &arguments.system, arguments.key.as_deref()).await?;
     let mut query = format!("limit={}&wait={}", arguments.limit.clamp(1, 500), arguments.wait.min(60));
-    let repeated = arguments.office.iter().map(|office| ("office", office)).chain(arguments.kind.iter().map(|kind| ("kind", kind)));
+    let repeated = arguments
+        .office
+        .iter()
+        .map(|office| ("office", office))
+        .chain(arguments.kind.iter().map(|kind| ("kind", kind)));
     for (name, value) in repeated.chain(arguments.after.iter().map(|after| ("after", after))) {
         let value = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
         query.push_str(&format!("&{name}={value}"));
@@ -283,7 +301,12 @@ pub(super) async fn feed(dir: &GatewayFolder, arguments: &FeedArguments, output:
     } else {
         let rows: Vec<Vec<String>> = items.iter().map(item_row).collect();
         output.table(&["delivery", "kind", "office", "action", "case", "accepted", "message"], &rows);
-        output.line(format!("{} items{}; next: {}", items.len(), if page.get("more") == Some(&Value::Bool(true)) { ", more to come" } else { "" }, text(&page, "next")));
+        output.line(format!(
+            "{} items{}; next: {}",
+            items.len(),
+            if page.get("more") == Some(&Value::Bool(true)) { ", more to come" } else { "" },
+            text(&page, "next")
+        ));
     }
     if arguments.ack && !items.is_empty() {
         let body = json!({ "offices": arguments.office, "kinds": arguments.kind, "upto": text(&page, "next") });
@@ -291,7 +314,12 @@ pub(super) async fn feed(dir: &GatewayFolder, arguments: &FeedArguments, output:
         let settled = caller.call("POST", "/v1/feed/ack", headers, body.to_string().into(), 0).await?.json();
         if !output.json {
             let count = |key: &str| settled.get(key).and_then(Value::as_u64).unwrap_or_default();
-            output.line(format!("{}: {} settled, {} settled before", output.good("received"), count("settled"), count("already")));
+            output.line(format!(
+                "{}: {} settled, {} settled before",
+                output.good("received"),
+                count("settled"),
+                count("already")
+            ));
         }
     }
     Ok(())
@@ -314,7 +342,11 @@ fn item_row(item: &Value) -> Vec<String> {
 pub(super) async fn message(dir: &GatewayFolder, id: &str, system: Option<&str>, output: Output) -> Done {
     let message = MessageId::parse(id).or_else(|| DeliveryId::parse(id).map(DeliveryId::message));
     let Some(message) = message else {
-        return Err(Failure::new(Exit::Usage, format!("`{id}` is no message id"), "copy the `id` from the answer to `icjs send`"));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{id}` is no message id"),
+            "copy the `id` from the answer to `icjs send`",
+        ));
     };
     let shown = match system {
         Some(system) => {
@@ -328,7 +360,14 @@ pub(super) async fn message(dir: &GatewayFolder, id: &str, system: Option<&str>,
         return Ok(());
     }
     output.line(output.bold(&format!("{} {}", text(&shown, "kind"), message)));
-    for (label, key) in [("status", "status"), ("action", "action"), ("from", "system"), ("office", "office"), ("replaces", "replaces"), ("replaced by", "replaced_by")] {
+    for (label, key) in [
+        ("status", "status"),
+        ("action", "action"),
+        ("from", "system"),
+        ("office", "office"),
+        ("replaces", "replaces"),
+        ("replaced by", "replaced_by"),
+    ] {
         if !text(&shown, key).is_empty() {
             output.line(format!("{label:12} {}", text(&shown, key)));
         }
@@ -346,10 +385,17 @@ pub(super) async fn message(dir: &GatewayFolder, id: &str, system: Option<&str>,
 fn outcomes(message: &Value, output: Output) {
     for delivery in message.get("deliveries").and_then(Value::as_array).into_iter().flatten() {
         for outcome in delivery.get("outcomes").and_then(Value::as_array).into_iter().flatten() {
-            let reference = outcome.get("reference").map(|known| format!(" {} {}", text(known, "scheme"), text(known, "value")));
+            let reference =
+                outcome.get("reference").map(|known| format!(" {} {}", text(known, "scheme"), text(known, "value")));
             let at = text(outcome, "at");
             let at = if at.is_empty() { String::new() } else { format!(" at {}", moment(at)) };
-            let line = format!("  {}: {}{}{at} {}", text(delivery, "office"), text(outcome, "outcome"), reference.unwrap_or_default(), text(outcome, "reason"));
+            let line = format!(
+                "  {}: {}{}{at} {}",
+                text(delivery, "office"),
+                text(outcome, "outcome"),
+                reference.unwrap_or_default(),
+                text(outcome, "reason")
+            );
             output.line(line.trim_end());
         }
     }

@@ -58,14 +58,21 @@ fn check(revision: &Revision, output: Output) -> Done {
         output.document(&json!({ "mappings": list }));
         return Ok(());
     }
-    let rows: Vec<Vec<String>> =
-        rows.into_iter().map(|(adapter, kind, unread, uncarried)| vec![adapter, kind, "OK".to_owned(), unread.to_string(), uncarried.to_string()]).collect();
+    let rows: Vec<Vec<String>> = rows
+        .into_iter()
+        .map(|(adapter, kind, unread, uncarried)| {
+            vec![adapter, kind, "OK".to_owned(), unread.to_string(), uncarried.to_string()]
+        })
+        .collect();
     output.table(&["adapter", "kind", "", "native fields unread", "shared fields not carried"], &rows);
     Ok(())
 }
 
 /// Every dialect, with its adapter and kind.
-fn dialects<'a>(revision: &'a Revision, only: Option<&'a str>) -> impl Iterator<Item = (&'a Adapter, &'a String, &'a Dialect)> {
+fn dialects<'a>(
+    revision: &'a Revision,
+    only: Option<&'a str>,
+) -> impl Iterator<Item = (&'a Adapter, &'a String, &'a Dialect)> {
     let adapters = revision.adapters.values().filter(move |adapter| only.is_none_or(|name| adapter.name == name));
     adapters.flat_map(|adapter| adapter.dialects.iter().map(move |(kind, dialect)| (adapter, kind, dialect)))
 }
@@ -75,7 +82,11 @@ fn known(revision: &Revision, adapter: Option<&str>) -> Done {
         None => Ok(()),
         Some(name) => {
             let known: Vec<&str> = revision.adapters.keys().map(String::as_str).collect();
-            Err(Failure::new(Exit::Usage, format!("there is no adapter `{name}`"), format!("known are {}", known.join(", "))))
+            Err(Failure::new(
+                Exit::Usage,
+                format!("there is no adapter `{name}`"),
+                format!("known are {}", known.join(", ")),
+            ))
         }
     }
 }
@@ -113,7 +124,9 @@ fn pair(folder: &Folder, path: &str, bytes: &[u8], dialect: &Dialect) -> Vec<Str
         Ok(native) => native,
         Err(unreadable) => return vec![format!("cannot be read: {}", unreadable.code)],
     };
-    let wrong = |violations: Vec<icjs_kit::Violation>| violations.into_iter().map(|one| format!("{} [{}] {}", one.pointer, one.rule, one.message)).collect::<Vec<_>>();
+    let wrong = |violations: Vec<icjs_kit::Violation>| {
+        violations.into_iter().map(|one| format!("{} [{}] {}", one.pointer, one.rule, one.message)).collect::<Vec<_>>()
+    };
     let shared = match &dialect.plan {
         None => native.clone(),
         Some(plan) => match plan.decode(&native) {
@@ -147,13 +160,14 @@ fn pair(folder: &Folder, path: &str, bytes: &[u8], dialect: &Dialect) -> Vec<Str
 fn differences(at: &str, wanted: &Value, got: &Value) -> Vec<String> {
     match (wanted, got) {
         (Value::Object(left), Value::Object(right)) => {
-            let mut keys: Vec<&String> = left.keys().chain(right.keys().filter(|key| !left.contains_key(*key))).collect();
+            let mut keys: Vec<&String> =
+                left.keys().chain(right.keys().filter(|key| !left.contains_key(*key))).collect();
             keys.dedup();
             keys.into_iter().flat_map(|key| side(&format!("{at}/{key}"), left.get(key), right.get(key))).collect()
         }
-        (Value::Array(left), Value::Array(right)) => {
-            (0..left.len().max(right.len())).flat_map(|place| side(&format!("{at}/{place}"), left.get(place), right.get(place))).collect()
-        }
+        (Value::Array(left), Value::Array(right)) => (0..left.len().max(right.len()))
+            .flat_map(|place| side(&format!("{at}/{place}"), left.get(place), right.get(place)))
+            .collect(),
         _ if wanted == got => Vec::new(),
         _ => vec![format!("{at}: differs")],
     }
@@ -171,10 +185,14 @@ fn side(at: &str, wanted: Option<&Value>, got: Option<&Value>) -> Vec<String> {
 fn coverage(revision: &Revision, adapter: Option<&str>, kind: Option<&str>, output: Output) -> Done {
     known(revision, adapter)?;
     let mut list = Vec::new();
-    for (adapter, name, dialect) in dialects(revision, adapter).filter(|(_, name, _)| kind.is_none_or(|kind| *name == kind)) {
+    for (adapter, name, dialect) in
+        dialects(revision, adapter).filter(|(_, name, _)| kind.is_none_or(|kind| *name == kind))
+    {
         if let Some(plan) = &dialect.plan {
             let loss = plan.loss();
-            list.push(json!({ "adapter": adapter.name, "kind": name, "unread": loss.unread, "uncarried": loss.uncarried }));
+            list.push(
+                json!({ "adapter": adapter.name, "kind": name, "unread": loss.unread, "uncarried": loss.uncarried }),
+            );
         }
     }
     if output.json {
@@ -183,8 +201,12 @@ fn coverage(revision: &Revision, adapter: Option<&str>, kind: Option<&str>, outp
     }
     for one in &list {
         output.line(output.bold(&format!("{} {}", text(one, "adapter"), text(one, "kind"))));
-        for (key, meaning) in [("unread", "native fields that no row reads; they travel in `extensions`"), ("uncarried", "shared fields that this format cannot carry")] {
-            let paths: Vec<&str> = one.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        for (key, meaning) in [
+            ("unread", "native fields that no row reads; they travel in `extensions`"),
+            ("uncarried", "shared fields that this format cannot carry"),
+        ] {
+            let paths: Vec<&str> =
+                one.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
             output.line(format!("  {} {meaning}", paths.len()));
             paths.iter().for_each(|path| output.line(format!("    {path}")));
         }

@@ -4,6 +4,8 @@
 mod init;
 mod serve;
 mod configure;
+mod revisions;
+mod dry_run;
 mod exchange;
 mod mapping;
 mod deliveries;
@@ -50,9 +52,7 @@ enum Verb {
         apply: bool,
     },
     /// Play whole cases between simulated police and courts, and prove that nothing was lost, doubled or overtaken.
-    Demo(crate::demo::DemoOptions),
-    /// Measure this machine: accept, journey, XML, mapping, cold start, memory.
-    Bench(BenchArguments),
+    Demo(DemoArguments),
     /// Check a folder, or single files of one; every error with file and line.
     Check {
         /// A folder or files of it; the gateway's folder without.
@@ -125,6 +125,32 @@ enum Verb {
     },
 }
 
+/// `demo`
+#[derive(Args, Debug)]
+struct DemoArguments {
+    /// Cases a round.
+    #[arg(long, default_value_t = 50)]
+    cases: u32,
+    /// Play one round and end. Without it, on a terminal, rounds follow one another until Ctrl-C.
+    #[arg(long)]
+    once: bool,
+    /// The same number plays the same scenario.
+    #[arg(long, default_value_t = 2026)]
+    seed: u64,
+    /// Kill the gateway (SIGKILL) and start it again so many times on the way.
+    #[arg(long, default_value_t = 0)]
+    kill: u32,
+    /// Leave the demo's folder where it is.
+    #[arg(long)]
+    keep: bool,
+}
+
+impl DemoArguments {
+    fn options(&self) -> crate::demo::Options {
+        crate::demo::Options { cases: self.cases, once: self.once, seed: self.seed, kill: self.kill, keep: self.keep }
+    }
+}
+
 /// Author and reason of a change of configuration.
 #[derive(Args, Debug, Clone)]
 struct Why {
@@ -168,10 +194,13 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
     match verb {
         Verb::Init { folder } => init::init(&folder, output),
         Verb::Serve { apply } => serve::serve(dir, apply, output),
-        Verb::Demo(options) => wide(crate::demo::run(options, output))?,
-        Verb::Bench(options) => wide(bench(options, output))?,
+        Verb::Demo(arguments) => wide(crate::demo::run(arguments.options(), output))?,
         Verb::Check { paths, dry_run, kind, system } => {
-            let record = dry_run.zip(kind).zip(system).map(|((record, kind), system)| configure::DryRun { record, kind, system });
+            let record = dry_run.zip(kind).zip(system).map(|((record, kind), system)| configure::DryRun {
+                record,
+                kind,
+                system,
+            });
             configure::check(dir, &paths, record.as_ref(), output)
         }
         Verb::Diff => narrow(configure::diff(dir, output))?,
@@ -185,7 +214,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Message { id, system } => narrow(exchange::message(dir, &id, system.as_deref(), output))?,
         Verb::Mapping { verb } => mapping::run(dir, &verb, output),
         Verb::Deliveries { verb } => narrow(deliveries::run(dir, &verb, output))?,
-        Verb::Receipt { verb } => narrow(receipt::run(dir, &verb, output))?,
+        Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "icjs", &mut std::io::stdout());
             Ok(())
@@ -206,5 +235,9 @@ fn wide<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
 }
 
 fn no_runtime(error: &std::io::Error) -> Failure {
-    Failure::new(Exit::TryLater, format!("no threads or sockets left: {error}"), "raise the limits of this user (`ulimit -n`)")
+    Failure::new(
+        Exit::TryLater,
+        format!("no threads or sockets left: {error}"),
+        "raise the limits of this user (`ulimit -n`)",
+    )
 }

@@ -35,14 +35,22 @@ pub(super) fn run(dir: &GatewayFolder, verb: &ReceiptVerb, output: Output) -> Do
     let keys = keys(dir, jwks.as_deref())?;
     let record = record.as_deref().map(read).transpose()?;
     let claims = receipt::verify(&text, &keys, record.as_deref()).map_err(|error| {
-        Failure::new(Exit::Refused, error.to_string(), "compare with the receipt in the 202 answer; the keys are at /.well-known/jwks.json")
+        Failure::new(
+            Exit::Refused,
+            error.to_string(),
+            "compare with the receipt in the 202 answer; the keys are at /.well-known/jwks.json",
+        )
     })?;
     if output.json {
         output.document(&serde_json::to_value(&claims).unwrap_or_default());
         return Ok(());
     }
     output.line(output.good("the receipt is genuine"));
-    let whole = if record.is_some() { "and the record is the one it was given for" } else { "compare it with the record's bytes by --record FILE" };
+    let whole = if record.is_some() {
+        "and the record is the one it was given for"
+    } else {
+        "compare it with the record's bytes by --record FILE"
+    };
     for (label, value) in [
         ("message", &claims.jti),
         ("kind", &claims.kind),
@@ -77,14 +85,22 @@ fn compact(text: &str) -> String {
 fn keys(dir: &GatewayFolder, jwks: Option<&Path>) -> Result<Value, Failure> {
     if let Some(path) = jwks {
         return serde_json::from_slice(&read(path)?).map_err(|error| {
-            Failure::new(Exit::Refused, format!("`{}` is no JSON Web Key Set: {error}", path.display()), "save the answer of GET /.well-known/jwks.json")
+            Failure::new(
+                Exit::Refused,
+                format!("`{}` is no JSON Web Key Set: {error}", path.display()),
+                "save the answer of GET /.well-known/jwks.json",
+            )
         });
     }
     dir.require()?;
     let path = dir.file("keys/receipts.ed25519");
     let pem = std::fs::read_to_string(&path).map_err(|error| file_failure(&path, &error))?;
     let key = SigningKey::from_pem(&pem).map_err(|error| {
-        Failure::new(Exit::Configuration, format!("`{}` holds no key: {error}", path.display()), "restore it from your backup, or give --jwks FILE")
+        Failure::new(
+            Exit::Configuration,
+            format!("`{}` holds no key: {error}", path.display()),
+            "restore it from your backup, or give --jwks FILE",
+        )
     })?;
     Ok(json!({ "keys": [receipt::jwk(&key)] }))
 }

@@ -28,8 +28,12 @@ pub(super) fn serve(dir: &GatewayFolder, apply: bool, output: Output) -> Done {
 /// What helps, where the message does not say it already.
 fn advice(exit: Exit) -> &'static str {
     match exit {
-        Exit::Unreachable => "another program (or another gateway) uses this address: stop it, or change `listen` in config/gateway.toml (`\"0\"` takes any free port)",
-        Exit::Storage => "check the disk (`df -h`) and the store's folder; a store of a newer version needs the newer `icjs`",
+        Exit::Unreachable => {
+            "another program (or another gateway) uses this address: stop it, or change `listen` in config/gateway.toml (`\"0\"` takes any free port)"
+        }
+        Exit::Storage => {
+            "check the disk (`df -h`) and the store's folder; a store of a newer version needs the newer `icjs`"
+        }
         Exit::Configuration => "mend the places named above; `icjs check` lists them without starting anything",
         _ => "",
     }

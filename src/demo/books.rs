@@ -160,7 +160,14 @@ impl Books {
     }
 
     /// An answer to the event on `line`.
-    pub fn answered(&mut self, line: usize, message: Option<&str>, refusal: Option<&str>, took_ms: f64, replayed: bool) {
+    pub fn answered(
+        &mut self,
+        line: usize,
+        message: Option<&str>,
+        refusal: Option<&str>,
+        took_ms: f64,
+        replayed: bool,
+    ) {
         let order = self.tick();
         let Some(sent) = self.sent.get_mut(line) else { return };
         sent.answered.get_or_insert(order);

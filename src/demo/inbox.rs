@@ -60,10 +60,8 @@ async fn converse(mut stream: TcpStream, reception: &Reception) -> io::Result<()
     let mut buffer = Vec::new();
     while let Some(arrival) = read(&mut stream, &mut buffer).await? {
         let Reply::Answer(status, media_type, body) = reception(arrival).await else { return Ok(()) };
-        let head = format!(
-            "HTTP/1.1 {status} Answer\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
+        let head =
+            format!("HTTP/1.1 {status} Answer\r\ncontent-type: {media_type}\r\ncontent-length: {}\r\n\r\n", body.len());
         stream.write_all(head.as_bytes()).await?;
         stream.write_all(body.as_bytes()).await?;
     }

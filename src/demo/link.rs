@@ -71,10 +71,17 @@ impl Link {
     }
 
     /// One call with the system's token, made once.
-    pub async fn once(&self, method: &'static str, path: &str, document: Option<&Document>, within: Option<Duration>) -> Result<Answer, NoAnswer> {
+    pub async fn once(
+        &self,
+        method: &'static str,
+        path: &str,
+        document: Option<&Document>,
+        within: Option<Duration>,
+    ) -> Result<Answer, NoAnswer> {
         let token = self.token().await?;
         let exchange = self.exchange()?;
-        let mut call = Call { method, url: format!("{exchange}{path}"), token: Some(token), timeout: within, ..Call::default() };
+        let mut call =
+            Call { method, url: format!("{exchange}{path}"), token: Some(token), timeout: within, ..Call::default() };
         if let Some(document) = document {
             call.headers.clone_from(&document.headers);
             call.headers.push(("content-type".to_owned(), document.media_type.to_owned()));
@@ -105,12 +112,14 @@ impl Link {
             // The client hangs up before it can have seen an answer.
             0..6 => {
                 self.noted(line, "hung up before the answer");
-                let _ = self.once("POST", &path, Some(document), Some(Duration::from_micros(dice.u64(300..6000)))).await;
+                let _ =
+                    self.once("POST", &path, Some(document), Some(Duration::from_micros(dice.u64(300..6000)))).await;
             }
             // An operator pressed the button twice.
             6..12 => {
                 self.noted(line, "sent twice at once");
-                let (first, second) = tokio::join!(self.attempt(line, &path, document), self.attempt(line, &path, document));
+                let (first, second) =
+                    tokio::join!(self.attempt(line, &path, document), self.attempt(line, &path, document));
                 if let Some(answer) = first.or(second) {
                     return answer;
                 }

@@ -19,7 +19,12 @@ pub struct Person {
 }
 
 /// One language's names: language code (ISO 639), men, women, family names; each in its script and in Latin letters.
-type Names = (&'static str, &'static [(&'static str, &'static str)], &'static [(&'static str, &'static str)], &'static [(&'static str, &'static str)]);
+type Names = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static [(&'static str, &'static str)],
+    &'static [(&'static str, &'static str)],
+);
 
 const NAMES: &[Names] = &[
     (
@@ -77,7 +82,8 @@ pub fn person(dice: &mut Rng) -> Person {
     let woman = dice.u8(..10) < 3;
     let Some((_, men, women, families)) = dice.choice(NAMES) else { return nobody() };
     let given = dice.choice(if woman { women.iter() } else { men.iter() });
-    let (Some(given), Some(family), Some(father)) = (given, dice.choice(families.iter()), dice.choice(men.iter())) else {
+    let (Some(given), Some(family), Some(father)) = (given, dice.choice(families.iter()), dice.choice(men.iter()))
+    else {
         return nobody();
     };
     Person {
@@ -90,7 +96,9 @@ pub fn person(dice: &mut Rng) -> Person {
 }
 
 fn nobody() -> Person {
-    Person { name: "अज्ञात".to_owned(), latin: "Unknown".to_owned(), father: "अज्ञात".to_owned(), woman: false, age: 30 }
+    Person {
+        name: "अज्ञात".to_owned(), latin: "Unknown".to_owned(), father: "अज्ञात".to_owned(), woman: false, age: 30
+    }
 }
 
 /// Sections of the Bharatiya Nyaya Sanhita, 2023, that stations write most: section and its short name.

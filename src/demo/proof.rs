@@ -96,7 +96,9 @@ fn answers(view: &View<'_>, proof: &mut Proof) {
         match (&sent.expect, sent.messages.len(), &sent.refusal) {
             (Expect::Refused(wanted), 0, Some(code)) if wanted == code => proof.refused += 1,
             (Expect::Refused(wanted), count, code) => {
-                proof.unexpected.push(format!("{name}: should be refused with `{wanted}`, got {count} times 202 and {code:?}"));
+                proof
+                    .unexpected
+                    .push(format!("{name}: should be refused with `{wanted}`, got {count} times 202 and {code:?}"));
             }
             (_, 1, None) => proof.accepted += 1,
             (_, 0, None) => proof.lost.push(format!("{name}: no answer was ever seen")),
@@ -124,7 +126,9 @@ fn ends(view: &View<'_>, proof: &mut Proof) {
             ("parked", Some(Expect::Parked(code))) if *code == delivery.code => {}
             ("held", Some(Expect::Held)) => {}
             ("parked" | "held", _) => {
-                proof.unexpected.push(format!("{name}: {state} with `{}`, which the scenario does not want", delivery.code));
+                proof
+                    .unexpected
+                    .push(format!("{name}: {state} with `{}`, which the scenario does not want", delivery.code));
             }
             (_, Some(Expect::Parked(_) | Expect::Held)) => {
                 proof.unexpected.push(format!("{name}: {state}, though the scenario wants it stopped"));
@@ -142,7 +146,10 @@ fn ends(view: &View<'_>, proof: &mut Proof) {
         // A withdrawal of what never left sends nothing; everything else makes at least one delivery.
         let nothing = sent.action == "withdraw" && sent.replaces.is_some_and(|original| !was_taken(view, original));
         if made == 0 && !nothing && !sent.messages.is_empty() {
-            proof.lost.push(format!("{} `{}` of {} (line {line}): accepted, and no delivery was made", sent.kind, sent.event, sent.system));
+            proof.lost.push(format!(
+                "{} `{}` of {} (line {line}): accepted, and no delivery was made",
+                sent.kind, sent.event, sent.system
+            ));
         } else if stops && made > 1 {
             proof.unexpected.push(format!("{} `{}`: {made} deliveries where one was to stop", sent.kind, sent.event));
         }
@@ -162,15 +169,21 @@ fn reached(view: &View<'_>, proof: &mut Proof) {
         let name = format!("delivery {} ({} to {})", delivery.id, delivery.kind, delivery.office);
         let settled = matches!(delivery.state.as_str(), "delivered" | "rejected");
         match (settled, view.effects.get(delivery.id.as_str())) {
-            (true, None) => proof.lost.push(format!("{name}: {}, and not in the books of {}", delivery.state, delivery.system)),
+            (true, None) => {
+                proof.lost.push(format!("{name}: {}, and not in the books of {}", delivery.state, delivery.system))
+            }
             (true, Some(taken)) => arrived_whole(view, &name, delivery, taken, proof),
-            (false, Some(_)) => proof.unexpected.push(format!("{name}: {}, and yet its receiver has it", delivery.state)),
+            (false, Some(_)) => {
+                proof.unexpected.push(format!("{name}: {}, and yet its receiver has it", delivery.state))
+            }
             (false, None) => {}
         }
     }
     let known: BTreeSet<&str> = view.finals.iter().map(|delivery| delivery.id.as_str()).collect();
     for taken in view.books.taken.iter().filter(|taken| !known.contains(taken.delivery.as_str())) {
-        proof.unexpected.push(format!("{} got delivery {} that the gateway does not know", taken.system, taken.delivery));
+        proof
+            .unexpected
+            .push(format!("{} got delivery {} that the gateway does not know", taken.system, taken.delivery));
     }
 }
 
@@ -217,12 +230,16 @@ fn returned(view: &View<'_>, proof: &mut Proof) {
         first.entry(&said.delivery).or_insert(&said.word);
         let outcome = view.effects.get(said.delivery.as_str()).is_some_and(|taken| taken.kind == "outcome");
         if !outcome && !heard.contains(&(said.delivery.as_str(), said.word.as_str())) {
-            proof.lost.push(format!("{} said `{}` of {}, and its sender never heard it", said.system, said.word, said.delivery));
+            proof.lost.push(format!(
+                "{} said `{}` of {}, and its sender never heard it",
+                said.system, said.word, said.delivery
+            ));
         }
     }
     for delivery in view.finals.iter().filter(|delivery| delivery.kind != "outcome") {
         let Some(word) = first.get(delivery.id.as_str()) else { continue };
-        let wanted = if matches!(*word, "returned" | "rejected" | "wrong-addressee") { "rejected" } else { "delivered" };
+        let wanted =
+            if matches!(*word, "returned" | "rejected" | "wrong-addressee") { "rejected" } else { "delivered" };
         if delivery.state != wanted {
             let state = &delivery.state;
             proof.unexpected.push(format!("delivery {}: `{word}` was said first, and it is {state}", delivery.id));
@@ -245,7 +262,9 @@ fn ordered(view: &View<'_>, proof: &mut Proof) {
             for (early, before) in lane.iter().skip(place + 1) {
                 if precedes(view, before, after) {
                     let (first, second) = (&late.delivery, &early.delivery);
-                    proof.out_of_order.push(format!("{system} {office}, {case}: {first} came before {second}, accepted earlier"));
+                    proof
+                        .out_of_order
+                        .push(format!("{system} {office}, {case}: {first} came before {second}, accepted earlier"));
                 }
             }
         }

@@ -98,7 +98,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 impl Client {
     /// A client with the connection pool's defaults.
     pub fn new() -> Result<Self, Failure> {
-        let built = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3)).no_proxy().build();
+        let built =
+            reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3)).no_proxy().build();
         let http = built.map_err(|error| Failure::new(Exit::Bug, format!("no HTTP client: {error}"), "report this"))?;
         Ok(Self { http })
     }
@@ -122,7 +123,8 @@ impl Client {
         let response = request.send().await.map_err(|error| no_answer(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().iter();
-        let headers = headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+        let headers =
+            headers.filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
         let headers = headers.collect();
         let body = response.bytes().await.map_err(|error| no_answer(&error))?;
         Ok(Answer { status, headers, body })
@@ -158,7 +160,11 @@ pub fn refused(answer: &Answer) -> Failure {
         500.. => Exit::Bug,
         _ => Exit::Refused,
     };
-    let detail = [output::text(&problem, "detail"), output::text(&problem, "title"), output::text(&problem, "error_description")];
+    let detail = [
+        output::text(&problem, "detail"),
+        output::text(&problem, "title"),
+        output::text(&problem, "error_description"),
+    ];
     let said = detail.into_iter().find(|text| !text.is_empty()).unwrap_or("no reason was given");
     let name = if code.is_empty() { output::text(&problem, "error").to_owned() } else { code.clone() };
     let what = format!("refused with {} `{name}`: {said}", answer.status);
@@ -170,17 +176,31 @@ pub fn refused(answer: &Answer) -> Failure {
 /// What the sender of a refused request should do, by the stable code.
 fn advice(code: &str, answer: &Answer) -> String {
     let text = match code {
-        "unauthenticated" => "the token is missing, expired (10 minutes at most) or not ours: take a new one with `icjs token SYSTEM`",
+        "unauthenticated" => {
+            "the token is missing, expired (10 minutes at most) or not ours: take a new one with `icjs token SYSTEM`"
+        }
         "not-allowed" => "add the kind to `send` or `receive` in config/systems/<system>.toml and `icjs apply`",
-        "office-not-yours" => "send as the system that serves this office, or add the office to `offices` in its file and `icjs apply`",
+        "office-not-yours" => {
+            "send as the system that serves this office, or add the office to `offices` in its file and `icjs apply`"
+        }
         "kind-unknown" => "list the kinds with `curl .../v1/kinds`; a kind is added in config/kinds.toml",
-        "idempotency-key-missing" => "give --idempotency-key, any text that names this submission and is the same when you retry",
+        "idempotency-key-missing" => {
+            "give --idempotency-key, any text that names this submission and is the same when you retry"
+        }
         "idempotency-key-reused" => "this key was used with other bytes: use a new one, or send the same bytes",
-        "record-changed" => "the event number is known with other bytes: send with --action correct --replaces ID --reason WHY",
-        "malformed-json" => "the system's format for this kind is JSON and this is none; see its example at /v1/examples/<kind>",
-        "malformed-xml" => "the system's format for this kind is XML and this is none; see its example at /v1/examples/<kind>",
+        "record-changed" => {
+            "the event number is known with other bytes: send with --action correct --replaces ID --reason WHY"
+        }
+        "malformed-json" => {
+            "the system's format for this kind is JSON and this is none; see its example at /v1/examples/<kind>"
+        }
+        "malformed-xml" => {
+            "the system's format for this kind is XML and this is none; see its example at /v1/examples/<kind>"
+        }
         "media-type-unsupported" => "send the format that the system's adapter speaks; `/v1/me` names it for each kind",
-        "schema-invalid" | "mapping-failed" | "code-unknown" => "mend the places named above; the schema is at /v1/schemas/<kind>?form=native",
+        "schema-invalid" | "mapping-failed" | "code-unknown" => {
+            "mend the places named above; the schema is at /v1/schemas/<kind>?form=native"
+        }
         "attachment-missing" => "upload the attachment first: `--attach FILE` does it",
         "too-large" | "too-deep" => "split the record; large files travel as attachments",
         "cursor-invalid" => "leave --after away to begin at the oldest unsettled item",

@@ -46,14 +46,19 @@ impl Credentials {
         let pem = std::fs::read_to_string(&path).map_err(|error| file_failure(&path, &error))?;
         let key = SigningKey::from_pem(&pem).map_err(|_| {
             let shown = path.display();
-            Failure::new(Exit::Refused, format!("`{shown}` is no Ed25519 private key in PEM (PKCS#8)"), "check the file")
+            Failure::new(
+                Exit::Refused,
+                format!("`{shown}` is no Ed25519 private key in PEM (PKCS#8)"),
+                "check the file",
+            )
         })?;
         Ok(Self::new(system, key))
     }
 
     /// A signed assertion for the gateway named `audience`, good for two minutes and one use.
     pub fn assertion(&self, audience: &str, now: Timestamp) -> Result<String, Failure> {
-        let unique: [u8; 16] = seal::random().map_err(|error| Failure::new(Exit::TryLater, error.to_string(), "try again"))?;
+        let unique: [u8; 16] =
+            seal::random().map_err(|error| Failure::new(Exit::TryLater, error.to_string(), "try again"))?;
         let head = json!({ "alg": "EdDSA", "typ": "JWT", "kid": self.key.id() });
         let claims = json!({ "iss": self.system, "sub": self.system, "aud": audience, "jti": seal::hex(&unique),
             "iat": now.seconds(), "nbf": now.seconds() - 5, "exp": now.seconds() + ASSERTION_SECONDS });
@@ -76,7 +81,12 @@ impl Credentials {
     }
 
     /// Asks the gateway for an access token; the whole answer (RFC 6749 section 5.1).
-    pub async fn token(&self, client: &Client, exchange: &str, now: Timestamp) -> Result<Result<Answer, NoAnswer>, Failure> {
+    pub async fn token(
+        &self,
+        client: &Client,
+        exchange: &str,
+        now: Timestamp,
+    ) -> Result<Result<Answer, NoAnswer>, Failure> {
         Ok(client.call(self.token_call(exchange, now)?).await)
     }
 

@@ -62,7 +62,12 @@ impl GatewayFolder {
     }
 
     /// Calls the admin API. `Ok(None)` where no gateway runs: the store is then free for direct use.
-    pub async fn admin(&self, method: &'static str, path: &str, body: Option<&serde_json::Value>) -> Result<Option<Answer>, Failure> {
+    pub async fn admin(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Option<Answer>, Failure> {
         self.require()?;
         let Some(addresses) = Addresses::read(&self.path) else { return Ok(None) };
         let mut call = Call { method, url: format!("{}{path}", addresses.admin), ..Call::default() };
@@ -82,10 +87,16 @@ impl GatewayFolder {
     }
 
     /// Calls the admin API of a gateway that must be running.
-    pub async fn running_admin(&self, method: &'static str, path: &str, body: Option<&serde_json::Value>) -> Result<Answer, Failure> {
+    pub async fn running_admin(
+        &self,
+        method: &'static str,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Answer, Failure> {
         let addresses = self.addresses()?;
         let answer = self.admin(method, path, body).await?;
-        let answer = answer.ok_or_else(|| unreachable(&addresses.admin, &NoAnswer(super::client::NOBODY.to_owned())))?;
+        let answer =
+            answer.ok_or_else(|| unreachable(&addresses.admin, &NoAnswer(super::client::NOBODY.to_owned())))?;
         if answer.good() { Ok(answer) } else { Err(super::client::refused(&answer)) }
     }
 }

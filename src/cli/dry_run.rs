@@ -1,0 +1,105 @@
+//! `check --dry-run RECORD`: what would become of a record under the folder's configuration, without a gateway:
+//! read, translated, checked, routed, and encoded for each receiver. What a case's history would add is not known here.
+
+use icjs_kit::{Limits, Violation};
+use serde_json::{Value, json};
+
+use super::configure::DryRun;
+use crate::config::{Destination, Revision, System};
+use crate::journal::Snapshot;
+use crate::shell::exit::{Done, Exit, Failure, file_failure};
+use crate::shell::output::Output;
+
+/// The gateway's own limits on a record.
+const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64, keys: 100_000 };
+
+/// Shows what would happen, or every reason why the record would be refused.
+pub(super) fn show(revision: &Revision, ask: &DryRun, output: Output) -> Done {
+    let bytes = std::fs::read(&ask.record).map_err(|error| file_failure(&ask.record, &error))?;
+    let sender =
+        revision.systems.get(&ask.system).ok_or_else(|| unknown("system", &ask.system, revision.systems.keys()))?;
+    let kind = revision.kinds.get(&ask.kind).ok_or_else(|| unknown("kind", &ask.kind, revision.kinds.keys()))?;
+    let Some(dialect) = revision.dialect(sender, &ask.kind) else {
+        let what = format!("the adapter `{}` of `{}` does not speak `{}`", sender.adapter, ask.system, ask.kind);
+        return Err(Failure::new(Exit::Refused, what, "name another kind, or add it to the adapter"));
+    };
+    let native = dialect.codec.read(&bytes, &LIMITS).map_err(|unreadable| {
+        let format = dialect.codec.media_type();
+        let what = format!("the record is no {format}: `{}`", unreadable.code);
+        refused(what, &unreadable.violations, &format!("the system `{}` speaks {format} for this kind", ask.system))
+    })?;
+    let (shared, warnings) = match &dialect.plan {
+        None => (native, Vec::new()),
+        Some(plan) => {
+            let decoded = plan
+                .decode(&native)
+                .map_err(|found| refused("the record cannot be translated".to_owned(), &found, ""))?;
+            (decoded.shared, decoded.warnings)
+        }
+    };
+    let shared = kind
+        .schema
+        .validate(shared)
+        .map_err(|found| refused("the record does not fit its schema".to_owned(), &found, ""))?;
+    let facts = revision.facts(&ask.kind, shared.tree());
+    let known = Snapshot { joined: facts.cases.clone(), ..Snapshot::default() };
+    let destinations = revision.route(&ask.kind, shared.tree(), &facts, &known);
+    let previews: Vec<Value> =
+        destinations.iter().map(|to| preview(revision, ask, sender, shared.tree(), to)).collect();
+    if output.json {
+        output.document(&json!({ "shared": shared.tree(), "warnings": warnings, "deliveries": previews }));
+        return Ok(());
+    }
+    output.line(format!("{} as {} from {}", output.good("it would be accepted"), ask.kind, ask.system));
+    for warning in &warnings {
+        output.line(format!("warning: {}: {}", warning.pointer, warning.message));
+    }
+    let cell = |one: &Value, key: &str| {
+        one.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).unwrap_or_default()
+    };
+    let keys = ["office", "system", "how", "state", "why", "lost", "withheld"];
+    let rows: Vec<Vec<String>> = previews.iter().map(|one| keys.iter().map(|key| cell(one, key)).collect()).collect();
+    output.table(&["office", "system", "how", "state", "why", "not carried", "withheld"], &rows);
+    Ok(())
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Failure {
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    Failure::new(Exit::Usage, format!("there is no {what} `{name}`"), format!("known are {}", known.join(", ")))
+}
+
+fn refused(what: String, violations: &[Violation], advice: &str) -> Failure {
+    let lines = violations.iter().map(|one| {
+        let place = one.line.map(|line| format!(" {line}:{}", one.column.unwrap_or(1))).unwrap_or_default();
+        format!("{}{place} [{}]: {}", one.pointer, one.rule, one.message)
+    });
+    Failure::new(Exit::Refused, what, advice).with(lines.collect())
+}
+
+/// What one receiver would get.
+fn preview(revision: &Revision, ask: &DryRun, sender: &System, shared: &Value, to: &Destination) -> Value {
+    let office = to.office.as_ref().map(ToString::to_string);
+    let state = match (&to.code, to.hold) {
+        (Some(code), _) => format!("parked: {code}"),
+        (None, Some(_)) => "held".to_owned(),
+        (None, None) => "queued".to_owned(),
+    };
+    let mut shown = json!({ "office": office, "system": to.system, "how": to.how, "state": state, "why": to.why });
+    let Some(receiver) = revision.systems.get(&to.system) else { return shown };
+    let permitted = revision.permit(&ask.kind, receiver, &sender.name, shared.clone());
+    let Some(permitted) = permitted else {
+        shown["state"] = json!("parked: not-permitted");
+        return shown;
+    };
+    shown["withheld"] = json!(permitted.withheld.join(" "));
+    let plan = revision.dialect(receiver, &ask.kind).and_then(|dialect| dialect.plan.as_ref());
+    match plan.map(|plan| plan.encode(&permitted.tree)) {
+        Some(Ok(encoded)) => {
+            shown["lost"] = json!(encoded.lost.join(" "));
+            shown["native"] = encoded.native;
+        }
+        Some(Err((code, _))) => shown["state"] = json!(format!("parked: {code}")),
+        None => shown["native"] = permitted.tree,
+    }
+    shown
+}

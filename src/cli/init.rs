@@ -1,0 +1,96 @@
+//! `init FOLDER`: a development folder with which everything can be tried at once: two systems with keys, the shipped
+//! routes, sharing lines, kinds and reference tables as files to change. Nothing in it is fit for production keys.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::config::Folder;
+use crate::keys::Keys;
+use crate::shell::exit::{Done, Exit, Failure};
+use crate::shell::output::Output;
+use crate::shell::starter::{NewSystem, Reached, Starter};
+
+/// The head of the new `gateway.toml`: every option has a default, so that a folder says only what differs.
+const GATEWAY_TOML: &str = "\
+# What differs from the defaults on this machine; a change needs a restart. Every option with its default and its
+# meaning is printed by the documentation of `config/gateway.toml`. \"0\" takes any free port.
+
+[exchange]
+listen = \"127.0.0.1:8080\"
+
+[admin]
+listen = \"127.0.0.1:8081\"
+
+[ops]
+listen = \"127.0.0.1:9464\"
+";
+
+/// Makes the folder and says what to do next.
+pub(super) fn init(folder: &Path, output: Output) -> Done {
+    let starter = Starter::begin(folder)?;
+    starter.file("config/gateway.toml", GATEWAY_TOML.as_bytes())?;
+    let shipped = Folder::embedded().files;
+    for (path, contents) in
+        shipped.iter().filter(|(path, _)| path.starts_with("config/") && !path.starts_with("config/systems/"))
+    {
+        starter.file(path, contents)?;
+    }
+    for system in systems() {
+        starter.system(&system)?;
+    }
+    Keys::open(folder)
+        .map_err(|error| Failure::new(Exit::Storage, error.to_string(), "check the disk and its permissions"))?;
+    if output.json {
+        let names: Vec<String> = systems().into_iter().map(|system| system.name).collect();
+        output.document(&json!({ "folder": folder, "systems": names }));
+        return Ok(());
+    }
+    let shown = folder.display();
+    output.line(format!("{} {shown}", output.good("made")));
+    let rows: Vec<Vec<String>> = systems()
+        .into_iter()
+        .map(|system| vec![system.name, system.adapter.to_owned(), system.offices.join(" ")])
+        .collect();
+    output.table(&["system", "speaks", "offices"], &rows);
+    output.line("next:");
+    output.line(format!("  icjs serve --dir {shown}                                  # in one terminal"));
+    output.line(format!("  export ICJS_DIR={shown}                                   # in another"));
+    output.line("  icjs send RECORD.xml --kind charge-sheet --as cctns-dl      # examples: adapters/cctns/examples/in");
+    output.line("  icjs feed --as ecourts-dl --ack");
+    output.line("  icjs feed --as cctns-dl                                     # what the court's machine answered");
+    Ok(())
+}
+
+/// A police system and a court system; both pull, so that nobody needs a server to try it.
+fn systems() -> Vec<NewSystem> {
+    let offices = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let police = |name: &str, adapter, stations: &[&str]| NewSystem {
+        name: name.to_owned(),
+        adapter,
+        pillar: "police",
+        offices: offices(stations),
+        send: &["fir", "charge-sheet"],
+        receive: &["case-registration"],
+        reached: Reached::Feed,
+        per_second: 200,
+    };
+    let courts = |name: &str, adapter, courts: &[&str]| NewSystem {
+        name: name.to_owned(),
+        adapter,
+        pillar: "courts",
+        offices: offices(courts),
+        send: &["case-registration"],
+        receive: &["fir", "charge-sheet"],
+        reached: Reached::Feed,
+        per_second: 200,
+    };
+    vec![
+        police("cctns-dl", "cctns", &["ps:38101001", "ps:38101002", "ps:38101003", "ps:38101004"]),
+        courts(
+            "ecourts-dl",
+            "ecourts",
+            &["court:DLCT01", "court:DLCT01/1", "court:DLCT01/2", "court:DLCT01/3", "court:DLCT01/4"],
+        ),
+    ]
+}
