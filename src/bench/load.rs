@@ -15,9 +15,6 @@ use tokio::task::LocalSet;
 
 use super::histogram::Histogram;
 
-/// Digits of every number that a request carries.
-pub const DIGITS: usize = 10;
-
 /// A request with places for numbers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Template {
@@ -30,10 +27,27 @@ pub struct Template {
 /// One place for a number.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Mark {
-    /// Byte offset of `DIGITS` digits.
+    /// Byte offset of its first digit.
     pub offset: usize,
-    /// The number is taken modulo this: 1 makes one hot case, `None` makes each request's its own.
-    pub modulus: Option<u64>,
+    /// How many digits.
+    pub digits: usize,
+    /// Added to the number, so that it never begins with a zero.
+    pub base: u64,
+    /// The number is taken modulo this first: 1 makes one hot case, 1,000 makes a thousand.
+    pub modulus: u64,
+}
+
+impl Mark {
+    /// Writes a request's number over the digits at this place.
+    pub fn write(&self, bytes: &mut [u8], number: u64) {
+        let mut rest = self.base + number % self.modulus.max(1);
+        for place in (self.offset..self.offset + self.digits).rev() {
+            if let Some(byte) = bytes.get_mut(place) {
+                *byte = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+            }
+            rest /= 10;
+        }
+    }
 }
 
 /// What to do.
@@ -178,7 +192,7 @@ async fn converse(shared: &Shared) -> Result<()> {
         }
         let number = shared.next.replace(shared.next.get() + 1);
         for mark in &shared.order.template.marks {
-            write_number(&mut request, mark.offset, mark.modulus.map_or(number, |modulus| number % modulus.max(1)));
+            mark.write(&mut request, number);
         }
         let sent = Instant::now();
         socket.write_all(&request).await?;
@@ -192,17 +206,6 @@ async fn converse(shared: &Shared) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Writes a number in `DIGITS` digits over the bytes at `offset`.
-pub fn write_number(bytes: &mut [u8], offset: usize, number: u64) {
-    let mut rest = number;
-    for place in (offset..offset + DIGITS).rev() {
-        if let Some(byte) = bytes.get_mut(place) {
-            *byte = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        }
-        rest /= 10;
-    }
 }
 
 /// Reads one answer to its end; its status, and how many bytes of it lie at the buffer's start.

@@ -6,3 +6,5 @@ pub mod histogram;
 pub mod load;
 pub mod sink;
 pub mod echo;
+pub mod process;
+pub mod sheets;

@@ -72,7 +72,8 @@ impl Folder {
     pub fn with(parties: &[Party]) -> Self {
         let mut folder = Self { dir: TempDir::with_prefix("icjs-it-").unwrap(), keys: BTreeMap::new() };
         folder.file("config/gateway.toml", SETTINGS);
-        folder.file("config/kinds.toml", KINDS);
+        // The shipped kinds stay: the shipped adapters speak them.
+        folder.file("config/kinds.toml", &format!("{}\n{KINDS}", include_str!("../../../config/kinds.toml")));
         folder.file("schemas/records/paper.json", &schema("paper").to_string());
         folder.file("schemas/records/order.json", &schema("order").to_string());
         folder.file("config/routes.toml", &routes(parties));
