@@ -85,7 +85,9 @@ impl<'a> Sheets<'a> {
         loop {
             let mut parts = Vec::new();
             pointers(&tree, String::new(), &mut parts);
-            parts.sort_by_key(|pointer| std::cmp::Reverse(tree.pointer(pointer).map_or(0, |part| part.to_string().len())));
+            parts.sort_by_key(|pointer| {
+                std::cmp::Reverse(tree.pointer(pointer).map_or(0, |part| part.to_string().len()))
+            });
             let mut gone = false;
             for pointer in parts {
                 let mut smaller = tree.clone();
@@ -139,7 +141,14 @@ fn mark(example: &mut Value) -> Result<(), String> {
 }
 
 /// A request template: head and body, its numbers' places found; `cases` bounds how many cases there are.
-pub fn template(path: &str, host: &str, token: &str, media_type: &str, body: &[u8], cases: u64) -> Result<Template, String> {
+pub fn template(
+    path: &str,
+    host: &str,
+    token: &str,
+    media_type: &str,
+    body: &[u8],
+    cases: u64,
+) -> Result<Template, String> {
     let body = std::str::from_utf8(body).map_err(|error| error.to_string())?;
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\ncontent-type: {media_type}\r\n\
