@@ -164,10 +164,29 @@ impl CaseKey {
         self.0.split('/').next().unwrap_or_default()
     }
 
+    /// The parts of the value, decoded: station, year and serial of a FIR.
+    pub fn parts(&self) -> Vec<String> {
+        let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
+        self.value().split('-').map(decode).collect()
+    }
+
     /// The encoded value after the scheme.
     pub fn value(&self) -> &str {
         self.0.split_once('/').map_or("", |(_, value)| value)
     }
+}
+
+/// The schemes by which a person may be named.
+pub const PERSON_SCHEMES: [&str; 2] = ["pid", "nfn"];
+
+/// A person by one of their numbers, in the one text form `pid/<prison>-<id>` or `nfn/<number>`, parts percent-encoded.
+/// `None` when the scheme is unknown or a part is empty.
+pub fn person_key(scheme: &str, parts: &[&str]) -> Option<String> {
+    if !PERSON_SCHEMES.contains(&scheme) || parts.is_empty() || parts.iter().any(|part| part.is_empty()) {
+        return None;
+    }
+    let encoded: Vec<String> = parts.iter().map(|part| utf8_percent_encode(part, PART).to_string()).collect();
+    Some(format!("{scheme}/{}", encoded.join("-")))
 }
 
 /// Court Case Number Record: 16 characters without hyphens and spaces: establishment code (6), serial (6 digits), year (4).

@@ -1,0 +1,482 @@
+//! `adapters/NAME/adapter.toml`: how one kind of system speaks each record kind, and how its answers are judged.
+//! `extends` lays one adapter over another; a dialect is built of a codec, a native schema and a compiled mapping.
+//! A shipped adapter that no system uses is not compiled: its own tests have, and every start would pay for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use icjs_kit::Codec;
+use icjs_kit::json::JsonCodec;
+use icjs_kit::xml::XmlCodec;
+
+use super::document::{Document, Findings, Said, Section, meant};
+use super::facts::Path;
+use super::kinds::Kind;
+use super::revision::Loaded;
+use super::systems;
+use crate::identifiers::KindName;
+use crate::journal::OutcomeWord;
+use crate::mapping::Plan;
+use crate::outcome;
+use crate::schema::Schema;
+
+/// The longest chain of `extends`.
+const MOST_BASES: usize = 8;
+
+/// How one kind of system speaks.
+#[derive(Debug)]
+pub struct Adapter {
+    /// Its folder's name.
+    pub name: String,
+    /// The pillar it is made for; empty: any.
+    pub pillar: String,
+    /// For people.
+    pub title: String,
+    /// Per kind; `outcome` always.
+    pub dialects: BTreeMap<KindName, Dialect>,
+    /// How push answers are judged.
+    pub verdicts: Verdicts,
+    /// Kinds that it names and that could not be built: the errors are listed elsewhere.
+    pub(super) broken_kinds: BTreeSet<KindName>,
+}
+
+/// How an adapter speaks one kind.
+#[derive(Debug)]
+pub struct Dialect {
+    /// Wire format.
+    pub codec: Arc<dyn Codec>,
+    /// Native schema; `None` where the native form is the shared one.
+    pub native: Option<Arc<Schema>>,
+    /// Mapping; `None` where the native form is the shared one.
+    pub plan: Option<Arc<Plan>>,
+    /// JSON Pointer into the native tree of the sender's own event number.
+    pub event_number: Option<String>,
+    /// The system of this adapter may send it.
+    pub sends: bool,
+    /// ... may receive it.
+    pub receives: bool,
+    /// How attachments travel.
+    pub attachments: Attach,
+    /// Examples in the native form (paths in the folder).
+    pub examples: Vec<String>,
+}
+
+/// How attachments travel to a receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Attach {
+    /// By digest and link.
+    #[default]
+    Link,
+    /// Inside the record.
+    Base64,
+}
+
+/// How a push answer is judged: tables over status and body of the answer.
+#[derive(Debug, Default, Clone)]
+pub struct Verdicts {
+    /// In order; the first that matches decides.
+    pub rules: Vec<VerdictRule>,
+}
+
+/// One line of an adapter's verdict table.
+#[derive(Debug, Clone)]
+pub struct VerdictRule {
+    /// HTTP statuses, empty for any.
+    pub status: Vec<u16>,
+    /// An XPath-like element path or JSON Pointer into the answer's body that must equal `value`.
+    pub field: Option<(String, String)>,
+    /// What it means.
+    pub verdict: Judged,
+    /// Where the receiver's own number stands: (scheme, path).
+    pub reference: Option<(String, String)>,
+    /// Where the reason stands.
+    pub reason: Option<String>,
+}
+
+/// What an answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// An outcome.
+    Outcome(OutcomeWord),
+    /// Try again.
+    Again,
+}
+
+/// The words of `means`.
+const MEANS: [(&str, Judged); 9] = [
+    ("received", Judged::Outcome(OutcomeWord::Received)),
+    ("accepted", Judged::Outcome(OutcomeWord::Accepted)),
+    ("returned", Judged::Outcome(OutcomeWord::Returned)),
+    ("rejected", Judged::Outcome(OutcomeWord::Rejected)),
+    ("wrong-addressee", Judged::Outcome(OutcomeWord::WrongAddressee)),
+    ("executed", Judged::Outcome(OutcomeWord::Executed)),
+    ("not-executed", Judged::Outcome(OutcomeWord::NotExecuted)),
+    ("duplicate-of", Judged::Outcome(OutcomeWord::DuplicateOf)),
+    ("again", Judged::Again),
+];
+
+/// One `adapter.toml`, before what it extends is laid under it.
+#[derive(Debug, Default, Clone)]
+struct Draft {
+    file: String,
+    name: String,
+    pillar: String,
+    title: String,
+    extends: Option<Said<String>>,
+    kinds: BTreeMap<String, KindDraft>,
+    verdicts: Vec<VerdictRule>,
+    /// The file is the shipped one, unchanged.
+    shipped: bool,
+}
+
+/// `[kind.NAME]`, each value with the file and line that said it.
+#[derive(Debug, Default, Clone)]
+struct KindDraft {
+    line: usize,
+    wire: Option<String>,
+    schema: Option<At>,
+    /// The mappings to lay over one another, the lowest first.
+    mappings: Vec<At>,
+    directions: Option<Vec<String>>,
+    event_number: Option<At>,
+    attachments: Option<Attach>,
+}
+
+#[derive(Debug, Clone)]
+struct At {
+    file: String,
+    line: usize,
+    value: String,
+}
+
+/// All adapters, and the names of those that could not be built.
+#[derive(Debug, Default)]
+pub(super) struct Adapters {
+    pub(super) by_name: BTreeMap<String, Adapter>,
+    pub(super) broken: Vec<String>,
+}
+
+/// Builds every adapter that is in `used` or is not a shipped one.
+pub(super) fn compile(
+    loaded: &Loaded<'_>,
+    kinds: Option<&BTreeMap<KindName, Kind>>,
+    used: &BTreeSet<String>,
+    findings: &Findings,
+) -> Adapters {
+    let (drafts, mut broken) = drafts(loaded, findings);
+    let mut adapters = Adapters::default();
+    for draft in drafts.values() {
+        let Some(full) = extended(draft, &drafts, findings) else {
+            broken.push(draft.name.clone());
+            continue;
+        };
+        let wanted = used.contains(&full.name) || !full.shipped;
+        let build = Build { loaded, kinds, findings, draft: &full };
+        let (dialects, broken_kinds) = if wanted { build.dialects() } else { (BTreeMap::new(), BTreeSet::new()) };
+        let verdicts = Verdicts { rules: full.verdicts.clone() };
+        let Draft { name, pillar, title, .. } = full;
+        let adapter = Adapter { name: name.clone(), pillar, title, dialects, verdicts, broken_kinds };
+        adapters.by_name.insert(name, adapter);
+    }
+    adapters.broken = broken;
+    adapters
+}
+
+fn drafts(loaded: &Loaded<'_>, findings: &Findings) -> (BTreeMap<String, Draft>, Vec<String>) {
+    let mut drafts = BTreeMap::new();
+    let mut broken = Vec::new();
+    for (path, contents) in &loaded.folder.files {
+        let name = path.strip_prefix("adapters/").and_then(|rest| rest.strip_suffix("/adapter.toml"));
+        let Some(name) = name.filter(|name| !name.contains('/')) else { continue };
+        let Some(document) = Document::parse(path, contents, findings) else {
+            broken.push(name.to_owned());
+            continue;
+        };
+        let mut root = document.section("an adapter's file", findings);
+        let mut draft = draft(&mut root, path, name);
+        root.finish();
+        draft.shipped = loaded.shipped.files.get(path) == Some(contents);
+        drafts.insert(name.to_owned(), draft);
+    }
+    (drafts, broken)
+}
+
+fn draft(root: &mut Section<'_, '_>, path: &str, folder: &str) -> Draft {
+    let mut draft = Draft { file: path.to_owned(), name: folder.to_owned(), ..Draft::default() };
+    if let Some(said) = root.required("name").filter(|said| said.value != folder) {
+        root.error(said.line, format!("`name` is `{}` in the folder `{folder}`; they must agree", said.value));
+    }
+    draft.title = root.text("title").map(|said| said.value).unwrap_or_default();
+    draft.extends = root.text("extends");
+    if root.has("pillar") || (draft.extends.is_none() && folder != "shared") {
+        draft.pillar = systems::pillar(root).unwrap_or_default();
+    }
+    for (kind, mut section) in root.named("kind") {
+        let read = kind_draft(&mut section, path, kind.line);
+        section.finish();
+        draft.kinds.insert(kind.value, read);
+    }
+    for mut section in root.sections("verdict") {
+        draft.verdicts.extend(verdict(&mut section));
+        section.finish();
+    }
+    draft
+}
+
+fn kind_draft(section: &mut Section<'_, '_>, file: &str, line: usize) -> KindDraft {
+    let at = |said: Said<String>| At { file: file.to_owned(), line: said.line, value: said.value };
+    let wire = section.word("wire", &["json", "xml", "shared"]).map(|said| said.value);
+    let schema = section.text("schema").map(at);
+    let mappings = section.text("mapping").map(at).into_iter().collect();
+    let mut directions = section.has("direction").then(Vec::new);
+    for said in section.texts("direction") {
+        if said.value != "send" && said.value != "receive" {
+            section.error(said.line, format!("`direction` is `{}`{}", said.value, meant(&said.value, ["send", "receive"].into_iter())));
+        }
+        directions.get_or_insert_default().push(said.value);
+    }
+    let event_number = section.text("event_number").map(at);
+    let attachments = section.word("attachments", &["link", "base64"]);
+    let attachments = attachments.map(|said| if said.value == "base64" { Attach::Base64 } else { Attach::Link });
+    KindDraft { line, wire, schema, mappings, directions, event_number, attachments }
+}
+
+fn verdict(section: &mut Section<'_, '_>) -> Option<VerdictRule> {
+    let mut status = Vec::new();
+    for said in section.numbers("status") {
+        match u16::try_from(said.value).ok().filter(|code| (100..600).contains(code)) {
+            Some(code) => status.push(code),
+            None => section.error(said.line, format!("`{}` is no HTTP status", said.value)),
+        }
+    }
+    let field = section.text("field");
+    let equals = section.text("equals");
+    if field.is_some() != equals.is_some() {
+        section.error(section.line, "`field` and `equals` go together");
+    }
+    let words: Vec<&str> = MEANS.iter().map(|(word, _)| *word).collect();
+    if !section.has("means") {
+        section.error(section.line, format!("`means` is missing; words are `{}`", words.join("`, `")));
+    }
+    let means = section.word("means", &words);
+    let reference = section.section("reference").and_then(|mut table| {
+        let scheme = table.required("scheme");
+        let at = table.required("at");
+        table.finish();
+        Some((scheme?.value, at?.value))
+    });
+    let reason = section.text("reason").map(|said| said.value);
+    let verdict = MEANS.iter().find(|(word, _)| Some(*word) == means.as_ref().map(|said| said.value.as_str()))?.1;
+    let field = field.zip(equals).map(|(field, equals)| (field.value, equals.value));
+    Some(VerdictRule { status, field, verdict, reference, reason })
+}
+
+/// The adapter with everything it extends laid under it. `None` where a base is missing or the chain is a ring.
+fn extended(draft: &Draft, drafts: &BTreeMap<String, Draft>, findings: &Findings) -> Option<Draft> {
+    let mut chain = vec![draft];
+    while let Some(base) = chain.last().and_then(|last| last.extends.as_ref()) {
+        let Some(found) = drafts.get(&base.value) else {
+            let hint = meant(&base.value, drafts.keys().map(String::as_str));
+            findings.error(&draft.file, base.line, format!("extends the unknown adapter `{}`{hint}", base.value));
+            return None;
+        };
+        if chain.iter().any(|seen| seen.name == found.name) || chain.len() > MOST_BASES {
+            findings.error(&draft.file, base.line, format!("extends `{}`, which leads back here", base.value));
+            return None;
+        }
+        chain.push(found);
+    }
+    let mut full = Draft::default();
+    for layer in chain.into_iter().rev() {
+        full.lay(layer);
+    }
+    Some(full)
+}
+
+impl Draft {
+    /// Lays `upper` over this.
+    fn lay(&mut self, upper: &Self) {
+        self.file.clone_from(&upper.file);
+        self.name.clone_from(&upper.name);
+        self.shipped = upper.shipped;
+        if !upper.pillar.is_empty() {
+            self.pillar.clone_from(&upper.pillar);
+        }
+        if !upper.title.is_empty() {
+            self.title.clone_from(&upper.title);
+        }
+        // A variant's own rules are asked first.
+        self.verdicts.splice(0..0, upper.verdicts.iter().cloned());
+        for (kind, own) in &upper.kinds {
+            let under = self.kinds.entry(kind.clone()).or_default();
+            under.line = own.line;
+            under.wire = own.wire.clone().or(under.wire.take());
+            under.schema = own.schema.clone().or(under.schema.take());
+            under.mappings.extend(own.mappings.iter().cloned());
+            under.directions = own.directions.clone().or(under.directions.take());
+            under.event_number = own.event_number.clone().or(under.event_number.take());
+            under.attachments = own.attachments.or(under.attachments);
+        }
+    }
+}
+
+struct Build<'b> {
+    loaded: &'b Loaded<'b>,
+    kinds: Option<&'b BTreeMap<KindName, Kind>>,
+    findings: &'b Findings,
+    draft: &'b Draft,
+}
+
+impl Build<'_> {
+    fn dialects(&self) -> (BTreeMap<KindName, Dialect>, BTreeSet<KindName>) {
+        let mut dialects = BTreeMap::new();
+        let mut broken = BTreeSet::new();
+        for (kind, draft) in &self.draft.kinds {
+            for name in self.meant_by(kind, draft.line) {
+                match self.dialect(&name, draft) {
+                    Some(dialect) => drop(dialects.insert(name, dialect)),
+                    None => drop(broken.insert(name)),
+                }
+            }
+        }
+        // Outcomes go to every sender, in the shared form where its adapter says nothing of them.
+        let shared = KindDraft { directions: Some(vec!["receive".to_owned()]), ..KindDraft::default() };
+        if !dialects.contains_key(outcome::KIND) && !broken.contains(outcome::KIND) {
+            dialects.insert(outcome::KIND.to_owned(), self.shared(outcome::KIND, &shared));
+        }
+        (dialects, broken)
+    }
+
+    /// The kinds that `[kind.NAME]` speaks of: one, or with `*` all that are not named.
+    fn meant_by(&self, kind: &str, line: usize) -> Vec<KindName> {
+        let Some(kinds) = self.kinds else { return Vec::new() };
+        if kind == "*" {
+            return kinds.keys().filter(|name| !self.draft.kinds.contains_key(*name)).cloned().collect();
+        }
+        if kinds.contains_key(kind) || kind == outcome::KIND {
+            return vec![kind.to_owned()];
+        }
+        // A shipped adapter may speak kinds that this configuration has no use for.
+        if !self.draft.shipped {
+            let hint = meant(kind, kinds.keys().map(String::as_str));
+            self.findings.error(&self.draft.file, line, format!("[kind.{kind}]: unknown kind `{kind}`{hint}"));
+        }
+        Vec::new()
+    }
+
+    fn dialect(&self, kind: &str, draft: &KindDraft) -> Option<Dialect> {
+        match draft.wire.as_deref() {
+            Some("shared") => Some(self.shared(kind, draft)),
+            Some(wire) => self.native(kind, wire, draft),
+            None => {
+                self.findings.error(&self.draft.file, draft.line, format!("`wire` is missing in [kind.{kind}]; wires are `json`, `xml`, `shared`"));
+                None
+            }
+        }
+    }
+
+    fn shared(&self, kind: &str, draft: &KindDraft) -> Dialect {
+        for at in draft.schema.iter().chain(&draft.mappings) {
+            let message = format!("[kind.{kind}] speaks the shared form; it has neither `schema` nor `mapping`");
+            self.findings.error(&at.file, at.line, message);
+        }
+        Dialect {
+            codec: Arc::new(JsonCodec),
+            native: None,
+            plan: None,
+            event_number: draft.event_number.as_ref().map(|at| format!("/{}", at.value.replace('.', "/"))),
+            sends: draft.allows("send"),
+            receives: draft.allows("receive"),
+            attachments: draft.attachments.unwrap_or_default(),
+            examples: self.examples(kind),
+        }
+    }
+
+    fn native(&self, kind: &str, wire: &str, draft: &KindDraft) -> Option<Dialect> {
+        let file = &self.draft.file;
+        if draft.schema.is_none() || draft.mappings.is_empty() {
+            let message = format!("[kind.{kind}] with `wire = \"{wire}\"` needs `schema` and `mapping`");
+            self.findings.error(file, draft.line, message);
+        }
+        let native = draft.schema.as_ref().and_then(|at| self.schema(at));
+        let codec = native.as_ref().zip(draft.schema.as_ref()).and_then(|(native, at)| self.codec(wire, native, at));
+        let event_number = draft.event_number.as_ref().map(|at| self.event_number(at, native.as_deref()));
+        let shared = match self.kinds.and_then(|kinds| kinds.get(kind)) {
+            Some(kind) => Some(Arc::clone(&kind.schema)),
+            None => self.loaded.schema(&format!("records/{kind}")).map_err(|message| {
+                self.findings.error(file, draft.line, format!("[kind.{kind}]: {message}"));
+            }).ok(),
+        };
+        let plan = self.plan(kind, draft, native.as_deref(), shared.as_deref());
+        Some(Dialect {
+            codec: codec?,
+            native,
+            plan: Some(plan?),
+            event_number,
+            sends: draft.allows("send"),
+            receives: draft.allows("receive"),
+            attachments: draft.attachments.unwrap_or_default(),
+            examples: self.examples(kind),
+        })
+    }
+
+    fn schema(&self, at: &At) -> Option<Arc<Schema>> {
+        let read = self.loaded.schema(&at.value);
+        read.map_err(|message| self.findings.error(&at.file, at.line, message)).ok()
+    }
+
+    fn codec(&self, wire: &str, native: &Schema, at: &At) -> Option<Arc<dyn Codec>> {
+        if wire == "json" {
+            return Some(Arc::new(JsonCodec));
+        }
+        match XmlCodec::new(&native.resolved) {
+            Ok(codec) => Some(Arc::new(codec)),
+            Err(message) => {
+                self.findings.error(&at.file, at.line, format!("schema `{}`: {message}", at.value));
+                None
+            }
+        }
+    }
+
+    fn plan(&self, kind: &str, draft: &KindDraft, native: Option<&Schema>, shared: Option<&Schema>) -> Option<Arc<Plan>> {
+        let mut layers = Vec::new();
+        for at in &draft.mappings {
+            let path = format!("mappings/{}.toml", at.value);
+            match self.loaded.folder.files.get(&path) {
+                Some(contents) => layers.push((path, contents.as_slice())),
+                None => {
+                    let hint = self.loaded.nearest(&path);
+                    self.findings.error(&at.file, at.line, format!("[kind.{kind}]: there is no mapping `{path}`{hint}"));
+                }
+            }
+        }
+        if layers.len() < draft.mappings.len() || layers.is_empty() {
+            return None;
+        }
+        self.loaded.plan(&self.draft.name, kind, &layers, native?, shared?)
+    }
+
+    /// A JSON Pointer from a native path, which must exist in the native schema.
+    fn event_number(&self, at: &At, native: Option<&Schema>) -> String {
+        let path = Path::parse(&at.value.replace('/', "."));
+        if let (Ok(path), Some(native)) = (path, native) {
+            if let Err(message) = path.check(&native.resolved) {
+                self.findings.error(&at.file, at.line, format!("`event_number`: {message}"));
+            }
+        }
+        format!("/{}", at.value.trim_start_matches('/'))
+    }
+
+    fn examples(&self, kind: &str) -> Vec<String> {
+        let dir = format!("adapters/{}/examples/in/{kind}-", self.draft.name);
+        let numbered = |path: &&String| path.strip_prefix(&dir).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        self.loaded.folder.files.keys().filter(numbered).cloned().collect()
+    }
+}
+
+impl KindDraft {
+    /// Both ways where nothing is said.
+    fn allows(&self, direction: &str) -> bool {
+        self.directions.as_ref().is_none_or(|list| list.iter().any(|word| word == direction))
+    }
+}

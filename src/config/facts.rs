@@ -1,0 +1,270 @@
+//! What a record says of itself: case keys, persons, offices, links, attachments, times and lane, read from its shared form by
+//! paths that `kinds.toml` names and that were compiled with the revision. Pure, and quick: it runs for every record.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::Revision;
+use super::document::meant;
+use crate::clock::Timestamp;
+use crate::identifiers::{CaseKey, OfficeId, cnr, person_key};
+use crate::journal::{Digest, Lane, NewLink};
+
+/// More keys, persons or links than this are not read from one record: fan-out is bounded.
+const MOST: usize = 256;
+
+/// What a record says of itself, read from its shared form by the paths that `kinds.toml` names.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Case keys.
+    pub cases: Vec<CaseKey>,
+    /// Person references, `pid/…` and `nfn/…`.
+    pub persons: Vec<String>,
+    /// The sending office, where the body says it.
+    pub from: Option<OfficeId>,
+    /// Addressees named in it.
+    pub to: Vec<OfficeId>,
+    /// Links that it brings: type, from, to.
+    pub links: Vec<NewLink>,
+    /// Attachments it names (SHA-256).
+    pub attachments: Vec<Digest>,
+    /// When it happened.
+    pub occurred_at: Option<Timestamp>,
+    /// When the sender wrote it down.
+    pub recorded_at: Option<Timestamp>,
+    /// `live` where it says nothing.
+    pub entry: String,
+    /// Liberty or the kind's own lane, by the record's code.
+    pub lane: Option<Lane>,
+}
+
+/// Where a kind's records say what they are about.
+#[derive(Debug, Default)]
+pub struct FactPaths {
+    pub(super) cases: Vec<CasePath>,
+    pub(super) persons: Vec<PersonPath>,
+    pub(super) links: Vec<LinkPath>,
+    pub(super) lane: Option<LaneByCode>,
+}
+
+#[derive(Debug)]
+pub(super) struct CasePath {
+    pub(super) scheme: &'static str,
+    pub(super) path: Path,
+}
+
+#[derive(Debug)]
+pub(super) struct PersonPath {
+    pub(super) scheme: &'static str,
+    pub(super) path: Path,
+}
+
+#[derive(Debug)]
+pub(super) struct LinkPath {
+    pub(super) link: String,
+    pub(super) from: CasePath,
+    pub(super) to: CasePath,
+}
+
+#[derive(Debug)]
+pub(super) struct LaneByCode {
+    pub(super) path: Path,
+    pub(super) liberty: Vec<String>,
+    pub(super) unknown: Lane,
+}
+
+/// A shared path such as `accused[].person.pid`: names joined by `.`, `[]` after one that repeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path {
+    steps: Vec<(String, bool)>,
+}
+
+impl Path {
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut steps = Vec::new();
+        for part in text.split('.') {
+            let (name, repeats) = part.strip_suffix("[]").map_or((part, false), |name| (name, true));
+            let good = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-');
+            if !good {
+                return Err("is no path; write `accused[].person.pid`".to_owned());
+            }
+            steps.push((name.to_owned(), repeats));
+        }
+        Ok(Self { steps })
+    }
+
+    /// Every value at this path, in document order.
+    pub fn values<'v>(&self, tree: &'v Value) -> Vec<&'v Value> {
+        let mut here = vec![tree];
+        for (name, repeats) in &self.steps {
+            let mut next = Vec::with_capacity(here.len());
+            for value in here {
+                match value.get(name) {
+                    Some(Value::Array(items)) if *repeats => next.extend(items.iter()),
+                    Some(value) if !*repeats && !value.is_null() => next.push(value),
+                    _ => {}
+                }
+            }
+            here = next;
+        }
+        here
+    }
+
+    /// Whether records of that (resolved) schema can hold something at this path.
+    pub fn check(&self, schema: &Value) -> Result<(), String> {
+        let mut here = schema;
+        for (name, repeats) in &self.steps {
+            let Some(properties) = here.get("properties").and_then(Value::as_object) else {
+                // A schema that branches or is open says nothing about what lies below.
+                return Ok(());
+            };
+            let Some(below) = properties.get(name) else {
+                if here.get("oneOf").is_some() || here.get("x-open").is_some() {
+                    return Ok(());
+                }
+                let hint = meant(name, properties.keys().map(String::as_str));
+                return Err(format!("the schema has no `{name}` there{hint}"));
+            };
+            match (below.get("items"), *repeats) {
+                (Some(items), true) => here = items,
+                (Some(_), false) => return Err(format!("`{name}` repeats; write `{name}[]`")),
+                (None, true) => return Err(format!("`{name}` does not repeat; write it without `[]`")),
+                (None, false) => here = below,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (name, repeats)) in self.steps.iter().enumerate() {
+            let dot = if at == 0 { "" } else { "." };
+            let brackets = if *repeats { "[]" } else { "" };
+            write!(f, "{dot}{name}{brackets}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Revision {
+    /// What a record says of itself. What cannot be read as what it should be is left out: the schema has judged it.
+    pub fn facts(&self, kind: &str, shared: &Value) -> Facts {
+        let mut facts = header(shared);
+        let Some(kind) = self.kinds.get(kind) else { return facts };
+        for at in &kind.paths.cases {
+            for key in at.keys(shared) {
+                add(&mut facts.cases, key);
+            }
+        }
+        for at in &kind.paths.persons {
+            let found = at.path.values(shared);
+            for person in found.into_iter().filter_map(|value| person(at.scheme, value)) {
+                add(&mut facts.persons, person);
+            }
+        }
+        for at in &kind.paths.links {
+            let to = at.to.keys(shared);
+            for from in at.from.keys(shared) {
+                for to in to.iter().filter(|to| **to != from) {
+                    add(&mut facts.links, NewLink { link: at.link.clone(), from: from.clone(), to: to.clone() });
+                }
+            }
+        }
+        facts.lane = Some(kind.paths.lane.as_ref().map_or(kind.lane, |by| by.lane(shared, kind.lane)));
+        facts
+    }
+}
+
+impl CasePath {
+    fn keys(&self, shared: &Value) -> Vec<CaseKey> {
+        self.path.values(shared).into_iter().filter_map(|value| case(self.scheme, value)).take(MOST).collect()
+    }
+}
+
+impl LaneByCode {
+    /// Liberty where any code there says so, or where there is none that is known.
+    fn lane(&self, shared: &Value, own: Lane) -> Lane {
+        let found = self.path.values(shared);
+        let codes: Vec<&str> = found.iter().filter_map(|value| value.as_str()).collect();
+        if codes.iter().any(|code| self.liberty.iter().any(|liberty| liberty == code)) {
+            return Lane::Liberty;
+        }
+        // A null code is an unknown one: it may be anything, so it is treated as the most urgent.
+        if codes.is_empty() || codes.len() < found.len() { self.unknown } else { own }
+    }
+}
+
+fn add<T: PartialEq>(list: &mut Vec<T>, item: T) {
+    if list.len() < MOST && !list.contains(&item) {
+        list.push(item);
+    }
+}
+
+/// What every kind's record says at the same places (`schemas/common/header.json`).
+fn header(shared: &Value) -> Facts {
+    let event = shared.get("event");
+    let text = |key: &str| event.and_then(|event| event.get(key)).and_then(Value::as_str);
+    let office = |value: &Value| value.as_str().and_then(|text| OfficeId::parse(text).ok());
+    let list = |key: &str| shared.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut facts = Facts {
+        from: shared.get("office").and_then(office),
+        occurred_at: text("occurred_at").and_then(Timestamp::parse),
+        recorded_at: text("recorded_at").and_then(Timestamp::parse),
+        entry: text("entry").unwrap_or("live").to_owned(),
+        ..Facts::default()
+    };
+    for to in list("to").iter().filter_map(office) {
+        add(&mut facts.to, to);
+    }
+    for attachment in list("attachments") {
+        if let Some(digest) = attachment.get("sha256").and_then(Value::as_str).and_then(digest) {
+            add(&mut facts.attachments, digest);
+        }
+    }
+    facts
+}
+
+fn digest(hex: &str) -> Option<Digest> {
+    crate::seal::unhex(hex).and_then(|bytes| bytes.try_into().ok())
+}
+
+/// A case key from its object in the shared form, or from a plain text.
+fn case(scheme: &str, value: &Value) -> Option<CaseKey> {
+    let part = |key: &str| value.get(key).and_then(plain);
+    match scheme {
+        "fir" | "zero-fir" => {
+            let station = part("station")?;
+            let station = station.strip_prefix("ps:").unwrap_or(&station).to_owned();
+            let serial = part("serial")?;
+            let digits = serial.trim_start_matches('0');
+            // `0042` and `42` are one serial; `42/A` is another, and stays as it is.
+            let serial = if digits.is_empty() { "0" } else { digits };
+            CaseKey::of(scheme, &[&station, &part("year")?, serial])
+        }
+        "filing" => CaseKey::of(scheme, &[&part("establishment")?, &part("number")?]),
+        "cnr" => CaseKey::of(scheme, &[&cnr(&part("value").or_else(|| plain(value))?)?]),
+        _ => CaseKey::of(scheme, &[&part("value").or_else(|| plain(value))?]),
+    }
+}
+
+/// A person reference from its object (`prison` and `id` of a PID, `value` of others) or from a plain text.
+fn person(scheme: &str, value: &Value) -> Option<String> {
+    let part = |key: &str| value.get(key).and_then(plain);
+    if let (Some(prison), Some(id)) = (part("prison"), part("id")) {
+        return person_key(scheme, &[&prison, &id]);
+    }
+    person_key(scheme, &[&part("value").or_else(|| plain(value))?])
+}
+
+/// A text or a number as trimmed text; `None` for anything else and for nothing.
+fn plain(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,212 @@
+//! `config/kinds.toml`: the record kinds, each with its lane, its shared schema, and where a record says what it is about.
+//! Paths are checked against the schema here, so that reading a record's facts later cannot meet a path that is not there.
+//! Read `facts` next.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::document::{Document, Findings, Said, Section, meant};
+use super::facts::{CasePath, FactPaths, LaneByCode, LinkPath, Path, PersonPath};
+use super::revision::Loaded;
+use crate::identifiers::{CASE_SCHEMES, KindName, PERSON_SCHEMES};
+use crate::journal::Lane;
+use crate::schema::Schema;
+
+/// Where kinds are configured.
+pub const FILE: &str = "config/kinds.toml";
+
+/// The links that a record may bring.
+pub const LINKS: [&str; 8] = [
+    "same",
+    "zero-fir-of",
+    "split-from",
+    "clubbed-with",
+    "committed-to",
+    "transferred-to",
+    "appeal-of",
+    "counter-case",
+];
+
+const LANES: [&str; 5] = ["papers", "forensics", "prints", "liberty", "record"];
+
+/// A record kind.
+#[derive(Debug)]
+pub struct Kind {
+    /// Such as `charge-sheet`.
+    pub name: KindName,
+    /// English and Hindi.
+    pub title: (String, String),
+    /// Where order matters.
+    pub lane: Lane,
+    /// The shared schema, compiled.
+    pub schema: Arc<Schema>,
+    /// Where a record of this kind says what it is about.
+    pub paths: FactPaths,
+}
+
+/// Reads all kinds; those with errors are left out. `None` where the file cannot be read at all, so that nobody is then
+/// told of unknown kinds.
+pub(super) fn compile(loaded: &Loaded<'_>, findings: &Findings) -> Option<BTreeMap<KindName, Kind>> {
+    let Some(contents) = loaded.folder.files.get(FILE) else {
+        findings.error(FILE, 0, "is missing; it names the record kinds");
+        return None;
+    };
+    let document = Document::parse(FILE, contents, findings)?;
+    let mut root = document.section("this file", findings);
+    let mut kinds = BTreeMap::new();
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    for mut section in root.sections("kind") {
+        let Some(name) = section.required("name") else {
+            continue;
+        };
+        if let Some(first) = names.insert(name.value.clone(), name.line) {
+            section.error(name.line, format!("kind `{}` is there twice; first in line {first}", name.value));
+        }
+        if !good_name(&name.value) || name.value == "outcome" {
+            section.error(name.line, format!("`{}` is no name for a kind; use small letters, digits and `-`", name.value));
+        }
+        if let Some(kind) = one(&mut section, &name, loaded) {
+            kinds.insert(name.value, kind);
+        }
+        section.finish();
+    }
+    root.finish();
+    Some(kinds)
+}
+
+/// Small letters, digits and hyphens: what stands in URLs, file names and CloudEvents types alike.
+pub(super) fn good_name(name: &str) -> bool {
+    let inner = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    inner && name.len() <= 48 && name.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>) -> Option<Kind> {
+    let title = section.required("title").map(|said| said.value);
+    let title_hi = section.text("title_hi").map(|said| said.value).unwrap_or_default();
+    if !section.has("lane") {
+        section.error(section.line, format!("`lane` is missing; lanes are `{}`", LANES.join("`, `")));
+    }
+    let lane = section.word("lane", &LANES).map(|said| lane_of(&said.value));
+    let said = section.required("schema");
+    let schema = said.and_then(|said| match loaded.schema(&said.value) {
+        Ok(schema) => Some(schema),
+        Err(message) => {
+            section.error(said.line, message);
+            None
+        }
+    });
+    let shape = schema.as_ref().map(|schema| Arc::clone(&schema.resolved));
+    let paths = fact_paths(section, shape.as_deref());
+    Some(Kind { name: name.value.clone(), title: (title?, title_hi), lane: lane?, schema: schema?, paths })
+}
+
+pub(super) fn lane_of(word: &str) -> Lane {
+    match word {
+        "liberty" => Lane::Liberty,
+        "forensics" => Lane::Forensics,
+        "prints" => Lane::Prints,
+        "record" => Lane::Record,
+        _ => Lane::Papers,
+    }
+}
+
+fn fact_paths(section: &mut Section<'_, '_>, shape: Option<&Value>) -> FactPaths {
+    let mut paths = FactPaths::default();
+    for said in section.texts("cases") {
+        if let Some((scheme, path)) = case_path(section, &said, &said.value, shape) {
+            paths.cases.push(CasePath { scheme, path });
+        }
+    }
+    for said in section.texts("persons") {
+        let read = scheme_and_path(&said.value, &PERSON_SCHEMES);
+        match read {
+            Ok((scheme, path)) => {
+                check(section, said.line, &path, shape);
+                paths.persons.push(PersonPath { scheme, path });
+            }
+            Err(message) => section.error(said.line, message),
+        }
+    }
+    for said in section.texts("links") {
+        paths.links.extend(link(section, &said, shape));
+    }
+    paths.lane = section.section("lane_code").and_then(|mut table| {
+        let lane = lane_by_code(&mut table, shape);
+        table.finish();
+        lane
+    });
+    paths
+}
+
+fn case_path(
+    section: &Section<'_, '_>,
+    said: &Said<String>,
+    text: &str,
+    shape: Option<&Value>,
+) -> Option<(&'static str, Path)> {
+    match scheme_and_path(text, &CASE_SCHEMES) {
+        Ok((scheme, path)) => {
+            check(section, said.line, &path, shape);
+            Some((scheme, path))
+        }
+        Err(message) => {
+            section.error(said.line, message);
+            None
+        }
+    }
+}
+
+fn scheme_and_path(text: &str, schemes: &'static [&'static str]) -> Result<(&'static str, Path), String> {
+    let Some((scheme, path)) = text.split_once(':') else {
+        return Err(format!("`{text}` is not `scheme:path`, such as `fir:case.fir`"));
+    };
+    let known = schemes.iter().find(|known| **known == scheme);
+    let Some(known) = known else {
+        return Err(format!("unknown scheme `{scheme}`{}", meant(scheme, schemes.iter().copied())));
+    };
+    Ok((known, Path::parse(path).map_err(|message| format!("`{path}`: {message}"))?))
+}
+
+fn link(section: &Section<'_, '_>, said: &Said<String>, shape: Option<&Value>) -> Option<LinkPath> {
+    let words: Vec<&str> = said.value.split_whitespace().collect();
+    let [link, from, to] = words.as_slice() else {
+        section.error(said.line, format!("`{}` is not `link from to`, such as `same fir:case.fir cnr:case.cnr`", said.value));
+        return None;
+    };
+    if !LINKS.contains(link) {
+        section.error(said.line, format!("unknown link `{link}`{}", meant(link, LINKS.iter().copied())));
+        return None;
+    }
+    let (from_scheme, from) = case_path(section, said, from, shape)?;
+    let (to_scheme, to) = case_path(section, said, to, shape)?;
+    Some(LinkPath {
+        link: (*link).to_owned(),
+        from: CasePath { scheme: from_scheme, path: from },
+        to: CasePath { scheme: to_scheme, path: to },
+    })
+}
+
+fn lane_by_code(table: &mut Section<'_, '_>, shape: Option<&Value>) -> Option<LaneByCode> {
+    let said = table.required("path");
+    let liberty = table.texts("liberty").into_iter().map(|said| said.value).collect();
+    let unknown = table.word("unknown", &LANES).map(|said| lane_of(&said.value));
+    let said = said?;
+    match Path::parse(&said.value) {
+        Ok(path) => {
+            check(table, said.line, &path, shape);
+            Some(LaneByCode { path, liberty, unknown: unknown.unwrap_or(Lane::Liberty) })
+        }
+        Err(message) => {
+            table.error(said.line, format!("`{}`: {message}", said.value));
+            None
+        }
+    }
+}
+
+fn check(section: &Section<'_, '_>, line: usize, path: &Path, shape: Option<&Value>) {
+    if let Some(Err(message)) = shape.map(|shape| path.check(shape)) {
+        section.error(line, format!("path `{path}`: {message}"));
+    }
+}

@@ -1,0 +1,271 @@
+//! `config/reference/*.csv`: which offices there are, and which office answers for which, from when to when.
+//! Every row has `valid_from, valid_to, successor, source`. Two columns say what a table joins; see `JOINS`.
+//! Nothing is guessed: a table that is not there answers nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::document::{Findings, meant};
+use super::folder::Folder;
+use crate::identifiers::OfficeId;
+
+/// Where the tables lie.
+const DIR: &str = "config/reference/";
+
+/// Tables that list offices: name, the column of the office's code, the class of the office.
+const LISTS: [(&str, &str, &str); 6] = [
+    ("police_stations", "national", "ps"),
+    ("courts", "establishment", "court"),
+    ("prisons", "prison", "prison"),
+    ("homes", "home", "home"),
+    ("laboratories", "laboratory", "lab"),
+    ("prosecution_offices", "office", "pp"),
+];
+
+/// Tables that join one office to another: name, column that is looked up, column that answers, class of the answer.
+const JOINS: [(&str, &str, &str, &str); 4] = [
+    ("ps_court", "station", "court", "court"),
+    ("ps_laboratory", "station", "laboratory", "lab"),
+    ("court_prison", "court", "prison", "prison"),
+    ("court_prosecution", "court", "office", "pp"),
+];
+
+/// Columns that every table has, and columns that a table may have besides.
+const VALIDITY: [&str; 4] = ["valid_from", "valid_to", "successor", "source"];
+const BESIDES: [&str; 20] = [
+    "state", "class", "name", "name_hi", "lgd", "kind", "state_code", "district", "division", "sex", "age", "category",
+    "court_no", "address", "telephone", "pillar", "desk", "title", "type", "local",
+];
+
+/// All reference tables of a revision.
+#[derive(Debug, Default)]
+pub struct Reference {
+    joins: BTreeMap<&'static str, HashMap<String, Vec<Row>>>,
+    lists: BTreeMap<&'static str, Vec<Listed>>,
+    states: HashMap<String, String>,
+    desks: Vec<Desk>,
+}
+
+/// One row of a joining table.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The office that answers.
+    pub office: OfficeId,
+    /// Such as `magistrate`; empty where the table has no classes.
+    pub class: String,
+    /// First day, `yyyy-MM-dd`; empty: always.
+    pub from: String,
+    /// Last day; empty: still.
+    pub to: String,
+    /// Line in its file.
+    pub line: usize,
+}
+
+#[derive(Debug)]
+struct Listed {
+    office: OfficeId,
+    state: String,
+    to: String,
+}
+
+#[derive(Debug)]
+struct Desk {
+    state: String,
+    pillar: String,
+    office: OfficeId,
+    line: usize,
+}
+
+impl Reference {
+    /// Reads every table of the folder.
+    pub(super) fn compile(folder: &Folder, findings: &Findings) -> Self {
+        let mut reference = Self::default();
+        for (path, contents) in &folder.files {
+            let Some(name) = path.strip_prefix(DIR).and_then(|rest| rest.strip_suffix(".csv")) else { continue };
+            let Some(table) = Table::read(path, contents, findings) else { continue };
+            let list = LISTS.iter().find(|(known, ..)| *known == name);
+            let join = JOINS.iter().find(|(known, ..)| *known == name);
+            match (list, join) {
+                (Some((name, column, class)), _) => reference.list(name, column, class, &table, findings),
+                (None, Some((name, from, to, class))) => reference.join(name, from, to, class, &table, findings),
+                (None, None) if name == "desks" => reference.desks(&table, findings),
+                (None, None) => {
+                    let known = LISTS.iter().map(|(name, ..)| *name).chain(JOINS.iter().map(|(name, ..)| *name));
+                    findings.error(path, 0, format!("unknown reference table `{name}`{}", meant(name, known)));
+                }
+            }
+        }
+        reference
+    }
+
+    /// The names of joining tables that exist, whether or not there is one in this revision.
+    pub fn joining() -> impl Iterator<Item = &'static str> {
+        JOINS.iter().map(|(name, ..)| *name)
+    }
+
+    /// Whether the listing table is there.
+    pub fn has_list(&self, table: &str) -> bool {
+        self.lists.contains_key(table)
+    }
+
+    /// The offices that a listing table names today in a State (all of them where `state` is empty).
+    pub fn offices(&self, table: &str, state: &str) -> Vec<OfficeId> {
+        let rows = self.lists.get(table).map(Vec::as_slice).unwrap_or_default();
+        let wanted = |row: &&Listed| (state.is_empty() || row.state == state) && row.to.is_empty();
+        rows.iter().filter(wanted).map(|row| row.office.clone()).collect()
+    }
+
+    /// The rows of a joining table for an office's code on a day (`yyyy-MM-dd`; empty: those that hold still), of one class
+    /// (empty: any).
+    pub fn rows(&self, table: &str, code: &str, class: &str, day: &str) -> Vec<&Row> {
+        let rows = self.joins.get(table).and_then(|table| table.get(code)).map(Vec::as_slice).unwrap_or_default();
+        // ISO days compare as texts.
+        let holds = |row: &&Row| {
+            let begun = row.from.is_empty() || day.is_empty() || row.from.as_str() <= day;
+            let lasts = row.to.is_empty() || (!day.is_empty() && day <= row.to.as_str());
+            begun && lasts && (class.is_empty() || row.class.is_empty() || row.class == class)
+        };
+        rows.iter().filter(holds).collect()
+    }
+
+    /// Column of a joining table that is looked up: `station` or `court`.
+    pub fn key_of(table: &str) -> Option<&'static str> {
+        JOINS.iter().find(|(name, ..)| *name == table).map(|(_, key, ..)| *key)
+    }
+
+    /// The default desk of a station's State for a pillar, with its line.
+    pub fn desk(&self, station: &str, pillar: &str) -> Option<(&OfficeId, usize)> {
+        let state = self.states.get(station).map_or("", String::as_str);
+        let fits = |desk: &&Desk| desk.pillar == pillar && (desk.state.is_empty() || desk.state == state);
+        self.desks.iter().find(fits).map(|desk| (&desk.office, desk.line))
+    }
+
+    fn list(&mut self, name: &'static str, column: &str, class: &str, table: &Table<'_>, findings: &Findings) {
+        table.check_columns(&[column], findings);
+        let mut rows = Vec::new();
+        for row in &table.rows {
+            let Some(office) = table.office(row, column, class, findings) else { continue };
+            let state = table.at(row, "state").to_owned();
+            if class == "ps" {
+                self.states.insert(office.code().to_owned(), state.clone());
+            }
+            rows.push(Listed { office, state, to: table.at(row, "valid_to").to_owned() });
+        }
+        self.lists.insert(name, rows);
+    }
+
+    fn join(&mut self, name: &'static str, from: &str, to: &str, class: &str, table: &Table<'_>, findings: &Findings) {
+        table.check_columns(&[from, to], findings);
+        let mut rows: HashMap<String, Vec<Row>> = HashMap::new();
+        for row in &table.rows {
+            let Some(office) = table.office(row, to, class, findings) else { continue };
+            let key = table.at(row, from);
+            let key = key.split_once(':').map_or(key, |(_, code)| code).to_owned();
+            if key.is_empty() {
+                findings.error(table.path, row.line, format!("`{from}` is empty"));
+                continue;
+            }
+            rows.entry(key).or_default().push(Row {
+                office,
+                class: table.at(row, "class").to_owned(),
+                from: table.at(row, "valid_from").to_owned(),
+                to: table.at(row, "valid_to").to_owned(),
+                line: row.line,
+            });
+        }
+        self.joins.insert(name, rows);
+    }
+
+    fn desks(&mut self, table: &Table<'_>, findings: &Findings) {
+        table.check_columns(&["pillar", "office"], findings);
+        for row in &table.rows {
+            let Some(office) = table.office(row, "office", "", findings) else { continue };
+            let state = table.at(row, "state").to_owned();
+            self.desks.push(Desk { state, pillar: table.at(row, "pillar").to_owned(), office, line: row.line });
+        }
+    }
+}
+
+/// A CSV file with a header line.
+struct Table<'f> {
+    path: &'f str,
+    columns: Vec<String>,
+    rows: Vec<Cells>,
+}
+
+struct Cells {
+    line: usize,
+    cells: Vec<String>,
+}
+
+impl<'f> Table<'f> {
+    fn read(path: &'f str, contents: &[u8], findings: &Findings) -> Option<Self> {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(contents);
+        let columns = match reader.headers() {
+            Ok(header) => header.iter().map(str::to_owned).collect(),
+            Err(error) => {
+                findings.error(path, 1, format!("cannot be read: {error}"));
+                return None;
+            }
+        };
+        let mut rows = Vec::new();
+        for record in reader.records() {
+            let line = |position: Option<&csv::Position>| {
+                position.map_or(0, |at| usize::try_from(at.line()).unwrap_or(0))
+            };
+            match record {
+                Ok(record) => {
+                    let cells = record.iter().map(str::to_owned).collect();
+                    rows.push(Cells { line: line(record.position()), cells });
+                }
+                Err(error) => findings.error(path, line(error.position()), format!("cannot be read: {error}")),
+            }
+        }
+        let table = Self { path, columns, rows };
+        table.check_days(findings);
+        Some(table)
+    }
+
+    fn at<'r>(&self, row: &'r Cells, column: &str) -> &'r str {
+        let place = self.columns.iter().position(|name| name == column);
+        place.and_then(|place| row.cells.get(place)).map_or("", String::as_str)
+    }
+
+    fn office(&self, row: &Cells, column: &str, class: &str, findings: &Findings) -> Option<OfficeId> {
+        let code = self.at(row, column);
+        let text = if code.contains(':') { code.to_owned() } else { format!("{class}:{code}") };
+        match OfficeId::parse(&text) {
+            Ok(office) if class.is_empty() || office.class() == class => Some(office),
+            Ok(office) => {
+                findings.error(self.path, row.line, format!("`{office}` is no `{class}:`"));
+                None
+            }
+            Err(message) => {
+                findings.error(self.path, row.line, message);
+                None
+            }
+        }
+    }
+
+    fn check_columns(&self, needed: &[&str], findings: &Findings) {
+        let known = || needed.iter().chain(VALIDITY.iter()).chain(BESIDES.iter()).copied();
+        for column in self.columns.iter().filter(|column| !known().any(|name| name == *column)) {
+            findings.error(self.path, 1, format!("unknown column `{column}`{}", meant(column, known())));
+        }
+        for column in needed.iter().chain(VALIDITY.iter()) {
+            if !self.columns.iter().any(|name| name == column) {
+                findings.error(self.path, 1, format!("column `{column}` is missing"));
+            }
+        }
+    }
+
+    fn check_days(&self, findings: &Findings) {
+        for row in &self.rows {
+            for column in ["valid_from", "valid_to"] {
+                let day = self.at(row, column);
+                if !day.is_empty() && day.parse::<jiff::civil::Date>().is_err() {
+                    findings.error(self.path, row.line, format!("`{column}` is `{day}`; write `2026-11-22`"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! `config/routes.toml`: which receivers a kind has, by which steps an office is found, and on what conditions.
+//! Compiled here; `routing` asks them for each record.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::document::{Document, Findings, Said, Section, meant};
+use super::facts::Path;
+use super::folder::Folder;
+use super::kinds::Kind;
+use super::reference::Reference;
+use super::systems::PILLARS;
+use crate::expression::Expression;
+use crate::identifiers::{KindName, OfficeId, SystemName};
+use crate::journal::Lane;
+
+/// Where routes are configured.
+pub const FILE: &str = "config/routes.toml";
+
+const STEPS: [&str; 6] = ["addressee", "case-court", "cnr", "table ps_court", "station", "desk"];
+
+/// A held delivery is given up after this, where its route says nothing: the longest default period for a charge sheet
+/// is 90 days (BNSS s.187(3)), and most conditions come true within a month.
+const HOLD_FOR: Duration = Duration::from_secs(30 * 86_400);
+
+/// A route: which receivers a kind has.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// For which kind.
+    pub kind: KindName,
+    /// To which pillar.
+    pub to: String,
+    /// How an office is found, in order of precedence.
+    pub steps: Vec<Step>,
+    /// It applies only where this holds.
+    pub when: Option<Expression>,
+    /// Deliveries are held until this holds.
+    pub hold_until: Option<Expression>,
+    /// ... at most this long.
+    pub hold_for: Duration,
+    /// The date by which tables are read; else `event.occurred_at`.
+    pub date: Option<Path>,
+    /// The desk of the step `desk`, where it is not by State.
+    pub desk: Option<OfficeId>,
+    /// Hold the lane on rejection.
+    pub park_on_reject: bool,
+}
+
+/// One way to find an office.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// The offices that the record names in `to`.
+    Addressee,
+    /// The court of the case's newest registration or transfer.
+    CaseCourt,
+    /// The establishment in the CNR.
+    Cnr,
+    /// A joining table of `config/reference`, and one of its classes (empty: any).
+    Table(&'static str, String),
+    /// The police station of the FIR.
+    Station,
+    /// The State's default desk for the pillar.
+    Desk,
+}
+
+impl Step {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "addressee" => return Ok(Self::Addressee),
+            "case-court" => return Ok(Self::CaseCourt),
+            "cnr" => return Ok(Self::Cnr),
+            "station" => return Ok(Self::Station),
+            "desk" => return Ok(Self::Desk),
+            _ => {}
+        }
+        let Some(rest) = text.strip_prefix("table ") else {
+            return Err(format!("unknown step `{text}`{}", meant(text, STEPS.into_iter())));
+        };
+        let (name, class) = rest.split_once(' ').unwrap_or((rest, ""));
+        match Reference::joining().find(|known| *known == name) {
+            Some(known) => Ok(Self::Table(known, class.trim().to_owned())),
+            None => Err(format!("no table `{name}` to look in{}", meant(name, Reference::joining()))),
+        }
+    }
+}
+
+/// What routes are checked against.
+pub(super) struct Known<'k> {
+    pub(super) folder: &'k Folder,
+    pub(super) kinds: Option<&'k BTreeMap<KindName, Kind>>,
+    pub(super) serving: &'k std::collections::HashMap<OfficeId, SystemName>,
+}
+
+pub(super) fn compile(known: &Known<'_>, findings: &Findings) -> Vec<Route> {
+    let mut routes = Vec::new();
+    let Some(contents) = known.folder.files.get(FILE) else {
+        findings.warn(FILE, 0, "is missing: records go nowhere");
+        return routes;
+    };
+    let Some(document) = Document::parse(FILE, contents, findings) else { return routes };
+    let mut root = document.section("this file", findings);
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    for mut section in root.sections("route") {
+        let name = section.required("name");
+        if let Some(said) = &name {
+            if let Some(first) = names.insert(said.value.clone(), said.line) {
+                section.error(said.line, format!("route `{}` is there twice; first in line {first}", said.value));
+            }
+        }
+        routes.extend(one(&mut section, name, known));
+        section.finish();
+    }
+    root.finish();
+    routes
+}
+
+fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<'_>) -> Option<Route> {
+    let kind = section.required("kind");
+    let of = kind.as_ref().and_then(|said| known.kinds?.get(&said.value));
+    if let (Some(said), Some(kinds), None) = (&kind, known.kinds, of) {
+        let hint = meant(&said.value, kinds.keys().map(String::as_str));
+        section.error(said.line, format!("unknown kind `{}`{hint}", said.value));
+    }
+    let to = section.required("to");
+    if let Some(said) = &to {
+        let pillars = || PILLARS.iter().map(|(name, _)| *name);
+        if !pillars().any(|pillar| pillar == said.value) {
+            section.error(said.line, format!("unknown pillar `{}`{}", said.value, meant(&said.value, pillars())));
+        }
+    }
+    let steps = steps(section);
+    let when = condition(section, "when", of);
+    let hold_until = condition(section, "hold_until", of);
+    let hold_for = section.duration("hold_for");
+    if hold_for.is_some() && hold_until.is_none() && !section.has("hold_until") {
+        section.error(section.line_of("hold_for"), "`hold_for` without `hold_until` says nothing");
+    }
+    let date = date(section, of);
+    let desk = desk(section, &steps, known);
+    let on_reject = section.word("on_reject", &["park", "go-on"]);
+    let park_on_reject = on_reject.as_ref().is_some_and(|said| said.value == "park");
+    if let Some(said) = on_reject.filter(|_| park_on_reject && of.is_some_and(|kind| kind.lane == Lane::Liberty)) {
+        section.error(said.line, "a liberty lane is never held on rejection; leave `on_reject` out");
+    }
+    Some(Route {
+        name: name?.value,
+        kind: kind?.value,
+        to: to?.value,
+        steps,
+        when,
+        hold_until,
+        hold_for: hold_for.unwrap_or(HOLD_FOR),
+        date,
+        desk,
+        park_on_reject,
+    })
+}
+
+fn steps(section: &mut Section<'_, '_>) -> Vec<Step> {
+    if !section.has("office") {
+        section.error(section.line, format!("`office` is missing; steps are `{}`", STEPS.join("`, `")));
+    }
+    let mut steps = Vec::new();
+    for said in section.texts("office") {
+        match Step::parse(&said.value) {
+            Ok(step) if steps.contains(&step) => {
+                section.error(said.line, format!("step `{}` is there twice", said.value));
+            }
+            Ok(step) => steps.push(step),
+            Err(message) => section.error(said.line, message),
+        }
+    }
+    steps
+}
+
+fn condition(section: &mut Section<'_, '_>, key: &'static str, kind: Option<&Kind>) -> Option<Expression> {
+    let said = section.text(key)?;
+    let shape = kind.map(|kind| &*kind.schema.resolved);
+    match Expression::compile(&said.value, shape) {
+        Ok(expression) => Some(expression),
+        Err(message) => {
+            section.error(said.line, format!("`{key}`: {message}"));
+            None
+        }
+    }
+}
+
+fn date(section: &mut Section<'_, '_>, kind: Option<&Kind>) -> Option<Path> {
+    let said = section.text("date")?;
+    let read = Path::parse(&said.value).and_then(|path| {
+        kind.map_or(Ok(()), |kind| path.check(&kind.schema.resolved))?;
+        Ok(path)
+    });
+    match read {
+        Ok(path) => Some(path),
+        Err(message) => {
+            section.error(said.line, format!("path `{}`: {message}", said.value));
+            None
+        }
+    }
+}
+
+fn desk(section: &mut Section<'_, '_>, steps: &[Step], known: &Known<'_>) -> Option<OfficeId> {
+    let said = section.text("desk")?;
+    if !steps.contains(&Step::Desk) {
+        section.error(said.line, "`desk` is never asked: `office` has no step `desk`");
+    }
+    match OfficeId::parse(&said.value) {
+        Ok(office) => {
+            if !known.serving.contains_key(&office) {
+                let names = known.serving.keys().map(OfficeId::as_str);
+                section.error(said.line, format!("no system serves the desk `{office}`{}", meant(&said.value, names)));
+            }
+            Some(office)
+        }
+        Err(message) => {
+            section.error(said.line, message);
+            None
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! `config/sharing.toml`: who may see which kinds. What no line gives is not given, and extensions stay with their sender.
+//! Rules that withhold single fields will join the whole-kind rule here; what is withheld is always listed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::document::{Document, Findings, meant};
+use super::folder::Folder;
+use super::kinds::Kind;
+use super::systems::{PILLARS, System};
+use super::Revision;
+use crate::identifiers::KindName;
+
+/// Where sharing is configured.
+pub const FILE: &str = "config/sharing.toml";
+
+/// Who may see what.
+#[derive(Debug, Default)]
+pub struct Sharing {
+    /// Kind, and a pillar or `system:<name>`.
+    whole: BTreeSet<(KindName, String)>,
+}
+
+/// What a receiver may see of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Permitted {
+    /// The shared form without what is withheld.
+    pub tree: Value,
+    /// Shared paths that were withheld and held something.
+    pub withheld: Vec<String>,
+}
+
+/// Reads every line. `kinds` is `None` where they could not be read; then nobody is told of unknown ones.
+pub(super) fn compile(
+    folder: &Folder,
+    kinds: Option<&BTreeMap<KindName, Kind>>,
+    systems: &[String],
+    findings: &Findings,
+) -> Sharing {
+    let mut sharing = Sharing::default();
+    let Some(contents) = folder.files.get(FILE) else {
+        findings.warn(FILE, 0, "is missing: nobody may receive anything");
+        return sharing;
+    };
+    let Some(document) = Document::parse(FILE, contents, findings) else { return sharing };
+    let mut root = document.section("this file", findings);
+    for mut section in root.sections("share") {
+        let kind = section.required("kind");
+        let to = section.required("to");
+        section.required("give");
+        section.word("give", &["whole"]);
+        if let (Some(said), Some(kinds)) = (&kind, kinds) {
+            if !kinds.contains_key(&said.value) {
+                let hint = meant(&said.value, kinds.keys().map(String::as_str));
+                section.error(said.line, format!("a line for nothing: unknown kind `{}`{hint}", said.value));
+            }
+        }
+        if let Some(said) = &to {
+            if let Some(message) = stranger(&said.value, systems) {
+                section.error(said.line, format!("a line for nobody: {message}"));
+            }
+        }
+        let line = section.line;
+        section.finish();
+        if let (Some(kind), Some(to)) = (kind, to) {
+            if !sharing.whole.insert((kind.value.clone(), to.value.clone())) {
+                findings.error(FILE, line, format!("`{}` to `{}` is there twice", kind.value, to.value));
+            }
+        }
+    }
+    root.finish();
+    sharing
+}
+
+fn stranger(to: &str, systems: &[String]) -> Option<String> {
+    if let Some(name) = to.strip_prefix("system:") {
+        let known = systems.iter().any(|system| system == name);
+        return (!known).then(|| format!("unknown system `{name}`{}", meant(name, systems.iter().map(String::as_str))));
+    }
+    let pillars = || PILLARS.iter().map(|(name, _)| *name);
+    let known = pillars().any(|pillar| pillar == to);
+    (!known).then(|| format!("unknown pillar `{to}`{}", meant(to, pillars())))
+}
+
+impl Sharing {
+    /// Whether a system may see the kind at all.
+    pub fn gives(&self, kind: &str, system: &System) -> bool {
+        let named = || format!("system:{}", system.name);
+        self.whole.contains(&(kind.to_owned(), system.pillar.clone())) || self.whole.contains(&(kind.to_owned(), named()))
+    }
+
+    /// Every line: kind and receiver.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.whole.iter().map(|(kind, to)| (kind.as_str(), to.as_str()))
+    }
+}
+
+impl Revision {
+    /// What `system` may see of it; `None` where its sharing rule gives nothing (`not-permitted`). An outcome is never
+    /// refused. Extensions travel to the system that sent them only; what is taken out is listed.
+    pub fn permit(&self, kind: &str, system: &System, sender: &str, mut shared: Value) -> Option<Permitted> {
+        if kind != crate::outcome::KIND && !self.sharing.gives(kind, system) {
+            return None;
+        }
+        let mut withheld = Vec::new();
+        if system.name != sender {
+            if let Some(Value::Object(extensions)) = shared.as_object_mut().and_then(|tree| tree.shift_remove("extensions")) {
+                let full = extensions.iter().filter(|(_, value)| !empty(value));
+                withheld.extend(full.map(|(adapter, _)| format!("extensions.{adapter}")));
+            }
+        }
+        Some(Permitted { tree: shared, withheld })
+    }
+}
+
+fn empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
