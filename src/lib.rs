@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 pub mod clock;
 pub mod config;
+pub mod expression;
 pub mod identifiers;
 pub mod journal;
 pub mod mapping;

@@ -11,7 +11,7 @@ use icjs_kit::xml::XmlCodec;
 
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::Path;
-use super::kinds::Kind;
+use super::kinds::Kinds;
 use super::revision::Loaded;
 use super::systems;
 use crate::identifiers::KindName;
@@ -28,7 +28,7 @@ const MOST_BASES: usize = 8;
 pub struct Adapter {
     /// Its folder's name.
     pub name: String,
-    /// The pillar it is made for; empty: any.
+    /// The pillar it is made for, or `any`.
     pub pillar: String,
     /// For people.
     pub title: String,
@@ -157,12 +157,7 @@ pub(super) struct Adapters {
 }
 
 /// Builds every adapter that is in `used` or is not a shipped one.
-pub(super) fn compile(
-    loaded: &Loaded<'_>,
-    kinds: Option<&BTreeMap<KindName, Kind>>,
-    used: &BTreeSet<String>,
-    findings: &Findings,
-) -> Adapters {
+pub(super) fn compile(loaded: &Loaded<'_>, kinds: &Kinds, used: &BTreeSet<String>, findings: &Findings) -> Adapters {
     let (drafts, mut broken) = drafts(loaded, findings);
     let mut adapters = Adapters::default();
     for draft in drafts.values() {
@@ -208,7 +203,10 @@ fn draft(root: &mut Section<'_, '_>, path: &str, folder: &str) -> Draft {
     }
     draft.title = root.text("title").map(|said| said.value).unwrap_or_default();
     draft.extends = root.text("extends");
-    if root.has("pillar") || (draft.extends.is_none() && folder != "shared") {
+    let any = root.text("pillar").is_some_and(|said| said.value == "any");
+    if any {
+        draft.pillar = "any".to_owned();
+    } else if root.has("pillar") || draft.extends.is_none() {
         draft.pillar = systems::pillar(root).unwrap_or_default();
     }
     for (kind, mut section) in root.named("kind") {
@@ -231,7 +229,10 @@ fn kind_draft(section: &mut Section<'_, '_>, file: &str, line: usize) -> KindDra
     let mut directions = section.has("direction").then(Vec::new);
     for said in section.texts("direction") {
         if said.value != "send" && said.value != "receive" {
-            section.error(said.line, format!("`direction` is `{}`{}", said.value, meant(&said.value, ["send", "receive"].into_iter())));
+            section.error(
+                said.line,
+                format!("`direction` is `{}`{}", said.value, meant(&said.value, ["send", "receive"].into_iter())),
+            );
         }
         directions.get_or_insert_default().push(said.value);
     }
@@ -322,7 +323,7 @@ impl Draft {
 
 struct Build<'b> {
     loaded: &'b Loaded<'b>,
-    kinds: Option<&'b BTreeMap<KindName, Kind>>,
+    kinds: &'b Kinds,
     findings: &'b Findings,
     draft: &'b Draft,
 }
@@ -349,16 +350,16 @@ impl Build<'_> {
 
     /// The kinds that `[kind.NAME]` speaks of: one, or with `*` all that are not named.
     fn meant_by(&self, kind: &str, line: usize) -> Vec<KindName> {
-        let Some(kinds) = self.kinds else { return Vec::new() };
+        let kinds = self.kinds;
         if kind == "*" {
-            return kinds.keys().filter(|name| !self.draft.kinds.contains_key(*name)).cloned().collect();
+            return kinds.by_name.keys().filter(|name| !self.draft.kinds.contains_key(*name)).cloned().collect();
         }
-        if kinds.contains_key(kind) || kind == outcome::KIND {
+        if kinds.by_name.contains_key(kind) || kind == outcome::KIND {
             return vec![kind.to_owned()];
         }
         // A shipped adapter may speak kinds that this configuration has no use for.
-        if !self.draft.shipped {
-            let hint = meant(kind, kinds.keys().map(String::as_str));
+        if !self.draft.shipped && !kinds.knows(kind) {
+            let hint = kinds.hint(kind);
             self.findings.error(&self.draft.file, line, format!("[kind.{kind}]: unknown kind `{kind}`{hint}"));
         }
         Vec::new()
@@ -369,7 +370,11 @@ impl Build<'_> {
             Some("shared") => Some(self.shared(kind, draft)),
             Some(wire) => self.native(kind, wire, draft),
             None => {
-                self.findings.error(&self.draft.file, draft.line, format!("`wire` is missing in [kind.{kind}]; wires are `json`, `xml`, `shared`"));
+                self.findings.error(
+                    &self.draft.file,
+                    draft.line,
+                    format!("`wire` is missing in [kind.{kind}]; wires are `json`, `xml`, `shared`"),
+                );
                 None
             }
         }
@@ -401,11 +406,15 @@ impl Build<'_> {
         let native = draft.schema.as_ref().and_then(|at| self.schema(at));
         let codec = native.as_ref().zip(draft.schema.as_ref()).and_then(|(native, at)| self.codec(wire, native, at));
         let event_number = draft.event_number.as_ref().map(|at| self.event_number(at, native.as_deref()));
-        let shared = match self.kinds.and_then(|kinds| kinds.get(kind)) {
+        let shared = match self.kinds.by_name.get(kind) {
             Some(kind) => Some(Arc::clone(&kind.schema)),
-            None => self.loaded.schema(&format!("records/{kind}")).map_err(|message| {
-                self.findings.error(file, draft.line, format!("[kind.{kind}]: {message}"));
-            }).ok(),
+            None => self
+                .loaded
+                .schema(&format!("records/{kind}"))
+                .map_err(|message| {
+                    self.findings.error(file, draft.line, format!("[kind.{kind}]: {message}"));
+                })
+                .ok(),
         };
         let plan = self.plan(kind, draft, native.as_deref(), shared.as_deref());
         Some(Dialect {
@@ -438,7 +447,13 @@ impl Build<'_> {
         }
     }
 
-    fn plan(&self, kind: &str, draft: &KindDraft, native: Option<&Schema>, shared: Option<&Schema>) -> Option<Arc<Plan>> {
+    fn plan(
+        &self,
+        kind: &str,
+        draft: &KindDraft,
+        native: Option<&Schema>,
+        shared: Option<&Schema>,
+    ) -> Option<Arc<Plan>> {
         let mut layers = Vec::new();
         for at in &draft.mappings {
             let path = format!("mappings/{}.toml", at.value);
@@ -446,7 +461,11 @@ impl Build<'_> {
                 Some(contents) => layers.push((path, contents.as_slice())),
                 None => {
                     let hint = self.loaded.nearest(&path);
-                    self.findings.error(&at.file, at.line, format!("[kind.{kind}]: there is no mapping `{path}`{hint}"));
+                    self.findings.error(
+                        &at.file,
+                        at.line,
+                        format!("[kind.{kind}]: there is no mapping `{path}`{hint}"),
+                    );
                 }
             }
         }
@@ -469,7 +488,8 @@ impl Build<'_> {
 
     fn examples(&self, kind: &str) -> Vec<String> {
         let dir = format!("adapters/{}/examples/in/{kind}-", self.draft.name);
-        let numbered = |path: &&String| path.strip_prefix(&dir).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let numbered =
+            |path: &&String| path.strip_prefix(&dir).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         self.loaded.folder.files.keys().filter(numbered).cloned().collect()
     }
 }

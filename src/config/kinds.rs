@@ -2,7 +2,7 @@
 //! Paths are checked against the schema here, so that reading a record's facts later cannot meet a path that is not there.
 //! Read `facts` next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -46,16 +46,37 @@ pub struct Kind {
     pub paths: FactPaths,
 }
 
-/// Reads all kinds; those with errors are left out. `None` where the file cannot be read at all, so that nobody is then
-/// told of unknown kinds.
-pub(super) fn compile(loaded: &Loaded<'_>, findings: &Findings) -> Option<BTreeMap<KindName, Kind>> {
+/// All kinds that could be built, and the names of all that are there: one with errors is not unknown.
+#[derive(Debug, Default)]
+pub(super) struct Kinds {
+    pub(super) by_name: BTreeMap<KindName, Kind>,
+    named: BTreeSet<KindName>,
+    unreadable: bool,
+}
+
+impl Kinds {
+    /// Whether a kind of that name is there, or might be: of a file that cannot be read nobody can say.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.unreadable || self.named.contains(name)
+    }
+
+    /// A hint at the kind that was probably meant.
+    pub(super) fn hint(&self, name: &str) -> String {
+        meant(name, self.named.iter().map(String::as_str))
+    }
+}
+
+/// Reads all kinds.
+pub(super) fn compile(loaded: &Loaded<'_>, findings: &Findings) -> Kinds {
+    let mut kinds = Kinds::default();
     let Some(contents) = loaded.folder.files.get(FILE) else {
         findings.error(FILE, 0, "is missing; it names the record kinds");
-        return None;
+        return Kinds { unreadable: true, ..kinds };
     };
-    let document = Document::parse(FILE, contents, findings)?;
+    let Some(document) = Document::parse(FILE, contents, findings) else {
+        return Kinds { unreadable: true, ..kinds };
+    };
     let mut root = document.section("this file", findings);
-    let mut kinds = BTreeMap::new();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for mut section in root.sections("kind") {
         let Some(name) = section.required("name") else {
@@ -65,15 +86,17 @@ pub(super) fn compile(loaded: &Loaded<'_>, findings: &Findings) -> Option<BTreeM
             section.error(name.line, format!("kind `{}` is there twice; first in line {first}", name.value));
         }
         if !good_name(&name.value) || name.value == "outcome" {
-            section.error(name.line, format!("`{}` is no name for a kind; use small letters, digits and `-`", name.value));
+            section
+                .error(name.line, format!("`{}` is no name for a kind; use small letters, digits and `-`", name.value));
         }
+        kinds.named.insert(name.value.clone());
         if let Some(kind) = one(&mut section, &name, loaded) {
-            kinds.insert(name.value, kind);
+            kinds.by_name.insert(name.value, kind);
         }
         section.finish();
     }
     root.finish();
-    Some(kinds)
+    kinds
 }
 
 /// Small letters, digits and hyphens: what stands in URLs, file names and CloudEvents types alike.
@@ -172,7 +195,10 @@ fn scheme_and_path(text: &str, schemes: &'static [&'static str]) -> Result<(&'st
 fn link(section: &Section<'_, '_>, said: &Said<String>, shape: Option<&Value>) -> Option<LinkPath> {
     let words: Vec<&str> = said.value.split_whitespace().collect();
     let [link, from, to] = words.as_slice() else {
-        section.error(said.line, format!("`{}` is not `link from to`, such as `same fir:case.fir cnr:case.cnr`", said.value));
+        section.error(
+            said.line,
+            format!("`{}` is not `link from to`, such as `same fir:case.fir cnr:case.cnr`", said.value),
+        );
         return None;
     };
     if !LINKS.contains(link) {

@@ -46,3 +46,6 @@ impl std::fmt::Display for ConfigError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,8 +32,26 @@ const JOINS: [(&str, &str, &str, &str); 4] = [
 /// Columns that every table has, and columns that a table may have besides.
 const VALIDITY: [&str; 4] = ["valid_from", "valid_to", "successor", "source"];
 const BESIDES: [&str; 20] = [
-    "state", "class", "name", "name_hi", "lgd", "kind", "state_code", "district", "division", "sex", "age", "category",
-    "court_no", "address", "telephone", "pillar", "desk", "title", "type", "local",
+    "state",
+    "class",
+    "name",
+    "name_hi",
+    "lgd",
+    "kind",
+    "state_code",
+    "district",
+    "division",
+    "sex",
+    "age",
+    "category",
+    "court_no",
+    "address",
+    "telephone",
+    "pillar",
+    "desk",
+    "title",
+    "type",
+    "local",
 ];
 
 /// All reference tables of a revision.
@@ -209,9 +227,8 @@ impl<'f> Table<'f> {
         };
         let mut rows = Vec::new();
         for record in reader.records() {
-            let line = |position: Option<&csv::Position>| {
-                position.map_or(0, |at| usize::try_from(at.line()).unwrap_or(0))
-            };
+            let line =
+                |position: Option<&csv::Position>| position.map_or(0, |at| usize::try_from(at.line()).unwrap_or(0));
             match record {
                 Ok(record) => {
                     let cells = record.iter().map(str::to_owned).collect();

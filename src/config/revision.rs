@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::ConfigError;
 use super::adapters::{self, Adapter, Dialect};
 use super::document::{Findings, meant};
 use super::folder::Folder;
@@ -15,7 +16,6 @@ use super::reference::Reference;
 use super::routes::{self, Route};
 use super::sharing::{self, Sharing};
 use super::systems::{self, System};
-use super::ConfigError;
 use crate::identifiers::{KindName, OfficeId, SystemName};
 use crate::mapping::Plan;
 use crate::schema::{Schema, Schemas};
@@ -72,7 +72,6 @@ impl Revision {
             return Err(errors);
         }
         let Parts { kinds, systems, adapters, routes, sharing, reference } = parts;
-        let kinds = kinds.unwrap_or_default();
         let systems::Systems { by_name: systems, serving, .. } = systems;
         let folder = Arc::new(folder);
         Ok(Self { number, kinds, systems, adapters, routes, sharing, reference, warnings, folder, serving })
@@ -95,7 +94,7 @@ impl Revision {
 }
 
 struct Parts {
-    kinds: Option<BTreeMap<KindName, Kind>>,
+    kinds: BTreeMap<KindName, Kind>,
     systems: systems::Systems,
     adapters: BTreeMap<String, Adapter>,
     routes: Vec<Route>,
@@ -107,20 +106,20 @@ impl Parts {
     fn read(folder: &Folder, findings: &Findings) -> Self {
         let loaded = Loaded::read(folder, findings);
         let kinds = kinds::compile(&loaded, findings);
-        let adapters = adapters::compile(&loaded, kinds.as_ref(), &adapters_used(folder), findings);
+        let adapters = adapters::compile(&loaded, &kinds, &adapters_used(folder), findings);
         let reference = Reference::compile(folder, findings);
         let known = systems::Known {
             folder,
-            kinds: kinds.as_ref(),
+            kinds: &kinds,
             adapters: &adapters.by_name,
             broken: &adapters.broken,
             reference: &reference,
         };
         let systems = systems::compile(&known, findings);
-        let known = routes::Known { folder, kinds: kinds.as_ref(), serving: &systems.serving };
+        let known = routes::Known { folder, kinds: &kinds, serving: &systems.serving };
         let routes = routes::compile(&known, findings);
-        let sharing = sharing::compile(folder, kinds.as_ref(), &systems.named, findings);
-        Self { kinds, systems, adapters: adapters.by_name, routes, sharing, reference }
+        let sharing = sharing::compile(folder, &kinds, &systems.named, findings);
+        Self { kinds: kinds.by_name, systems, adapters: adapters.by_name, routes, sharing, reference }
     }
 }
 
@@ -137,7 +136,9 @@ impl<'f> Loaded<'f> {
         let mut trees: BTreeMap<String, Value> = BTreeMap::new();
         let mut documents = BTreeSet::new();
         for (path, contents) in &folder.files {
-            let Some(name) = path.strip_prefix("schemas/").and_then(|rest| rest.strip_suffix(".json")) else { continue };
+            let Some(name) = path.strip_prefix("schemas/").and_then(|rest| rest.strip_suffix(".json")) else {
+                continue;
+            };
             documents.insert(name.to_owned());
             match serde_json::from_slice(contents) {
                 Ok(tree) => drop(trees.insert(name.to_owned(), tree)),
@@ -207,7 +208,8 @@ fn stray_files(folder: &Folder, findings: &Findings) {
     let known = [kinds::FILE, routes::FILE, sharing::FILE, "config/rules.toml"];
     for path in folder.files.keys() {
         let config = path.starts_with("config/") && !path.starts_with("config/systems/");
-        if config && !path.starts_with("config/reference/") && !path.ends_with(".md") && !known.contains(&path.as_str()) {
+        if config && !path.starts_with("config/reference/") && !path.ends_with(".md") && !known.contains(&path.as_str())
+        {
             findings.warn(path, 0, format!("nothing reads this file{}", meant(path, known.into_iter())));
         }
         let adapter = path.strip_prefix("adapters/").and_then(|rest| rest.split_once('/')).map(|(name, _)| name);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::Path;
 use super::folder::Folder;
-use super::kinds::Kind;
+use super::kinds::{Kind, Kinds};
 use super::reference::Reference;
 use super::systems::PILLARS;
 use crate::expression::Expression;
@@ -89,7 +89,7 @@ impl Step {
 /// What routes are checked against.
 pub(super) struct Known<'k> {
     pub(super) folder: &'k Folder,
-    pub(super) kinds: Option<&'k BTreeMap<KindName, Kind>>,
+    pub(super) kinds: &'k Kinds,
     pub(super) serving: &'k std::collections::HashMap<OfficeId, SystemName>,
 }
 
@@ -118,9 +118,9 @@ pub(super) fn compile(known: &Known<'_>, findings: &Findings) -> Vec<Route> {
 
 fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<'_>) -> Option<Route> {
     let kind = section.required("kind");
-    let of = kind.as_ref().and_then(|said| known.kinds?.get(&said.value));
-    if let (Some(said), Some(kinds), None) = (&kind, known.kinds, of) {
-        let hint = meant(&said.value, kinds.keys().map(String::as_str));
+    let of = kind.as_ref().and_then(|said| known.kinds.by_name.get(&said.value));
+    if let Some(said) = kind.as_ref().filter(|said| !known.kinds.knows(&said.value)) {
+        let hint = known.kinds.hint(&said.value);
         section.error(said.line, format!("unknown kind `{}`{hint}", said.value));
     }
     let to = section.required("to");

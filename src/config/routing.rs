@@ -95,11 +95,13 @@ impl Revision {
             }
             Some(Ok(true)) | None => {}
         }
-        let mut found = self.offices(route, ask);
+        let mut found = self.find(route, ask);
         match self.hold(route, ask) {
             Ok(None) => {}
             Ok(Some(hold)) => {
-                for destination in found.iter_mut().filter(|destination| destination.code.as_deref() != Some("not-permitted")) {
+                for destination in
+                    found.iter_mut().filter(|destination| destination.code.as_deref() != Some("not-permitted"))
+                {
                     destination.hold = Some(hold);
                     destination.code = None;
                 }
@@ -121,7 +123,7 @@ impl Revision {
         Ok((!condition.holds(&tree)?).then_some(route.hold_for))
     }
 
-    fn offices(&self, route: &Route, ask: &Ask<'_>) -> Vec<Destination> {
+    fn find(&self, route: &Route, ask: &Ask<'_>) -> Vec<Destination> {
         let mut unserved: Vec<Named> = Vec::new();
         for step in &route.steps {
             // See the header: after a miss only the desk may stand in, except where an addressee was the miss.
@@ -215,7 +217,9 @@ impl Revision {
         let taken = system.receive.iter().any(|kind| kind == ask.kind);
         let (code, why) = match (given, taken) {
             (true, true) => (None, why),
-            (false, _) => (Some("not-permitted"), format!("{why}; no sharing line gives {} to {}", ask.kind, system.name)),
+            (false, _) => {
+                (Some("not-permitted"), format!("{why}; no sharing line gives {} to {}", ask.kind, system.name))
+            }
             (true, false) => (Some("no-route"), format!("{why}; {} does not receive {}", system.name, ask.kind)),
         };
         Destination {
@@ -300,7 +304,8 @@ fn with_joined_cases(shared: &Value, joined: &[CaseKey]) -> Value {
 /// Offices that had it and are addressed still get `action`; new ones get a correction as `new`; those no longer addressed get
 /// a `withdraw`. A withdrawal goes to everyone who had it and to nobody else.
 pub fn rerouted(action: Action, now: Vec<Destination>, before: &[DeliveryView]) -> Vec<(Destination, Action)> {
-    let had = |office: &OfficeId| before.iter().any(|delivery| delivery.office.as_ref() == Some(office) && stands(delivery));
+    let had =
+        |office: &OfficeId| before.iter().any(|delivery| delivery.office.as_ref() == Some(office) && stands(delivery));
     let mut plan: Vec<(Destination, Action)> = Vec::new();
     if action != Action::Withdraw {
         for destination in now {

@@ -1,15 +1,15 @@
 //! `config/sharing.toml`: who may see which kinds. What no line gives is not given, and extensions stay with their sender.
 //! Rules that withhold single fields will join the whole-kind rule here; what is withheld is always listed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::Revision;
 use super::document::{Document, Findings, meant};
 use super::folder::Folder;
-use super::kinds::Kind;
+use super::kinds::Kinds;
 use super::systems::{PILLARS, System};
-use super::Revision;
 use crate::identifiers::KindName;
 
 /// Where sharing is configured.
@@ -31,13 +31,8 @@ pub struct Permitted {
     pub withheld: Vec<String>,
 }
 
-/// Reads every line. `kinds` is `None` where they could not be read; then nobody is told of unknown ones.
-pub(super) fn compile(
-    folder: &Folder,
-    kinds: Option<&BTreeMap<KindName, Kind>>,
-    systems: &[String],
-    findings: &Findings,
-) -> Sharing {
+/// Reads every line.
+pub(super) fn compile(folder: &Folder, kinds: &Kinds, systems: &[String], findings: &Findings) -> Sharing {
     let mut sharing = Sharing::default();
     let Some(contents) = folder.files.get(FILE) else {
         findings.warn(FILE, 0, "is missing: nobody may receive anything");
@@ -50,9 +45,9 @@ pub(super) fn compile(
         let to = section.required("to");
         section.required("give");
         section.word("give", &["whole"]);
-        if let (Some(said), Some(kinds)) = (&kind, kinds) {
-            if !kinds.contains_key(&said.value) {
-                let hint = meant(&said.value, kinds.keys().map(String::as_str));
+        if let Some(said) = &kind {
+            if !kinds.knows(&said.value) {
+                let hint = kinds.hint(&said.value);
                 section.error(said.line, format!("a line for nothing: unknown kind `{}`{hint}", said.value));
             }
         }
@@ -87,7 +82,8 @@ impl Sharing {
     /// Whether a system may see the kind at all.
     pub fn gives(&self, kind: &str, system: &System) -> bool {
         let named = || format!("system:{}", system.name);
-        self.whole.contains(&(kind.to_owned(), system.pillar.clone())) || self.whole.contains(&(kind.to_owned(), named()))
+        self.whole.contains(&(kind.to_owned(), system.pillar.clone()))
+            || self.whole.contains(&(kind.to_owned(), named()))
     }
 
     /// Every line: kind and receiver.
@@ -105,7 +101,9 @@ impl Revision {
         }
         let mut withheld = Vec::new();
         if system.name != sender {
-            if let Some(Value::Object(extensions)) = shared.as_object_mut().and_then(|tree| tree.shift_remove("extensions")) {
+            if let Some(Value::Object(extensions)) =
+                shared.as_object_mut().and_then(|tree| tree.shift_remove("extensions"))
+            {
                 let full = extensions.iter().filter(|(_, value)| !empty(value));
                 withheld.extend(full.map(|(adapter, _)| format!("extensions.{adapter}")));
             }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::adapters::Adapter;
 use super::document::{Document, Findings, Said, Section, meant};
 use super::folder::Folder;
-use super::kinds::{Kind, good_name};
+use super::kinds::{Kinds, good_name};
 use super::reference::Reference;
 use crate::identifiers::{KindName, OfficeId, SystemName};
 
@@ -76,7 +76,11 @@ pub struct Push {
 impl std::fmt::Debug for Push {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let secret = self.hmac_secret.as_ref().map(|_| "(hidden)");
-        f.debug_struct("Push").field("url", &self.url).field("timeout", &self.timeout).field("hmac_secret", &secret).finish()
+        f.debug_struct("Push")
+            .field("url", &self.url)
+            .field("timeout", &self.timeout)
+            .field("hmac_secret", &secret)
+            .finish()
     }
 }
 
@@ -92,8 +96,7 @@ pub struct SystemLimits {
 /// What systems are checked against.
 pub(super) struct Known<'k> {
     pub(super) folder: &'k Folder,
-    /// `None` where `kinds.toml` could not be read.
-    pub(super) kinds: Option<&'k BTreeMap<KindName, Kind>>,
+    pub(super) kinds: &'k Kinds,
     pub(super) adapters: &'k BTreeMap<String, Adapter>,
     /// Adapters that are there but have errors: not unknown.
     pub(super) broken: &'k [String],
@@ -139,7 +142,10 @@ fn one(
     let name = root.required("name");
     if let Some(said) = &name {
         if said.value != stem {
-            root.error(said.line, format!("`name` is `{}` in a file called `{stem}.toml`; they must agree", said.value));
+            root.error(
+                said.line,
+                format!("`name` is `{}` in a file called `{stem}.toml`; they must agree", said.value),
+            );
         } else if !good_name(stem) {
             root.error(said.line, format!("`{stem}` is no name for a system; use small letters, digits and `-`"));
         }
@@ -202,7 +208,10 @@ fn offices(root: &mut Section<'_, '_>, known: &Known<'_>, pillar: Option<&str>) 
         return offices_by_reference(root, known.reference);
     }
     if !root.has("offices") {
-        root.error(root.line, "`offices` is missing; list the offices that the system serves, such as `[\"ps:38101004\"]`");
+        root.error(
+            root.line,
+            "`offices` is missing; list the offices that the system serves, such as `[\"ps:38101004\"]`",
+        );
     }
     let classes = PILLARS.iter().find(|(name, _)| Some(*name) == pillar).map(|(_, classes)| *classes);
     let mut offices: Vec<Said<OfficeId>> = Vec::new();
@@ -212,7 +221,10 @@ fn offices(root: &mut Section<'_, '_>, known: &Known<'_>, pillar: Option<&str>) 
                 if let Some(classes) = classes.filter(|classes| !classes.contains(&office.class())) {
                     let pillar = pillar.unwrap_or_default();
                     let right = classes.join(":` or `");
-                    root.error(said.line, format!("office `{office}` is no office of the pillar `{pillar}`; those begin with `{right}:`"));
+                    root.error(
+                        said.line,
+                        format!("office `{office}` is no office of the pillar `{pillar}`; those begin with `{right}:`"),
+                    );
                 }
                 offices.push(Said { value: office, line: said.line });
             }
@@ -256,25 +268,26 @@ fn claim(
     }
 }
 
-fn kinds(
-    root: &mut Section<'_, '_>,
-    key: &'static str,
-    known: &Known<'_>,
-    adapter: Option<&Adapter>,
-) -> Vec<KindName> {
+fn kinds(root: &mut Section<'_, '_>, key: &'static str, known: &Known<'_>, adapter: Option<&Adapter>) -> Vec<KindName> {
     let mut kinds = Vec::new();
     for said in root.texts(key) {
-        if let Some(all) = known.kinds.filter(|all| !all.contains_key(&said.value)) {
-            let hint = meant(&said.value, all.keys().map(String::as_str));
+        if !known.kinds.knows(&said.value) {
+            let hint = known.kinds.hint(&said.value);
             root.error(said.line, format!("unknown kind `{}` in `{key}`{hint}", said.value));
             continue;
         }
-        if let (Some(adapter), Some(_)) = (adapter, known.kinds) {
+        if let Some(adapter) = adapter.filter(|_| known.kinds.by_name.contains_key(&said.value)) {
             let dialect = adapter.dialects.get(&said.value);
             let allowed = dialect.is_some_and(|dialect| if key == "send" { dialect.sends } else { dialect.receives });
             if !allowed && !adapter.broken_kinds.contains(&said.value) {
                 let name = &adapter.name;
-                root.error(said.line, format!("adapter `{name}` does not {key} `{}`; see [kind.{}] in `adapters/{name}/adapter.toml`", said.value, said.value));
+                root.error(
+                    said.line,
+                    format!(
+                        "adapter `{name}` does not {key} `{}`; see [kind.{}] in `adapters/{name}/adapter.toml`",
+                        said.value, said.value
+                    ),
+                );
             }
         }
         if kinds.contains(&said.value) {
@@ -298,7 +311,10 @@ fn jwks(keys: &mut Section<'_, '_>, folder: &Folder) -> Option<Value> {
         return None;
     };
     let wrong = |line: usize, message: String| {
-        keys.error(said.line, format!("`{path}`{}: {message}", if line > 0 { format!(" line {line}") } else { String::new() }));
+        keys.error(
+            said.line,
+            format!("`{path}`{}: {message}", if line > 0 { format!(" line {line}") } else { String::new() }),
+        );
         None
     };
     let tree: Value = match serde_json::from_slice(contents) {
