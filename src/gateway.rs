@@ -14,6 +14,9 @@ pub struct Addresses {
     pub ops: SocketAddr,
 }
 
+/// Exit code of a bug of ours (sysexits `EX_SOFTWARE`).
+pub const BUG: u8 = 70;
+
 /// Why the gateway did not start, or ended by itself: what to print, and the exit code.
 #[derive(Debug)]
 pub struct Ended {

@@ -7,12 +7,23 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 
-/// So many attempts in a row without any answer open it.
-pub const OPENS_AFTER: u32 = 5;
+/// When it opens and how it probes; from `[dispatch]` of `gateway.toml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// So many attempts in a row without any answer open it.
+    pub failures: u32,
+    /// Probes are never further apart.
+    pub pause: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { failures: 5, pause: Duration::from_secs(15) }
+    }
+}
+
 /// The first probe after opening comes this soon; each failed one doubles the wait.
-pub const FIRST_PROBE: Duration = Duration::from_secs(1);
-/// Probes are never further apart.
-pub const PROBE_CAP: Duration = Duration::from_secs(30);
+const FIRST_PROBE: Duration = Duration::from_secs(1);
 /// Outages remembered; older ones are joined, which can only make giving up later.
 const OUTAGES: usize = 128;
 
@@ -30,6 +41,7 @@ pub enum Admits {
 /// State of one system's breaker.
 #[derive(Debug)]
 pub struct Breaker {
+    patience: Patience,
     failures: u32,
     away_since: Option<Timestamp>,
     next_probe: Option<Timestamp>,
@@ -40,9 +52,16 @@ pub struct Breaker {
 impl Breaker {
     /// Closed. What happened before `born` is not known, and counts as time away: a restart never makes anything be
     /// given up sooner.
-    pub fn new(born: Timestamp) -> Self {
+    pub fn new(patience: Patience, born: Timestamp) -> Self {
         let unknown = (Timestamp::from_millis(i64::MIN), born);
-        Self { failures: 0, away_since: None, next_probe: None, probes: 0, outages: VecDeque::from([unknown]) }
+        Self {
+            patience,
+            failures: 0,
+            away_since: None,
+            next_probe: None,
+            probes: 0,
+            outages: VecDeque::from([unknown]),
+        }
     }
 
     /// What may be attempted at `now`. Answering `Probe` counts as that probe being on its way.
@@ -82,7 +101,7 @@ impl Breaker {
     pub fn unreachable(&mut self, now: Timestamp) -> bool {
         self.away_since.get_or_insert(now);
         self.failures = self.failures.saturating_add(1);
-        if self.failures < OPENS_AFTER {
+        if self.failures < self.patience.failures {
             return false;
         }
         let opened = self.next_probe.is_none();
@@ -99,7 +118,7 @@ impl Breaker {
     }
 
     fn probe_pause(&self) -> Duration {
-        FIRST_PROBE.saturating_mul(2_u32.saturating_pow(self.probes.min(16))).min(PROBE_CAP)
+        FIRST_PROBE.saturating_mul(2_u32.saturating_pow(self.probes.min(16))).min(self.patience.pause)
     }
 
     fn join_oldest(&mut self) {
@@ -124,8 +143,8 @@ mod tests {
 
     #[test]
     fn it_opens_after_failures_in_a_row_and_an_answer_closes_it() {
-        let mut breaker = Breaker::new(at(0));
-        for _ in 1..OPENS_AFTER {
+        let mut breaker = Breaker::new(Patience::default(), at(0));
+        for _ in 1..Patience::default().failures {
             assert!(!breaker.unreachable(at(1)));
         }
         assert_eq!(breaker.admits(at(1)), Admits::All);
@@ -139,9 +158,9 @@ mod tests {
 
     #[test]
     fn an_answer_in_between_starts_the_count_again() {
-        let mut breaker = Breaker::new(at(0));
+        let mut breaker = Breaker::new(Patience::default(), at(0));
         for round in 0..10 {
-            for _ in 1..OPENS_AFTER {
+            for _ in 1..Patience::default().failures {
                 breaker.unreachable(at(round));
             }
             breaker.answered(at(round));
@@ -151,31 +170,31 @@ mod tests {
 
     #[test]
     fn failed_probes_come_further_apart_up_to_the_cap() {
-        let mut breaker = Breaker::new(at(0));
-        (0..OPENS_AFTER).for_each(|_| _ = breaker.unreachable(at(0)));
+        let mut breaker = Breaker::new(Patience::default(), at(0));
+        (0..Patience::default().failures).for_each(|_| _ = breaker.unreachable(at(0)));
         let mut last = Duration::ZERO;
         for _ in 0..20 {
             let due = breaker.next_probe().unwrap();
             assert_eq!(breaker.admits(due), Admits::Probe);
             breaker.unreachable(due);
             let pause = breaker.next_probe().unwrap().since(due);
-            assert!(pause >= last && pause <= PROBE_CAP);
+            assert!(pause >= last && pause <= Patience::default().pause);
             last = pause;
         }
-        assert_eq!(last, PROBE_CAP);
+        assert_eq!(last, Patience::default().pause);
     }
 
     #[test]
     fn a_probe_that_never_reports_is_followed_by_another() {
-        let mut breaker = Breaker::new(at(0));
-        (0..OPENS_AFTER).for_each(|_| _ = breaker.unreachable(at(0)));
+        let mut breaker = Breaker::new(Patience::default(), at(0));
+        (0..Patience::default().failures).for_each(|_| _ = breaker.unreachable(at(0)));
         assert_eq!(breaker.admits(at(10)), Admits::Probe);
         assert_eq!(breaker.admits(at(60)), Admits::Probe);
     }
 
     #[test]
     fn time_before_the_start_and_during_outages_counts_as_away() {
-        let mut breaker = Breaker::new(at(100));
+        let mut breaker = Breaker::new(Patience::default(), at(100));
         assert_eq!(breaker.away(at(40), at(200)), Duration::from_secs(60));
         breaker.unreachable(at(150));
         assert_eq!(breaker.away(at(100), at(170)), Duration::from_secs(20));
@@ -187,7 +206,7 @@ mod tests {
     proptest! {
         #[test]
         fn time_away_is_never_more_than_the_time_there_was(steps in proptest::collection::vec((any::<bool>(), 1_u64..100), 1..600), since in 0_u64..1_000) {
-            let mut breaker = Breaker::new(at(0));
+            let mut breaker = Breaker::new(Patience::default(), at(0));
             let mut now = 0;
             for (answered, passed) in steps {
                 now += passed;

@@ -7,30 +7,46 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::journal::Lane;
 
-/// The pause after the first failure; each further one doubles it.
-pub const FIRST: Duration = Duration::from_millis(500);
-/// No pause of our own choosing is longer: a partner that is mended must not wait for hours.
-pub const CAP: Duration = Duration::from_secs(15 * 60);
-/// No pause of the receiver's choosing is longer.
-pub const ASKED_CAP: Duration = Duration::from_secs(60 * 60);
-/// Liberty is tried at least so often, whatever the receiver asks for.
-pub const LIBERTY_CAP: Duration = Duration::from_secs(60);
-/// After no answer at all: the breaker keeps the peace, so the delivery itself need not stand back for long.
-pub const UNREACHABLE_CAP: Duration = Duration::from_secs(30);
+/// How long pauses are; from `[dispatch]` of `gateway.toml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pauses {
+    /// After the first failure; each further one doubles it.
+    pub first: Duration,
+    /// No pause of our own choosing is longer: a partner that is mended must not wait for hours.
+    pub cap: Duration,
+    /// No pause of the receiver's choosing is longer.
+    pub asked_cap: Duration,
+    /// Liberty is tried at least so often, whatever the receiver asks for.
+    pub liberty_cap: Duration,
+}
 
-/// How long to wait before the next attempt. `ended` counts the attempts that ended before the one that just failed,
-/// `answered` says whether the receiver said anything, `asked` is its `Retry-After`, `luck` lies in 0 to 1.
-pub fn pause(ended: u32, lane: Lane, answered: bool, asked: Option<Duration>, luck: f64) -> Duration {
-    let grown = FIRST.saturating_mul(2_u32.saturating_pow(ended.min(20)));
-    let cap = match (lane, answered) {
-        (Lane::Liberty, true) => LIBERTY_CAP,
-        (_, false) => UNREACHABLE_CAP,
-        (_, true) => CAP,
-    };
-    // Jitter takes away up to half, so that what failed together does not come back together, and never adds to a cap.
-    let own = grown.min(cap).mul_f64(1.0 - luck.clamp(0.0, 1.0) / 2.0);
-    let asked_cap = if lane == Lane::Liberty { LIBERTY_CAP } else { ASKED_CAP };
-    asked.map_or(own, |asked| asked.max(FIRST).min(asked_cap))
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            cap: Duration::from_secs(600),
+            asked_cap: Duration::from_secs(3600),
+            liberty_cap: Duration::from_secs(60),
+        }
+    }
+}
+
+/// After no answer at all the breaker keeps the peace, so the delivery itself need not stand back for long.
+const UNREACHABLE_CAP: Duration = Duration::from_secs(30);
+
+impl Pauses {
+    /// How long to wait before the next attempt. `ended` counts the attempts that ended before the one that just failed,
+    /// `answered` says whether the receiver said anything, `asked` is its `Retry-After`, `luck` lies in 0 to 1.
+    pub fn pause(&self, ended: u32, lane: Lane, answered: bool, asked: Option<Duration>, luck: f64) -> Duration {
+        let grown = self.first.saturating_mul(2_u32.saturating_pow(ended.min(20)));
+        let lane_cap = if lane == Lane::Liberty { self.cap.min(self.liberty_cap) } else { self.cap };
+        let cap = if answered { lane_cap } else { lane_cap.min(UNREACHABLE_CAP) };
+        // Jitter takes away up to half, so that what failed together does not come back together, and never adds to a cap.
+        let own = grown.min(cap).mul_f64(1.0 - luck.clamp(0.0, 1.0) / 2.0);
+        let asked_cap = if lane == Lane::Liberty { self.liberty_cap } else { self.asked_cap };
+        // A receiver that asks for no pause at all still gets the shortest one.
+        asked.map_or(own, |asked| asked.max(own.min(self.first)).min(asked_cap))
+    }
 }
 
 /// Whether the delivery stops here. `first_answer` is when the receiver first answered this delivery, `away` how much of
@@ -65,18 +81,20 @@ mod tests {
         fn a_pause_is_never_longer_than_its_cap_nor_shorter_than_half_the_first(
             ended in 0_u32..1_000, lane in any_lane(), answered: bool, asked in proptest::option::of(0_u64..1_000_000), luck in 0.0..=1.0_f64,
         ) {
-            let pause = pause(ended, lane, answered, asked.map(Duration::from_secs), luck);
-            prop_assert!(pause >= FIRST / 2);
-            let cap = if lane == Lane::Liberty { LIBERTY_CAP } else { ASKED_CAP };
+            let pauses = Pauses::default();
+            let pause = pauses.pause(ended, lane, answered, asked.map(Duration::from_secs), luck);
+            prop_assert!(pause >= pauses.first / 2);
+            let cap = if lane == Lane::Liberty { pauses.liberty_cap } else { pauses.asked_cap };
             prop_assert!(pause <= cap);
             if asked.is_none() {
-                prop_assert!(pause <= CAP);
+                prop_assert!(pause <= pauses.cap);
             }
         }
 
         #[test]
         fn without_jitter_each_failure_waits_at_least_as_long_as_the_one_before(ended in 0_u32..1_000, lane in any_lane(), answered: bool) {
-            prop_assert!(pause(ended + 1, lane, answered, None, 0.0) >= pause(ended, lane, answered, None, 0.0));
+            let pauses = Pauses::default();
+            prop_assert!(pauses.pause(ended + 1, lane, answered, None, 0.0) >= pauses.pause(ended, lane, answered, None, 0.0));
         }
 
         #[test]

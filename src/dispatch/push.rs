@@ -1,0 +1,189 @@
+//! The one door to other systems' servers: posts one delivery and brings back what was answered, or why nothing was.
+//! It judges nothing and retries nothing: one call is one attempt. Redirects are not followed, and the environment's
+//! proxy settings are not read: where a record goes is written in its system's file and nowhere else.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use serde_json::Value;
+
+use super::sign;
+use super::verdict::Reply;
+use crate::clock::Timestamp;
+use crate::config::Push;
+use crate::envelope::Envelope;
+use crate::seal::{SigningKey, hex};
+
+/// Idle connections kept to one receiver; more than most systems' `in_flight`.
+const IDLE_CONNECTIONS: usize = 64;
+/// Receivers close idle connections too, and the later it is the likelier we lose that race.
+const IDLE_FOR: Duration = Duration::from_secs(15);
+/// A header's list stops before this many bytes, because receivers bound their headers; what follows is counted.
+const LIST_BYTES: usize = 4_000;
+/// What the CloudEvents HTTP binding percent-encodes in header values (section 3.1.3.2), beside everything not ASCII.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'%');
+
+/// How an attempt ended on the wire.
+#[derive(Debug)]
+pub enum Posted {
+    /// The receiver answered.
+    Answered(Reply),
+    /// It did not: the class of what went wrong, such as `connect` or `timeout`.
+    Unreachable(&'static str),
+}
+
+/// The pooled client.
+#[derive(Debug)]
+pub struct Door {
+    client: reqwest::Client,
+    key: SigningKey,
+    answer_limit: usize,
+}
+
+/// The client could not be built: the TLS library does not start.
+#[derive(Debug, thiserror::Error)]
+#[error("the client for pushes cannot be built")]
+pub struct DoorError(#[from] reqwest::Error);
+
+impl Door {
+    /// Signs with `key`; reads at most `answer_limit` bytes of an answer.
+    pub fn open(key: SigningKey, answer_limit: usize) -> Result<Self, DoorError> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("icjs/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .tcp_nodelay(true)
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_idle_timeout(IDLE_FOR)
+            .build()?;
+        Ok(Self { client, key, answer_limit })
+    }
+
+    /// Posts one delivery. Returns within the system's timeout.
+    pub async fn post(&self, push: &Push, envelope: &Envelope<'_>, body: Bytes, at: Timestamp) -> Posted {
+        let headers = self.headers(push, envelope, &body, at);
+        let request = self.client.post(&push.url).timeout(push.timeout).headers(headers).body(body);
+        match request.send().await {
+            Ok(response) => self.read(response).await,
+            Err(error) => Posted::Unreachable(class(&error)),
+        }
+    }
+
+    fn headers(&self, push: &Push, envelope: &Envelope<'_>, body: &[u8], at: Timestamp) -> reqwest::header::HeaderMap {
+        let delivery = envelope.delivery;
+        let signature = sign::signatures(&self.key, push.hmac_secret.as_deref(), delivery, at, body);
+        let mut all = reqwest::header::HeaderMap::with_capacity(24);
+        let mut put = |name: &str, value: &str| {
+            // Attribute names are our own constants; a value that still does not fit a header is left out, not mangled.
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                all.insert(name, value);
+            }
+        };
+        put(CONTENT_TYPE.as_str(), &envelope.frozen.media_type);
+        put("idempotency-key", &delivery.to_string());
+        put("webhook-id", &delivery.to_string());
+        put("webhook-timestamp", &at.seconds().to_string());
+        put("webhook-signature", &signature);
+        put("traceparent", &trace(envelope));
+        for (name, value) in envelope.attributes() {
+            // In binary mode the content type is the attribute (CloudEvents HTTP binding 3.1.1).
+            if name != "datacontenttype" {
+                put(&format!("ce-{name}"), &header_text(&value));
+            }
+        }
+        let attachments: Vec<Value> = envelope.message.attachments.iter().map(|digest| hex(digest).into()).collect();
+        if !attachments.is_empty() {
+            put("ce-icjsattachments", &header_text(&Value::Array(attachments)));
+        }
+        all
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Posted {
+        let status = response.status().as_u16();
+        let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let media_type = header(CONTENT_TYPE).unwrap_or_default().to_owned();
+        let retry_after = header(RETRY_AFTER).map(str::to_owned);
+        let mut body = BytesMut::new();
+        while body.len() < self.answer_limit {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                // A broken answer is no answer: the next attempt has the same id, so nothing happens twice.
+                Err(error) => return Posted::Unreachable(class(&error)),
+            }
+        }
+        body.truncate(self.answer_limit);
+        Posted::Answered(Reply { status, media_type, body: body.freeze(), retry_after })
+    }
+}
+
+fn class(error: &reqwest::Error) -> &'static str {
+    match error {
+        error if error.is_timeout() => "timeout",
+        error if error.is_connect() => "connect",
+        error if error.is_body() || error.is_decode() => "broken-answer",
+        error if error.is_builder() => "url",
+        _ => "reset",
+    }
+}
+
+/// W3C trace context: the message is the trace, each attempt a span of its own.
+fn trace(envelope: &Envelope<'_>) -> String {
+    format!("00-{}-{:016x}-01", hex(&envelope.message.id.bytes()), fastrand::u64(1..))
+}
+
+fn header_text(value: &Value) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
+    match value {
+        Value::String(text) => encode(text),
+        Value::Array(items) => list(items.iter().filter_map(Value::as_str).map(encode)),
+        other => other.to_string(),
+    }
+}
+
+/// Joined with commas; a list that is too long ends in `+` and how many more there were.
+fn list(items: impl Iterator<Item = String>) -> String {
+    let mut joined = String::new();
+    let mut more = 0_usize;
+    for item in items {
+        if more > 0 || joined.len() + item.len() > LIST_BYTES {
+            more += 1;
+        } else {
+            if !joined.is_empty() {
+                joined.push(',');
+            }
+            joined.push_str(&item);
+        }
+    }
+    if more > 0 {
+        joined.push_str(&format!(",+{more}"));
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::header_text;
+
+    #[test]
+    fn header_values_are_plain_ascii_whatever_the_attribute_holds() {
+        assert_eq!(header_text(&json!("थाना 100%")), "%E0%A4%A5%E0%A4%BE%E0%A4%A8%E0%A4%BE%20100%25");
+        assert_eq!(header_text(&json!(["accused[].person.name", "a b"])), "accused[].person.name,a%20b");
+        assert_eq!(header_text(&json!([])), "");
+    }
+
+    #[test]
+    fn a_list_too_long_for_a_header_is_cut_and_counted() {
+        let items: Vec<String> = (0..1_000).map(|n| format!("path.number.{n:04}")).collect();
+        let text = header_text(&json!(items));
+        assert!(text.len() < 4_100);
+        let shown = text.matches("path").count();
+        assert!(text.ends_with(&format!(",+{}", 1_000 - shown)));
+    }
+}
