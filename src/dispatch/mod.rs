@@ -29,6 +29,7 @@ use crate::envelope::Envelope;
 use crate::identifiers::SystemName;
 use crate::journal::{Frozen, Journal, JournalError, Lease, Settled, Settlement};
 use crate::live::Live;
+use crate::telemetry;
 
 /// What every delivery is made with; built once.
 pub struct Post {
@@ -178,10 +179,11 @@ impl Reach {
 
 /// One line about one attempt: never a body, a name, or an identifier of a person.
 fn report(lease: &Lease, settlement: &Settlement, began: Instant) {
-    let elapsed = began.elapsed();
-    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let system: &SystemName = &lease.system;
-    metrics::histogram!("icjs_deliver_seconds", "system" => system.clone()).record(elapsed.as_secs_f64());
+    if matches!(settlement.verdict, Settled::Outcome(_) | Settled::Available(_)) {
+        telemetry::settled(system, settlement.at.since(lease.message.accepted_at));
+    }
     let (word, code) = match &settlement.verdict {
         Settled::Outcome(said) => (serde_json::to_string(&said.outcome.outcome).unwrap_or_default(), None),
         Settled::Available(_) => ("available".to_owned(), None),
