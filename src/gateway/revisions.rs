@@ -1,0 +1,241 @@
+//! Revisions of the configuration: from a folder to the store to what the gateway runs by, through one check.
+//! What fails the check never reaches the store, and what is not in the store never goes live. Used by the gateway at its
+//! start, by the admin API while it runs, and by the command line on a store that no gateway has open.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::clock::Clock;
+use crate::config::{ConfigError, Folder, Revision};
+use crate::journal::{Journal, JournalError, NewRevision, RevisionRow, RevisionVerb};
+use crate::live::Live;
+
+/// The oldest binary that can run a revision made by this one.
+const OLDEST_BINARY: &str = "0.1.0";
+
+/// Who changes the configuration, and why.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// Who.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The number of the newest revision.
+    pub number: u64,
+    /// File by file, for people; empty where nothing differed and no revision was made.
+    pub difference: String,
+}
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NotApplied {
+    /// The configuration has errors; all of them.
+    #[error("the configuration has {} errors", .0.len())]
+    Errors(Vec<ConfigError>),
+    /// There is no revision of that number.
+    #[error("there is no revision {0}; `icjs history` lists them")]
+    NoSuchRevision(u64),
+    /// It was made by a newer binary.
+    #[error("revision {number} needs `icjs` {oldest} or newer")]
+    NeedsNewer {
+        /// Which revision.
+        number: u64,
+        /// The binary it needs.
+        oldest: String,
+    },
+    /// A stored revision cannot be read.
+    #[error("revision {number} cannot be read: {reason}")]
+    Unreadable {
+        /// Which.
+        number: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The store failed.
+    #[error("the store did not take the revision")]
+    Journal(#[from] JournalError),
+}
+
+/// The revisions of one store. One change at a time.
+pub struct Revisions {
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    one_at_a_time: tokio::sync::Mutex<()>,
+}
+
+impl Revisions {
+    /// Of this store.
+    pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
+        Self { journal, clock, one_at_a_time: tokio::sync::Mutex::new(()) }
+    }
+
+    /// The newest revision, compiled; in a fresh store the first is made of the folder `dir`.
+    pub async fn open(&self, dir: &Path) -> Result<Revision, NotApplied> {
+        if self.newest().await?.is_none() {
+            let author = Author { name: "first start".to_owned(), reason: format!("from {}", dir.display()) };
+            self.apply(read(dir)?, &author, None).await?;
+        }
+        let newest = self.newest().await?.ok_or(NotApplied::NoSuchRevision(1))?;
+        compile(&newest)
+    }
+
+    /// Stores a folder's files (over what the binary ships) as the newest revision and puts it live. Where nothing
+    /// differs, nothing is made.
+    pub async fn apply(&self, folder: Folder, author: &Author, live: Option<&Live>) -> Result<Applied, NotApplied> {
+        let _turn = self.one_at_a_time.lock().await;
+        let folder = folder.over_embedded();
+        let newest = self.newest().await?;
+        let before = newest.as_ref().map(files).transpose()?.unwrap_or_default();
+        let difference = difference(&before, &folder);
+        if let (Some(newest), true) = (&newest, difference.is_empty()) {
+            return Ok(Applied { number: newest.number, difference });
+        }
+        self.add(folder, difference, author, live).await
+    }
+
+    /// Makes the files of an old revision the newest.
+    pub async fn rollback(&self, number: u64, author: &Author, live: Option<&Live>) -> Result<Applied, NotApplied> {
+        let _turn = self.one_at_a_time.lock().await;
+        let old = files(&self.number(number).await?)?;
+        let before = self.newest().await?.as_ref().map(files).transpose()?.unwrap_or_default();
+        let difference = difference(&before, &old);
+        let difference = format!("rollback to revision {number}\n{difference}");
+        self.add(old, difference, author, live).await
+    }
+
+    /// All revisions, newest first, without their files.
+    pub async fn history(&self) -> Result<Vec<RevisionRow>, NotApplied> {
+        Ok(self.journal.revise(RevisionVerb::History).await?)
+    }
+
+    /// One revision.
+    pub async fn number(&self, number: u64) -> Result<RevisionRow, NotApplied> {
+        let rows = self.journal.revise(RevisionVerb::Number(number)).await?;
+        rows.into_iter().next().ok_or(NotApplied::NoSuchRevision(number))
+    }
+
+    /// The newest revision, if there is any.
+    pub async fn newest(&self) -> Result<Option<RevisionRow>, NotApplied> {
+        Ok(self.journal.revise(RevisionVerb::Newest).await?.into_iter().next())
+    }
+
+    async fn add(
+        &self,
+        folder: Folder,
+        difference: String,
+        author: &Author,
+        live: Option<&Live>,
+    ) -> Result<Applied, NotApplied> {
+        // Checked before it is stored: a revision that cannot run must not exist.
+        check(&folder).await?;
+        let new = NewRevision {
+            author: author.name.clone(),
+            reason: author.reason.clone(),
+            difference: difference.clone(),
+            oldest_binary: OLDEST_BINARY.to_owned(),
+            at: self.clock.now(),
+            files: Bytes::from(folder.to_bytes()),
+        };
+        let rows = self.journal.revise(RevisionVerb::Add(new)).await?;
+        let row = rows.into_iter().next().ok_or(NotApplied::NoSuchRevision(0))?;
+        if let Some(live) = live {
+            let number = row.number;
+            live.publish(Revision::compile(number, folder).map_err(NotApplied::Errors)?);
+            tracing::info!(revision = number, author = author.name, "revision is live");
+        }
+        Ok(Applied { number: row.number, difference })
+    }
+}
+
+/// The files of a folder on disk.
+pub fn read(dir: &Path) -> Result<Folder, NotApplied> {
+    Folder::read(dir).map_err(|error| NotApplied::Errors(vec![error]))
+}
+
+/// The files of a stored revision.
+pub fn files(row: &RevisionRow) -> Result<Folder, NotApplied> {
+    Folder::from_bytes(&row.revision.files).map_err(|reason| NotApplied::Unreadable { number: row.number, reason })
+}
+
+/// What differs between two folders, one file a line with its lines added and taken away; empty where nothing does.
+pub fn difference(before: &Folder, after: &Folder) -> String {
+    let paths: BTreeSet<&String> = before.files.keys().chain(after.files.keys()).collect();
+    let mut text = String::new();
+    for path in paths {
+        let (old, new) = (before.files.get(path), after.files.get(path));
+        let word = match (old, new) {
+            (Some(old), Some(new)) if old == new => continue,
+            (None, _) => "added",
+            (_, None) => "removed",
+            _ => "changed",
+        };
+        let (gone, come) = (lines(old), lines(new));
+        let (plus, minus) = (come.difference(&gone).count(), gone.difference(&come).count());
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "{word} {path} (+{plus} -{minus} lines)");
+    }
+    text
+}
+
+fn lines(file: Option<&Vec<u8>>) -> BTreeSet<&[u8]> {
+    file.map(|bytes| bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect()).unwrap_or_default()
+}
+
+/// Compiling takes a while (schemas, mappings): not on a thread that serves requests.
+async fn check(folder: &Folder) -> Result<(), NotApplied> {
+    let copy = folder.clone();
+    let compiled = tokio::task::spawn_blocking(move || Revision::compile(0, copy).map(drop)).await;
+    match compiled {
+        Ok(result) => result.map_err(NotApplied::Errors),
+        Err(error) => Err(NotApplied::Unreadable { number: 0, reason: error.to_string() }),
+    }
+}
+
+fn compile(row: &RevisionRow) -> Result<Revision, NotApplied> {
+    if newer(&row.revision.oldest_binary, env!("CARGO_PKG_VERSION")) {
+        return Err(NotApplied::NeedsNewer { number: row.number, oldest: row.revision.oldest_binary.clone() });
+    }
+    Revision::compile(row.number, files(row)?).map_err(NotApplied::Errors)
+}
+
+/// Whether version `left` is newer than `right`; versions are numbers with dots.
+fn newer(left: &str, right: &str) -> bool {
+    let parts = |text: &str| text.split('.').map(|part| part.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
+    parts(left) > parts(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{difference, newer};
+    use crate::config::Folder;
+
+    #[test]
+    fn a_difference_names_each_file_that_changed_and_how_much() {
+        let (mut before, mut after) = (Folder::default(), Folder::default());
+        before.put("config/routes.toml", "a\nb\n");
+        before.put("config/sharing.toml", "x\n");
+        before.put("config/kinds.toml", "same\n");
+        after.put("config/routes.toml", "a\nc\nd\n");
+        after.put("config/kinds.toml", "same\n");
+        after.put("adapters/new/adapter.toml", "n\n");
+        let expected = "added adapters/new/adapter.toml (+1 -0 lines)\nchanged config/routes.toml (+2 -1 lines)\nremoved config/sharing.toml (+0 -1 lines)\n";
+        assert_eq!(difference(&before, &after), expected);
+        assert_eq!(difference(&before, &before), "");
+    }
+
+    #[test]
+    fn versions_are_compared_number_by_number() {
+        assert!(newer("0.10.0", "0.9.9"));
+        assert!(!newer("0.1.0", "0.1.0"));
+        assert!(!newer("0.1.0", "1.0.0"));
+    }
+}
