@@ -1,6 +1,8 @@
 //! What is counted and how it is named: the metrics of the gateway, and what they are called in `/metrics`.
 //! Names and labels are a contract (design, section 8). No label ever holds a name, a number or an office of a person's case.
 
+pub mod log;
+
 use std::sync::OnceLock;
 use std::time::Duration;
 

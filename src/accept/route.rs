@@ -8,9 +8,11 @@ use super::decode::Record;
 use super::receive;
 use super::refuse::Refusal;
 use crate::clock::Timestamp;
-use crate::config::Destination;
+use crate::config::{Destination, Facts};
 use crate::identifiers::MessageId;
-use crate::journal::{Action, Entry, Lane, NewDelivery, Snapshot, SnapshotAsk, State};
+use crate::journal::{
+    Action, DeliveryView, Entry, JournalError, Lane, MessageView, NewDelivery, Snapshot, SnapshotAsk, State,
+};
 use crate::outcome::record_key;
 use crate::tokens::Caller;
 
@@ -69,9 +71,29 @@ fn deliveries(
     let door = &record.door;
     let lane =
         record.facts.lane.or_else(|| revision.kinds.get(&door.kind).map(|kind| kind.lane)).unwrap_or(Lane::Record);
-    let keys = keys(desk, record, known, lane, id);
+    let keys = keys(desk, &record.facts, door.replaces, known, lane, id);
     let routed = revision.route(&door.kind, record.shared.tree(), &record.facts, known);
     routed.into_iter().map(|destination| delivery(destination, door.action, lane, keys.clone(), now)).collect()
+}
+
+/// Decides anew, under the newest revision, where one delivery of a stored message would go now: a person ordered it.
+/// The office that it had is kept if it is still a destination; one that had none takes the first that is found.
+pub async fn again(
+    desk: &Desk,
+    view: &MessageView,
+    delivered: &DeliveryView,
+) -> Result<Option<NewDelivery>, JournalError> {
+    let Some(payload) = desk.journal.payload(view.head.id).await? else { return Ok(None) };
+    let Ok(shared) = serde_json::from_slice::<Value>(&payload.shared) else { return Ok(None) };
+    let revision = desk.live.newest();
+    let facts = revision.facts(&view.head.kind, &shared);
+    let ask = SnapshotAsk { cases: facts.cases.clone(), replaces: view.head.replaces, delivery: None };
+    let known = desk.journal.snapshot(ask).await?;
+    let keys = keys(desk, &facts, view.head.replaces, &known, delivered.lane, view.head.id);
+    let routed = revision.route(&view.head.kind, &shared, &facts, &known);
+    let fits = |to: &Destination| delivered.office.is_none() || to.office == delivered.office;
+    let found = routed.into_iter().find(|to| to.code.is_none() && fits(to));
+    Ok(found.map(|to| delivery(to, delivered.action, delivered.lane, keys, desk.clock.now())))
 }
 
 fn delivery(to: Destination, action: Action, lane: Lane, keys: Vec<String>, now: Timestamp) -> NewDelivery {
@@ -96,18 +118,25 @@ fn delivery(to: Destination, action: Action, lane: Lane, keys: Vec<String>, now:
 }
 
 /// What makes two deliveries of one lane and office wait for each other: a joined case key, for liberty also a person.
-fn keys(desk: &Desk, record: &Record, known: &Snapshot, lane: Lane, id: MessageId) -> Vec<String> {
+fn keys(
+    desk: &Desk,
+    facts: &Facts,
+    replaces: Option<MessageId>,
+    known: &Snapshot,
+    lane: Lane,
+    id: MessageId,
+) -> Vec<String> {
     // A record of its own lane, or of no case, is ordered with its own versions only.
-    let own = || record.door.replaces.iter().copied().chain([id]).map(record_key).collect::<Vec<_>>();
+    let own = || replaces.iter().copied().chain([id]).map(record_key).collect::<Vec<_>>();
     if lane == Lane::Record {
         return own();
     }
-    let cases = if known.joined.is_empty() { &record.facts.cases } else { &known.joined };
+    let cases = if known.joined.is_empty() { &facts.cases } else { &known.joined };
     let mut keys: Vec<String> = cases.iter().map(ToString::to_string).collect();
     if lane == Lane::Liberty {
         // Lane keys lie in the store as they are: a person's number must not.
         let blind = |person: &String| format!("person/{}", crate::seal::hex(&desk.persons.mac(person.as_bytes())));
-        keys.extend(record.facts.persons.iter().map(blind));
+        keys.extend(facts.persons.iter().map(blind));
     }
     if keys.is_empty() { own() } else { keys }
 }

@@ -2,6 +2,7 @@
 //! It judges nothing and retries nothing: one call is one attempt. Redirects are not followed, and the environment's
 //! proxy settings are not read: where a record goes is written in its system's file and nowhere else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -15,7 +16,8 @@ use super::verdict::Reply;
 use crate::clock::Timestamp;
 use crate::config::Push;
 use crate::envelope::Envelope;
-use crate::seal::{SigningKey, hex};
+use crate::keys::Keys;
+use crate::seal::hex;
 
 /// Idle connections kept to one receiver; more than most systems' `in_flight`.
 const IDLE_CONNECTIONS: usize = 64;
@@ -39,7 +41,7 @@ pub enum Posted {
 #[derive(Debug)]
 pub struct Door {
     client: reqwest::Client,
-    key: SigningKey,
+    keys: Arc<Keys>,
     answer_limit: usize,
 }
 
@@ -49,8 +51,8 @@ pub struct Door {
 pub struct DoorError(#[from] reqwest::Error);
 
 impl Door {
-    /// Signs with `key`; reads at most `answer_limit` bytes of an answer.
-    pub fn open(key: SigningKey, answer_limit: usize) -> Result<Self, DoorError> {
+    /// Signs with the webhook key; reads at most `answer_limit` bytes of an answer.
+    pub fn open(keys: Arc<Keys>, answer_limit: usize) -> Result<Self, DoorError> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("icjs/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
@@ -60,7 +62,7 @@ impl Door {
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_idle_timeout(IDLE_FOR)
             .build()?;
-        Ok(Self { client, key, answer_limit })
+        Ok(Self { client, keys, answer_limit })
     }
 
     /// Posts one delivery. Returns within the system's timeout.
@@ -75,7 +77,7 @@ impl Door {
 
     fn headers(&self, push: &Push, envelope: &Envelope<'_>, body: &[u8], at: Timestamp) -> reqwest::header::HeaderMap {
         let delivery = envelope.delivery;
-        let signature = sign::signatures(&self.key, push.hmac_secret.as_deref(), delivery, at, body);
+        let signature = sign::signatures(&self.keys.webhook, push.hmac_secret.as_deref(), delivery, at, body);
         let mut all = reqwest::header::HeaderMap::with_capacity(24);
         let mut put = |name: &str, value: &str| {
             // Attribute names are our own constants; a value that still does not fit a header is left out, not mangled.

@@ -62,8 +62,7 @@ pub fn asked(header: &str, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = header.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let moment = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(header).ok()?;
-    Some(Timestamp::from_millis(moment.as_millisecond()).since(now))
+    Timestamp::parse_http(header).map(|moment| moment.since(now))
 }
 
 #[cfg(test)]

@@ -52,7 +52,11 @@ pub async fn run(post: Arc<Post>, pace: Pace, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             _ = changes.changed() => {}
             _ = stop.changed() => {}
-            Some(ended) = loops.join_next() => { running.remove(&survived(ended)); }
+            Some(ended) = loops.join_next() => {
+                if let Some(name) = survived(ended) {
+                    running.remove(&name);
+                }
+            }
         }
     }
     for end in running.values() {
@@ -89,11 +93,11 @@ async fn serve(post: Arc<Post>, pace: Pace, name: SystemName, mut stop: watch::R
             tokio::select! {
                 _ = wakes.changed() => {}
                 _ = stop.changed() => {}
-                Some(ended) = under_way.join_next() => liberty_under_way -= usize::from(survived(ended)),
+                Some(ended) = under_way.join_next() => liberty_under_way -= usize::from(survived(ended) == Some(true)),
                 () = tokio::time::sleep(pause(&post, pace, &reach)) => {}
             }
         } else if let Ok(Some(ended)) = timeout(pace.poll, under_way.join_next()).await {
-            liberty_under_way -= usize::from(survived(ended));
+            liberty_under_way -= usize::from(survived(ended) == Some(true));
         }
         liberty_under_way -= gather(&mut under_way, wanted).await;
     }
@@ -110,14 +114,14 @@ async fn gather(under_way: &mut JoinSet<bool>, places: usize) -> usize {
     let until = Instant::now() + GATHER;
     loop {
         while let Some(ended) = under_way.try_join_next() {
-            liberty += usize::from(survived(ended));
+            liberty += usize::from(survived(ended) == Some(true));
         }
         let free = places.saturating_sub(under_way.len());
         if free * 4 >= places || under_way.is_empty() {
             return liberty;
         }
         match timeout_at(until, under_way.join_next()).await {
-            Ok(Some(ended)) => liberty += usize::from(survived(ended)),
+            Ok(Some(ended)) => liberty += usize::from(survived(ended) == Some(true)),
             Ok(None) | Err(_) => return liberty,
         }
     }
@@ -184,15 +188,8 @@ fn pause(post: &Post, pace: Pace, reach: &Reach) -> Duration {
     next.map_or(pace.poll, |next| next.min(pace.poll))
 }
 
-/// What a task gave back. A panic in it is a bug of ours: it goes on up, and the process ends rather than carrying on with
-/// a part missing.
-fn survived<T>(ended: Result<T, JoinError>) -> T {
-    match ended {
-        Ok(value) => value,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Tasks are aborted only by dropping their set, which also drops whoever would ask here.
-            Err(_) => std::process::exit(i32::from(crate::gateway::BUG)),
-        },
-    }
+/// What a task gave back; `None` only for one that was cancelled. A panic in it is a bug of ours: it goes on up, and the
+/// process ends rather than carrying on with a part missing.
+fn survived<T>(ended: Result<T, JoinError>) -> Option<T> {
+    ended.map_err(|error| error.try_into_panic().map(|panic| std::panic::resume_unwind(panic))).ok()
 }

@@ -1,10 +1,44 @@
-//! Everything built once, in order.
+//! The gateway as a process: everything built once, in order, and taken down again in order. One `Gateway` value holds it;
+//! nothing here is global. What any part does is that part's business; what is here is who knows whom, and how it ends.
+//! Exit codes are those of `sysexits`: 69 an address in use, 70 a bug, 74 storage, 78 configuration.
+
+mod guard;
+mod chores;
+mod ended;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Where the running gateway listens.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub use ended::Ended;
+use guard::Guarded;
+
+use crate::accept::Desk;
+use crate::admin::{self, Admin};
+use crate::clock::{Clock, WallClock};
+use crate::config::Settings;
+use crate::dispatch::breaker::Patience;
+use crate::dispatch::push::Door;
+use crate::dispatch::retry::Pauses;
+use crate::dispatch::worker::{self, Pace};
+use crate::dispatch::Post;
+use crate::http_edge::{self, EdgeLimits};
+use crate::journal::Journal;
+use crate::keys::{Keys, write_secret};
+use crate::live::Live;
+use crate::revisions::{self, Author, Revisions};
+use crate::telemetry::{self, Telemetry};
+
+/// Longer than this no drain takes, whatever the settings say: a supervisor's patience ends at 30 s.
+const DRAIN_CAP: Duration = Duration::from_secs(25);
+
+/// Where the running gateway listens; the content of `data/listen.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Addresses {
     /// For other systems.
     pub exchange: SocketAddr,
@@ -14,21 +48,264 @@ pub struct Addresses {
     pub ops: SocketAddr,
 }
 
-/// Exit code of a bug of ours (sysexits `EX_SOFTWARE`).
-pub const BUG: u8 = 70;
-
-/// Why the gateway did not start, or ended by itself: what to print, and the exit code.
-#[derive(Debug)]
-pub struct Ended {
-    /// sysexits code: 78 configuration, 74 storage, 69 port in use, 70 a bug.
-    pub code: u8,
-    /// Lines for people.
-    pub message: String,
+/// A running gateway.
+pub struct Gateway {
+    addresses: Addresses,
+    listen_file: PathBuf,
+    journal: Arc<dyn Journal>,
+    stop: watch::Sender<bool>,
+    parts: JoinSet<&'static str>,
+    doom: watch::Receiver<Option<String>>,
+    drain: Duration,
 }
 
 /// Runs the gateway of the folder `dir` until SIGTERM or SIGINT has drained it. `apply`: first make the folder's
-/// configuration the newest revision. Calls from `icjs serve`; builds its own runtime.
+/// configuration the newest revision. Called by `icjs serve`; builds its own runtime.
 pub fn serve(dir: &Path, apply: bool) -> Result<(), Ended> {
-    let _ = (dir, apply);
-    Err(Ended { code: 70, message: "not yet".to_owned() })
+    let settings = Settings::load(dir).map_err(|errors| Ended::configuration(&errors))?;
+    telemetry::log::start(&settings.log.level, settings.log.json);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Ended::bug(&error))?;
+    runtime.block_on(async {
+        let mut gateway = Gateway::start(dir, settings, apply).await?;
+        for (name, address) in gateway.addresses.named() {
+            println!("{name} listens on http://{address}");
+        }
+        let ended = tokio::select! {
+            signal = signal() => { tracing::info!(signal, "draining"); None }
+            ended = gateway.broke() => Some(ended),
+        };
+        match ended {
+            Some(ended) => Err(ended),
+            None => gateway.shutdown().await,
+        }
+    })
+}
+
+impl Gateway {
+    /// Starts everything. When it returns, the listeners answer and `data/listen.json` says where.
+    pub async fn start(dir: &Path, settings: Settings, apply: bool) -> Result<Self, Ended> {
+        let settings = Arc::new(settings);
+        let clock: Arc<dyn Clock> = Arc::new(WallClock);
+        let data = dir.join("data");
+        let listen_file = data.join("listen.json");
+        prepare(&data, &listen_file)?;
+        // Addresses first: a port in use is the usual mistake, and nothing has been touched yet.
+        let listeners = Listeners::bind(&settings).await?;
+        let keys = Arc::new(Keys::open(dir).map_err(|error| Ended::keys(&error))?);
+        let store = open_store(dir, &settings, &keys, &clock).await?;
+        let (guarded, doom) = Guarded::new(store);
+        let journal: Arc<dyn Journal> = Arc::new(guarded);
+        let revisions = Arc::new(Revisions::new(Arc::clone(&journal), Arc::clone(&clock)));
+        let live = Arc::new(Live::new(newest(&revisions, dir, apply).await?));
+        let telemetry = Telemetry::start();
+        let (stop, stopping) = watch::channel(false);
+        let addresses = listeners.addresses;
+        let core = Core { settings, clock, keys, journal, live, revisions, stopping, addresses };
+        let mut gateway = Self {
+            addresses,
+            listen_file,
+            journal: Arc::clone(&core.journal),
+            stop,
+            parts: JoinSet::new(),
+            doom,
+            drain: core.settings.drain.min(DRAIN_CAP),
+        };
+        gateway.listen(&core, listeners, &data, telemetry)?;
+        gateway.work(&core)?;
+        let text = serde_json::to_string(&addresses).map_err(|error| Ended::bug(&error))?;
+        write_secret(&gateway.listen_file, &text).map_err(|error| Ended::storage(&gateway.listen_file, &error))?;
+        Ok(gateway)
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Waits until it cannot go on: the store's fate is unknown, or a part of it has ended by itself.
+    pub async fn broke(&mut self) -> Ended {
+        tokio::select! {
+            Some(ended) = self.parts.join_next() => match ended {
+                Ok(part) => Ended::bug(&format!("`{part}` ended by itself")),
+                Err(error) => Ended::bug(&error),
+            },
+            Ok(doom) = self.doom.wait_for(Option::is_some) => Ended::doomed(doom.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// Takes no more work, lets what is under way end, and gives up the store. Bounded by `[shutdown] drain`.
+    pub async fn shutdown(mut self) -> Result<(), Ended> {
+        self.stop.send_replace(true);
+        let drained = tokio::time::timeout(self.drain, async {
+            while let Some(part) = self.parts.join_next().await {
+                part.map_err(|error| Ended::bug(&error))?;
+            }
+            Ok(())
+        });
+        let result = drained.await;
+        if result.is_err() {
+            // Not lost: leases end by themselves, and clients that got no answer ask again with the same key.
+            tracing::warn!("some work was still under way when the time to drain was over");
+            self.parts.shutdown().await;
+        }
+        // The file says where a gateway listens: none does any more. Failing to remove it misleads nobody for long.
+        let _ = std::fs::remove_file(&self.listen_file);
+        drop(self.journal);
+        result.unwrap_or(Ok(()))
+    }
+
+    fn listen(&mut self, core: &Core, on: Listeners, data: &Path, telemetry: Telemetry) -> Result<(), Ended> {
+        let desk = Arc::new(core.desk());
+        let admin = Admin::new(desk, Arc::clone(&core.revisions), core.settings.limits.admin_body);
+        let admin = Arc::new(admin.map_err(|error| Ended::bug(&error))?);
+        let token = data.join("admin.token");
+        admin.write_token(&token).map_err(|error| Ended::storage(&token, &error))?;
+        let limits = core.edge_limits();
+        let stop = |mut stopping: watch::Receiver<bool>| async move { _ = stopping.wait_for(|stop| *stop).await };
+        let stopping = || stop(core.stopping.clone());
+        let (pages, ops) = (admin::router(admin), admin::ops::router(Arc::clone(&core.journal), telemetry.clone()));
+        self.part("admin listener", http_edge::serve(on.admin, pages, limits, stopping()));
+        self.part("ops listener", http_edge::serve(on.ops, ops, limits, stopping()));
+        drop(on.exchange);
+        self.part("chores", chores::run(Arc::clone(&core.journal), core.chores(), telemetry, core.stopping.clone()));
+        Ok(())
+    }
+
+    fn work(&mut self, core: &Core) -> Result<(), Ended> {
+        let settings = core.settings.dispatch;
+        let door = Door::open(Arc::clone(&core.keys), settings.answer).map_err(|error| Ended::bug(&error))?;
+        let post = Post {
+            journal: Arc::clone(&core.journal),
+            live: Arc::clone(&core.live),
+            clock: Arc::clone(&core.clock),
+            door,
+            pauses: Pauses {
+                first: settings.retry_base,
+                cap: settings.retry_cap,
+                asked_cap: settings.retry_after_cap,
+                liberty_cap: settings.liberty_retry_cap,
+            },
+            patience: Patience { failures: settings.breaker_failures, pause: settings.breaker_pause },
+        };
+        let pace = Pace { poll: settings.poll, lease: settings.lease };
+        self.part("dispatch", worker::run(Arc::new(post), pace, core.stopping.clone()));
+        Ok(())
+    }
+
+    fn part(&mut self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        self.parts.spawn(async move {
+            work.await;
+            name
+        });
+    }
+}
+
+/// What several parts are built from. Lives only while they are being built.
+struct Core {
+    settings: Arc<Settings>,
+    clock: Arc<dyn Clock>,
+    keys: Arc<Keys>,
+    journal: Arc<dyn Journal>,
+    live: Arc<Live>,
+    revisions: Arc<Revisions>,
+    stopping: watch::Receiver<bool>,
+    addresses: Addresses,
+}
+
+impl Core {
+    fn desk(&self) -> Desk {
+        Desk::new(
+            Arc::clone(&self.journal),
+            Arc::clone(&self.live),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.keys),
+            Arc::clone(&self.settings),
+        )
+    }
+
+    fn edge_limits(&self) -> EdgeLimits {
+        EdgeLimits {
+            connections: self.settings.exchange.max_connections,
+            header_timeout: self.settings.exchange.header_timeout,
+            drain: self.settings.drain.min(DRAIN_CAP),
+            ..EdgeLimits::default()
+        }
+    }
+
+    fn chores(&self) -> chores::Terms {
+        chores::Terms { clock: Arc::clone(&self.clock), unbound_uploads: self.settings.store.unbound_uploads }
+    }
+}
+
+struct Listeners {
+    exchange: TcpListener,
+    admin: TcpListener,
+    ops: TcpListener,
+    addresses: Addresses,
+}
+
+impl Listeners {
+    async fn bind(settings: &Settings) -> Result<Self, Ended> {
+        let (exchange, exchange_at) = bind("exchange", settings.exchange.listen).await?;
+        let (admin, admin_at) = bind("admin", settings.admin_listen).await?;
+        let (ops, ops_at) = bind("ops", settings.ops_listen).await?;
+        let addresses = Addresses { exchange: exchange_at, admin: admin_at, ops: ops_at };
+        Ok(Self { exchange, admin, ops, addresses })
+    }
+}
+
+impl Addresses {
+    fn named(&self) -> [(&'static str, SocketAddr); 3] {
+        [("exchange", self.exchange), ("admin", self.admin), ("ops", self.ops)]
+    }
+}
+
+async fn bind(table: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Ended> {
+    http_edge::bind(address).await.map_err(|error| Ended::address(table, address, &error))
+}
+
+/// The newest revision of the store; with `apply`, after the folder's files have become it. A folder that differs from it
+/// is said, because editing a file and restarting is what many will try.
+async fn newest(revisions: &Revisions, dir: &Path, apply: bool) -> Result<crate::config::Revision, Ended> {
+    let refused = |error| Ended::not_applied(&error);
+    if apply {
+        let author = Author { name: "serve --apply".to_owned(), reason: "start with the folder's configuration".to_owned() };
+        let folder = revisions::read(dir).map_err(refused)?;
+        revisions.apply(folder, &author, None).await.map_err(refused)?;
+    }
+    let newest = revisions.open(dir).await.map_err(refused)?;
+    match revisions::read(dir) {
+        Ok(folder) if revisions::difference(&newest.folder, &folder.over_embedded()).is_empty() => {}
+        Ok(_) => tracing::warn!(revision = newest.number, "the folder differs from the live revision: `icjs diff` shows how, `icjs apply` makes it live"),
+        Err(error) => tracing::warn!(%error, "the folder cannot be compared with the live revision"),
+    }
+    Ok(newest)
+}
+
+async fn open_store(dir: &Path, settings: &Settings, keys: &Arc<Keys>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Journal>, Ended> {
+    let _ = (dir, settings, keys, clock);
+    Err(Ended::bug(&"no store in this build"))
+}
+
+/// The data folder is there, and no file in it says that somebody listens.
+fn prepare(data: &Path, listen_file: &Path) -> Result<(), Ended> {
+    std::fs::create_dir_all(data).map_err(|error| Ended::storage(data, &error))?;
+    match std::fs::remove_file(listen_file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Ended::storage(listen_file, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// The name of the signal that asks the gateway to stop.
+async fn signal() -> &'static str {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        // Without signals only SIGKILL ends it, which the journal survives.
+        tracing::error!("signals cannot be listened for");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
 }

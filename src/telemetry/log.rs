@@ -6,17 +6,15 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
-use crate::config::settings::Log;
-
-/// Starts logging, once for the process; a second start changes nothing.
-pub fn start(settings: &Log) {
+/// Starts logging from `level` (`error` to `trace`) on, once for the process; a second start changes nothing.
+pub fn start(level: &str, json: bool) {
     // Other crates speak of connections and frames below `warn`; at `trace` everything is wanted.
-    let filter = match settings.level.as_str() {
+    let filter = match level {
         "trace" => EnvFilter::new("trace"),
         level => EnvFilter::new(format!("warn,icjs={level}")),
     };
     let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    let started = if settings.json {
+    let started = if json {
         lines.json().flatten_event(true).try_init()
     } else {
         lines.with_ansi(std::io::stderr().is_terminal()).try_init()

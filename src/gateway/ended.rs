@@ -1,0 +1,99 @@
+//! Why the gateway did not start, or ended by itself: what to print and which exit code (sysexits) to leave with.
+//! Every message says what to do. The chain of causes is printed here and nowhere below.
+
+use std::error::Error;
+use std::fmt::{Display, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::config::ConfigError;
+use crate::journal::JournalError;
+use crate::keys::KeyError;
+use crate::revisions::NotApplied;
+
+/// An address is in use.
+const UNAVAILABLE: u8 = 69;
+/// A bug of ours.
+const BUG: u8 = 70;
+/// Storage: a full or failing disk, a store that cannot be opened.
+const STORAGE: u8 = 74;
+/// The configuration has errors.
+const CONFIGURATION: u8 = 78;
+
+/// The end of a gateway that nobody asked to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// sysexits code.
+    pub code: u8,
+    /// Lines for people.
+    pub message: String,
+}
+
+impl Ended {
+    /// Every error of the settings or the configuration, at file and line.
+    pub(super) fn configuration(errors: &[ConfigError]) -> Self {
+        let mut message = "the configuration has errors".to_owned();
+        for error in errors {
+            let place = if error.line > 0 { format!("{}:{}", error.file, error.line) } else { error.file.clone() };
+            // Writing to a text cannot fail.
+            let _ = write!(message, "\n{place}: {}", error.message);
+        }
+        Self { code: CONFIGURATION, message }
+    }
+
+    pub(super) fn not_applied(error: &NotApplied) -> Self {
+        match error {
+            NotApplied::Errors(errors) => Self::configuration(errors),
+            NotApplied::Journal(error) => Self::store(error),
+            other => Self { code: CONFIGURATION, message: other.to_string() },
+        }
+    }
+
+    pub(super) fn keys(error: &KeyError) -> Self {
+        Self { code: CONFIGURATION, message: chain(error) }
+    }
+
+    pub(super) fn address(table: &str, address: SocketAddr, error: &std::io::Error) -> Self {
+        let port = format!("`listen` of [{table}] in config/gateway.toml, or ICJS_{}__LISTEN", table.to_uppercase());
+        let message = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                format!("address {address} is in use by another program\nstop that program, or set another address: {port}; `0` takes any free port")
+            }
+            std::io::ErrorKind::PermissionDenied => format!("address {address} may not be used by this user\nset another: {port}"),
+            _ => format!("address {address} cannot be listened on: {error}\nset another: {port}"),
+        };
+        Self { code: UNAVAILABLE, message }
+    }
+
+    pub(super) fn storage(path: &Path, error: &std::io::Error) -> Self {
+        let message = format!("`{}` cannot be written: {error}\ncheck the disk and who owns the folder", path.display());
+        Self { code: STORAGE, message }
+    }
+
+    /// The store cannot be opened or used.
+    pub(super) fn store(error: &JournalError) -> Self {
+        Self { code: STORAGE, message: chain(error) }
+    }
+
+    /// A commit's fate is unknown.
+    pub(super) fn doomed(reason: &str) -> Self {
+        let message = format!(
+            "the store failed and the fate of the last commit is unknown: {reason}\ncheck the disk, then start again: what was accepted is there, and senders that got no answer will ask again"
+        );
+        Self { code: STORAGE, message }
+    }
+
+    pub(super) fn bug(error: &(impl Display + ?Sized)) -> Self {
+        Self { code: BUG, message: format!("the gateway has a bug and ended rather than going on: {error}") }
+    }
+}
+
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
