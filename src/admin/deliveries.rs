@@ -52,7 +52,8 @@ pub(super) async fn list(
     };
     // The journal's `party` may be the sender too: the receiver is picked from each message's deliveries.
     let system = query.get("system").filter(|name| !name.is_empty());
-    let filter = MessageFilter { party: system.cloned(), states: states.clone(), after, limit, ..MessageFilter::default() };
+    let filter =
+        MessageFilter { party: system.cloned(), states: states.clone(), after, limit, ..MessageFilter::default() };
     let found = admin.journal.messages(filter).await?;
     let wanted = |one: &&DeliveryView| states.contains(&one.state) && system.is_none_or(|name| *name == one.system);
     let lines = found.iter().flat_map(|view| view.deliveries.iter().filter(wanted).map(|one| view::listed(view, one)));
@@ -106,17 +107,15 @@ async fn repair(admin: &Admin, delivery: DeliveryId, force: bool) -> Result<Orde
     match route::again(&admin.desk, &view, one).await? {
         Some(new) => Ok(OrderVerb::Repair(Box::new(new))),
         None => {
-            let detail = "under the live revision no route leads this record to that office; mend the configuration first";
+            let detail =
+                "under the live revision no route leads this record to that office; mend the configuration first";
             Err(Problem::new(StatusCode::CONFLICT, "no-route", detail))
         }
     }
 }
 
 /// `GET /admin/v1/messages/{id}`; a delivery id is taken as well.
-pub(super) async fn message(
-    Shared(admin): Shared<Arc<Admin>>,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+pub(super) async fn message(Shared(admin): Shared<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     Ok(Json(view::message(&find(&admin, message_id(&id)?).await?)))
 }
 
@@ -137,6 +136,8 @@ fn message_id(text: &str) -> Result<MessageId, Problem> {
 fn state(text: &str) -> Result<State, Problem> {
     let word = Value::String(text.trim().to_owned());
     serde_json::from_value(word).map_err(|_| {
-        Problem::malformed("states are queued, sending, retrying, held, available, delivered, rejected, parked, superseded, recalled")
+        Problem::malformed(
+            "states are queued, sending, retrying, held, available, delivered, rejected, parked, superseded, recalled",
+        )
     })
 }

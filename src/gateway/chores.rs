@@ -25,7 +25,12 @@ pub(super) struct Terms {
 }
 
 /// Does them until told to stop.
-pub(super) async fn run(journal: Arc<dyn Journal>, terms: Terms, telemetry: Telemetry, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(
+    journal: Arc<dyn Journal>,
+    terms: Terms,
+    telemetry: Telemetry,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut round = 0_u32;
     loop {
         tokio::select! {
@@ -44,7 +49,9 @@ async fn expire_uploads(journal: &dyn Journal, terms: &Terms) {
     let kept = i64::try_from(terms.unbound_uploads.as_millis()).unwrap_or(i64::MAX);
     let before = Timestamp::from_millis(terms.clock.now().millis().saturating_sub(kept));
     match journal.upload(UploadVerb::Expire { before }).await {
-        Ok(answer) if !answer.rows.is_empty() => tracing::info!(uploads = answer.rows.len(), "uploads that no record named were dropped"),
+        Ok(answer) if !answer.rows.is_empty() => {
+            tracing::info!(uploads = answer.rows.len(), "uploads that no record named were dropped")
+        }
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "uploads that no record named could not be dropped"),
     }

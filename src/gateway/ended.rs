@@ -57,16 +57,21 @@ impl Ended {
         let port = format!("`listen` of [{table}] in config/gateway.toml, or ICJS_{}__LISTEN", table.to_uppercase());
         let message = match error.kind() {
             std::io::ErrorKind::AddrInUse => {
-                format!("address {address} is in use by another program\nstop that program, or set another address: {port}; `0` takes any free port")
+                format!(
+                    "address {address} is in use by another program\nstop that program, or set another address: {port}; `0` takes any free port"
+                )
             }
-            std::io::ErrorKind::PermissionDenied => format!("address {address} may not be used by this user\nset another: {port}"),
+            std::io::ErrorKind::PermissionDenied => {
+                format!("address {address} may not be used by this user\nset another: {port}")
+            }
             _ => format!("address {address} cannot be listened on: {error}\nset another: {port}"),
         };
         Self { code: UNAVAILABLE, message }
     }
 
     pub(super) fn storage(path: &Path, error: &std::io::Error) -> Self {
-        let message = format!("`{}` cannot be written: {error}\ncheck the disk and who owns the folder", path.display());
+        let message =
+            format!("`{}` cannot be written: {error}\ncheck the disk and who owns the folder", path.display());
         Self { code: STORAGE, message }
     }
 

@@ -22,11 +22,11 @@ use crate::accept::Desk;
 use crate::admin::{self, Admin};
 use crate::clock::{Clock, WallClock};
 use crate::config::Settings;
+use crate::dispatch::Post;
 use crate::dispatch::breaker::Patience;
 use crate::dispatch::push::Door;
 use crate::dispatch::retry::Pauses;
 use crate::dispatch::worker::{self, Pace};
-use crate::dispatch::Post;
 use crate::http_edge::{self, EdgeLimits};
 use crate::journal::Journal;
 use crate::keys::{Keys, write_secret};
@@ -64,7 +64,8 @@ pub struct Gateway {
 pub fn serve(dir: &Path, apply: bool) -> Result<(), Ended> {
     let settings = Settings::load(dir).map_err(|errors| Ended::configuration(&errors))?;
     telemetry::log::start(&settings.log.level, settings.log.json);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Ended::bug(&error))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Ended::bug(&error))?;
     runtime.block_on(async {
         let mut gateway = Gateway::start(dir, settings, apply).await?;
         for (name, address) in gateway.addresses.named() {
@@ -269,20 +270,29 @@ async fn bind(table: &'static str, address: SocketAddr) -> Result<(TcpListener, 
 async fn newest(revisions: &Revisions, dir: &Path, apply: bool) -> Result<crate::config::Revision, Ended> {
     let refused = |error| Ended::not_applied(&error);
     if apply {
-        let author = Author { name: "serve --apply".to_owned(), reason: "start with the folder's configuration".to_owned() };
+        let author =
+            Author { name: "serve --apply".to_owned(), reason: "start with the folder's configuration".to_owned() };
         let folder = revisions::read(dir).map_err(refused)?;
         revisions.apply(folder, &author, None).await.map_err(refused)?;
     }
     let newest = revisions.open(dir).await.map_err(refused)?;
-    match revisions::read(dir) {
-        Ok(folder) if revisions::difference(&newest.folder, &folder.over_embedded()).is_empty() => {}
-        Ok(_) => tracing::warn!(revision = newest.number, "the folder differs from the live revision: `icjs diff` shows how, `icjs apply` makes it live"),
+    match revisions::read(dir).map(|folder| revisions::difference(&newest.folder, &folder.over_embedded())) {
+        Ok(difference) if difference.is_empty() => {}
+        Ok(_) => {
+            let advice = "the folder differs from the live revision: `icjs diff` shows how, `icjs apply` makes it live";
+            tracing::warn!(revision = newest.number, "{advice}");
+        }
         Err(error) => tracing::warn!(%error, "the folder cannot be compared with the live revision"),
     }
     Ok(newest)
 }
 
-async fn open_store(dir: &Path, settings: &Settings, keys: &Arc<Keys>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Journal>, Ended> {
+async fn open_store(
+    dir: &Path,
+    settings: &Settings,
+    keys: &Arc<Keys>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Journal>, Ended> {
     let _ = (dir, settings, keys, clock);
     Err(Ended::bug(&"no store in this build"))
 }

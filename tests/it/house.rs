@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 /// `accept` and `dispatch` stand side by side on purpose: they meet in the journal and never name each other.
 const LAYERS: &[&[&str]] = &[
     &["clock", "seal"],
-    &["identifiers"],
+    &["identifiers", "keys"],
     &["expression", "schema", "journal", "telemetry"],
     &["codes", "reference"],
     &["mapping"],
     &["config"],
-    &["tokens", "receipts", "evidence", "revisions"],
+    &["live", "outcome"],
+    &["tokens", "receipts", "evidence", "revisions", "envelope"],
     &["casefile"],
     &["accept", "dispatch"],
     &["http_edge"],
