@@ -113,14 +113,12 @@ impl Schema {
         if self.validator.is_valid(tree) {
             return Vec::new();
         }
+        let errors: Vec<_> = self.validator.iter_errors(tree).take(LISTED).collect();
         let mut found = Vec::new();
-        for error in self.validator.iter_errors(tree) {
-            words::say(&error, &self.resolved, &mut found);
-            if found.len() >= LISTED {
-                found.truncate(LISTED);
-                break;
-            }
+        for error in &errors {
+            words::say(error, &errors, &self.resolved, &mut found);
         }
+        found.truncate(LISTED);
         found
     }
 

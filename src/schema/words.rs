@@ -6,7 +6,8 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
 /// Adds what one error says; a choice is taken apart, so one error may be several violations.
-pub(super) fn say(error: &ValidationError, schema: &Value, found: &mut Vec<Violation>) {
+/// `all` are the document's errors: where a choice failed, its properties count as unevaluated, and that is not told again.
+pub(super) fn say(error: &ValidationError, all: &[ValidationError], schema: &Value, found: &mut Vec<Violation>) {
     let pointer = error.instance_path().as_str().to_owned();
     let mut add = |pointer: String, rule: &str, message: String| {
         found.push(Violation { pointer, rule: rule.to_owned(), message, ..Violation::default() });
@@ -18,7 +19,10 @@ pub(super) fn say(error: &ValidationError, schema: &Value, found: &mut Vec<Viola
         }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             let known = schema_at(schema, &pointer).map(super::path::properties).unwrap_or_default();
-            for name in unexpected {
+            let undecided = all.iter().any(|other| {
+                matches!(other.kind(), Kind::OneOfNotValid { .. }) && other.instance_path() == error.instance_path()
+            });
+            for name in unexpected.iter().filter(|name| !undecided || !known.contains(&name.as_str())) {
                 let message = match super::path::nearest(name, known.iter().copied()) {
                     Some(near) => format!("there is no such field here; did you mean `{near}`?"),
                     None => "there is no such field here".to_owned(),
@@ -27,7 +31,7 @@ pub(super) fn say(error: &ValidationError, schema: &Value, found: &mut Vec<Viola
             }
         }
         Kind::OneOfNotValid { context } => match chosen(context, &pointer) {
-            Some(branch) => branch.iter().for_each(|error| say(error, schema, found)),
+            Some(branch) => branch.iter().for_each(|error| say(error, all, schema, found)),
             None => add(pointer, "oneOf", choice_message(context)),
         },
         Kind::AnyOf { context } => {
