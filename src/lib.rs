@@ -1,6 +1,7 @@
 //! The gateway of India's Interoperable Criminal Justice System: a tour.
 #![allow(missing_docs)]
 pub mod clock;
+pub mod codes;
 pub mod config;
 pub mod expression;
 pub mod identifiers;
