@@ -17,6 +17,9 @@ const SERIAL: u64 = 7_777_777;
 /// Distinct FIR serials; a run that needs more would repeat a case.
 pub const CASES: u64 = 9_000_000;
 
+/// The gateway's own limits for a record.
+const LIMITS: icjs_kit::Limits = icjs_kit::Limits { bytes: 1 << 20, depth: 64, keys: 100_000 };
+
 /// A charge sheet in native form, with what judges it.
 #[derive(Debug)]
 pub struct Sheets<'a> {
@@ -37,8 +40,7 @@ impl<'a> Sheets<'a> {
         let path = dialect.examples.first().ok_or_else(|| missing("example"))?;
         let shipped = Folder::embedded();
         let bytes = shipped.files.get(path).ok_or_else(|| missing("example file"))?;
-        let limits = icjs_kit::Limits { bytes: 1 << 20, depth: 64, keys: 100_000 };
-        let mut example = dialect.codec.read(bytes, &limits).map_err(|error| format!("`{path}`: {error:?}"))?;
+        let mut example = dialect.codec.read(bytes, &LIMITS).map_err(|error| format!("`{path}`: {error:?}"))?;
         mark(&mut example)?;
         let sheets = Self { dialect, native, shared, example };
         if sheets.valid(&sheets.example) { Ok(sheets) } else { Err(format!("`{path}` does not pass its own schemas")) }
@@ -64,6 +66,36 @@ impl<'a> Sheets<'a> {
     pub fn shared(&self, native: &Value) -> Result<Value, String> {
         let plan = self.dialect.plan.as_deref().ok_or("the dialect has no mapping")?;
         plan.decode(native).map(|decoded| decoded.shared).map_err(|violations| format!("{violations:?}"))
+    }
+
+    /// Native bytes to a tree.
+    pub fn parse(&self, bytes: &[u8]) -> Result<Value, String> {
+        self.dialect.codec.read(bytes, &LIMITS).map_err(|unreadable| unreadable.code.to_owned())
+    }
+
+    /// A shared record to native form.
+    pub fn encode(&self, shared: &Value) -> Result<Value, String> {
+        let plan = self.dialect.plan.as_deref().ok_or("the dialect has no mapping")?;
+        plan.encode(shared).map(|encoded| encoded.native).map_err(|(code, violations)| format!("{code} {violations:?}"))
+    }
+
+    /// A native record whose shared form is of about `bytes` bytes.
+    pub fn json_source(&self, bytes: usize) -> Result<Value, String> {
+        let size = |native: &Value| self.shared(native).map(|shared| shared.to_string().len());
+        let smallest = self.smallest();
+        let mut best = smallest.clone();
+        // The two forms grow together: the largest XML whose JSON still fits is found by halving.
+        let (mut low, mut high) = (self.bytes(&smallest)?.len(), bytes * 2);
+        for _ in 0..8 {
+            let middle = usize::midpoint(low, high);
+            let tree = self.of_size(middle);
+            if size(&tree)? <= bytes {
+                (best, low) = (tree, middle);
+            } else {
+                high = middle;
+            }
+        }
+        Ok(best)
     }
 
     /// Native bytes.

@@ -10,6 +10,7 @@ mod exchange;
 mod mapping;
 mod deliveries;
 mod receipt;
+mod bench;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -118,6 +119,14 @@ enum Verb {
         #[command(subcommand)]
         verb: receipt::ReceiptVerb,
     },
+    /// Measure this machine: accept, journey, mapping, start, memory; against a bare echo in the same run.
+    Bench(bench::BenchArguments),
+    #[command(hide = true)]
+    BenchLoad,
+    #[command(hide = true)]
+    BenchSink,
+    #[command(hide = true)]
+    BenchEcho,
     /// Print the completion script of a shell.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -215,6 +224,10 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Mapping { verb } => mapping::run(dir, &verb, output),
         Verb::Deliveries { verb } => narrow(deliveries::run(dir, &verb, output))?,
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
+        Verb::Bench(arguments) => narrow(bench::bench(arguments, output))?,
+        Verb::BenchLoad => narrow(bench::load(output))?,
+        Verb::BenchSink => narrow(bench::sink())?,
+        Verb::BenchEcho => wide(bench::echo())?,
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "icjs", &mut std::io::stdout());
             Ok(())
