@@ -139,6 +139,10 @@ impl<'f> Loaded<'f> {
             let Some(name) = path.strip_prefix("schemas/").and_then(|rest| rest.strip_suffix(".json")) else {
                 continue;
             };
+            // Published examples of the shared form lie beside the schemas.
+            if name.starts_with("examples/") {
+                continue;
+            }
             documents.insert(name.to_owned());
             match serde_json::from_slice(contents) {
                 Ok(tree) => drop(trees.insert(name.to_owned(), tree)),

@@ -204,7 +204,7 @@ fn schema(kind: &str) -> Value {
         "attachments": {"type": "array", "maxItems": 16, "items": object(json!({"sha256": text,
             "size": {"type": "integer"}, "media_type": text, "name": text, "role": text, "sensitivity": text}))},
         "note": text,
-        "extensions": {"type": "object"},
+        "extensions": {"$ref": "urn:icjs:common:header#/$defs/extensions"},
     });
     if kind == "order" {
         properties["order"] = object(json!({"kind": coded}));
@@ -212,7 +212,7 @@ fn schema(kind: &str) -> Value {
     }
     let mut schema = object(properties);
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
-    schema["$id"] = json!(format!("https://icjs.example/schemas/records/{kind}/1"));
+    schema["$id"] = json!(format!("urn:icjs:records:{kind}:1"));
     schema["title"] = json!(kind);
     schema["required"] = json!(["office", "case"]);
     schema
@@ -234,4 +234,16 @@ pub fn order(office: &str, to: &[&str], case: u32, person: u32, code: &str, note
     order["order"] = json!({"kind": {"code": code, "label": code, "raw": {"table": "order", "value": code}}});
     order["person"] = json!({"pid": format!("DL01-{person:05}")});
     order
+}
+
+#[test]
+fn the_folder_of_the_tests_passes_the_check() {
+    let folder = Folder::with(&[
+        Party::pulling("police-a", "police", &["ps:38101004"]),
+        Party::pushed("court-a", "courts", &["court:DLCT01"], "http://127.0.0.1:9/"),
+        Party::pushed("prison-a", "prisons", &["prison:DL01"], "http://127.0.0.1:9/"),
+    ]);
+    let output = super::Gateway::command(&folder).arg("check").output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", said(&output.stdout), said(&output.stderr));
 }
