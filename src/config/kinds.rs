@@ -85,7 +85,7 @@ pub(super) fn compile(loaded: &Loaded<'_>, findings: &Findings) -> Kinds {
         if let Some(first) = names.insert(name.value.clone(), name.line) {
             section.error(name.line, format!("kind `{}` is there twice; first in line {first}", name.value));
         }
-        if !good_name(&name.value) || name.value == "outcome" {
+        if !good_name(&name.value) {
             section
                 .error(name.line, format!("`{}` is no name for a kind; use small letters, digits and `-`", name.value));
         }

@@ -14,8 +14,10 @@ pub mod reference;
 pub mod routes;
 pub mod routing;
 pub mod sharing;
+pub mod difference;
 
 pub use adapters::{Adapter, Attach, Dialect, Judged, VerdictRule, Verdicts};
+pub use difference::difference;
 pub use facts::Facts;
 pub use folder::Folder;
 pub use kinds::Kind;

@@ -16,6 +16,7 @@ use super::reference::Reference;
 use super::routes::{self, Route};
 use super::sharing::{self, Sharing};
 use super::systems::{self, System};
+use crate::codes::Codes;
 use crate::identifiers::{KindName, OfficeId, SystemName};
 use crate::mapping::Plan;
 use crate::schema::{Schema, Schemas};
@@ -37,6 +38,8 @@ pub struct Revision {
     pub sharing: Sharing,
     /// Reference tables.
     pub reference: Reference,
+    /// Code tables.
+    pub codes: Codes,
     /// What is odd and stops nothing.
     pub warnings: Vec<ConfigError>,
     /// The files it was made of, shipped ones among them.
@@ -50,6 +53,7 @@ pub(super) struct Loaded<'f> {
     pub(super) shipped: Folder,
     findings: &'f Findings,
     schemas: Schemas,
+    codes: Codes,
     /// Schemas that are there, with errors or without.
     documents: BTreeSet<String>,
     compiled: RefCell<BTreeMap<String, Option<Arc<Schema>>>>,
@@ -65,7 +69,7 @@ impl Revision {
     pub fn compile_exactly(number: u64, folder: Folder) -> Result<Self, Vec<ConfigError>> {
         let findings = Findings::default();
         findings.extend(folder.faults());
-        let parts = Parts::read(&folder, &findings);
+        let (parts, codes) = Parts::read(&folder, &findings);
         stray_files(&folder, &findings);
         let (errors, warnings) = findings.into_parts();
         if !errors.is_empty() {
@@ -74,7 +78,7 @@ impl Revision {
         let Parts { kinds, systems, adapters, routes, sharing, reference } = parts;
         let systems::Systems { by_name: systems, serving, .. } = systems;
         let folder = Arc::new(folder);
-        Ok(Self { number, kinds, systems, adapters, routes, sharing, reference, warnings, folder, serving })
+        Ok(Self { number, kinds, systems, adapters, routes, sharing, reference, codes, warnings, folder, serving })
     }
 
     /// The system that serves an office.
@@ -103,7 +107,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn read(folder: &Folder, findings: &Findings) -> Self {
+    fn read(folder: &Folder, findings: &Findings) -> (Self, Codes) {
         let loaded = Loaded::read(folder, findings);
         let kinds = kinds::compile(&loaded, findings);
         let adapters = adapters::compile(&loaded, &kinds, &adapters_used(folder), findings);
@@ -119,7 +123,8 @@ impl Parts {
         let known = routes::Known { folder, kinds: &kinds, serving: &systems.serving };
         let routes = routes::compile(&known, findings);
         let sharing = sharing::compile(folder, &kinds, &systems.named, findings);
-        Self { kinds: kinds.by_name, systems, adapters: adapters.by_name, routes, sharing, reference }
+        let parts = Self { kinds: kinds.by_name, systems, adapters: adapters.by_name, routes, sharing, reference };
+        (parts, loaded.codes)
     }
 }
 
@@ -136,27 +141,19 @@ impl<'f> Loaded<'f> {
         let mut trees: BTreeMap<String, Value> = BTreeMap::new();
         let mut documents = BTreeSet::new();
         for (path, contents) in &folder.files {
-            let Some(name) = path.strip_prefix("schemas/").and_then(|rest| rest.strip_suffix(".json")) else {
-                continue;
-            };
-            // Published examples of the shared form lie beside the schemas.
-            if name.starts_with("examples/") {
-                continue;
-            }
+            let name = path.strip_prefix("schemas/").and_then(|rest| rest.strip_suffix(".json"));
+            // Examples lie beside the schemas and are no schemas.
+            let Some(name) = name.filter(|name| !name.starts_with("examples/")) else { continue };
             documents.insert(name.to_owned());
             match serde_json::from_slice(contents) {
                 Ok(tree) => drop(trees.insert(name.to_owned(), tree)),
                 Err(error) => findings.error(path, error.line(), format!("is not JSON: {error}")),
             }
         }
-        let schemas = Schemas::load(trees).unwrap_or_else(|errors| {
-            for (name, message) in errors {
-                findings.error(&format!("schemas/{name}.json"), 0, message);
-            }
-            Schemas::default()
-        });
+        let schemas = load(trees, findings);
+        let codes = code_tables(folder, findings);
         let compiled = RefCell::default();
-        Self { folder, shipped: Folder::embedded(), findings, schemas, documents, compiled }
+        Self { folder, shipped: Folder::embedded(), findings, schemas, codes, documents, compiled }
     }
 
     /// The schema of that name. What is wrong inside it is noted at its own file, once; the error is for the line that
@@ -205,6 +202,38 @@ impl<'f> Loaded<'f> {
         let hint = meant(path, others.map(String::as_str));
         if hint.contains("did you mean") { hint } else { String::new() }
     }
+}
+
+fn code_tables(folder: &Folder, findings: &Findings) -> Codes {
+    let mut codes = Codes::default();
+    for (path, contents) in &folder.files {
+        let Some(name) = path.strip_prefix("mappings/codes/").and_then(|rest| rest.strip_suffix(".csv")) else {
+            continue;
+        };
+        for (line, message) in codes.add(name, contents).err().unwrap_or_default() {
+            findings.error(path, line, message);
+        }
+    }
+    codes
+}
+
+/// The schemas without those that have errors, which are noted: one that is broken hides no error of another.
+fn load(mut trees: BTreeMap<String, Value>, findings: &Findings) -> Schemas {
+    while !trees.is_empty() {
+        let errors = match Schemas::load(trees.clone()) {
+            Ok(schemas) => return schemas,
+            Err(errors) => errors,
+        };
+        let before = trees.len();
+        for (name, message) in errors {
+            trees.remove(&name);
+            findings.error(&format!("schemas/{name}.json"), 0, message);
+        }
+        if trees.len() == before {
+            break;
+        }
+    }
+    Schemas::default()
 }
 
 /// Files that nothing reads: a misspelt name would otherwise go unseen.

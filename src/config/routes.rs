@@ -57,7 +57,7 @@ pub enum Step {
     CaseCourt,
     /// The establishment in the CNR.
     Cnr,
-    /// A joining table of `config/reference`, and one of its classes (empty: any).
+    /// A joining table of `config/reference`, and one of its classes (empty: any; of `ps_court`, `magistrate`).
     Table(&'static str, String),
     /// The police station of the FIR.
     Station,
@@ -79,6 +79,8 @@ impl Step {
             return Err(format!("unknown step `{text}`{}", meant(text, STEPS.into_iter())));
         };
         let (name, class) = rest.split_once(' ').unwrap_or((rest, ""));
+        // Every station has several courts; the one that takes cognizance of a police report is a Magistrate's (BNSS s.210).
+        let class = if name == "ps_court" && class.is_empty() { "magistrate" } else { class };
         match Reference::joining().find(|known| *known == name) {
             Some(known) => Ok(Self::Table(known, class.trim().to_owned())),
             None => Err(format!("no table `{name}` to look in{}", meant(name, Reference::joining()))),
