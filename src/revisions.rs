@@ -4,9 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use crate::clock::Clock;
@@ -69,23 +71,28 @@ pub enum NotApplied {
 pub struct Revisions {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
+    dir: PathBuf,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
 impl Revisions {
-    /// Of this store.
-    pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
-        Self { journal, clock, one_at_a_time: tokio::sync::Mutex::new(()) }
+    /// Of the store of the folder `dir`, which also holds the secrets that no revision keeps.
+    pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, dir: &Path) -> Self {
+        Self { journal, clock, dir: dir.to_owned(), one_at_a_time: tokio::sync::Mutex::new(()) }
     }
 
-    /// The newest revision, compiled; in a fresh store the first is made of the folder `dir`.
-    pub async fn open(&self, dir: &Path) -> Result<Revision, NotApplied> {
+    /// The newest revision, compiled; in a fresh store the first is made of the folder.
+    pub async fn open(&self) -> Result<Revision, NotApplied> {
         if self.newest().await?.is_none() {
-            let author = Author { name: "first start".to_owned(), reason: format!("from {}", dir.display()) };
-            self.apply(read(dir)?, &author, None).await?;
+            let author = Author { name: "first start".to_owned(), reason: "the folder's configuration".to_owned() };
+            self.apply(read(&self.dir)?, &author, None).await?;
         }
         let newest = self.newest().await?.ok_or(NotApplied::NoSuchRevision(1))?;
-        compile(&newest)
+        if newer(&newest.revision.oldest_binary, env!("CARGO_PKG_VERSION")) {
+            let oldest = newest.revision.oldest_binary;
+            return Err(NotApplied::NeedsNewer { number: newest.number, oldest });
+        }
+        self.compile(newest.number, files(&newest)?).await
     }
 
     /// Stores a folder's files (over what the binary ships) as the newest revision and puts it live. Where nothing
@@ -136,7 +143,7 @@ impl Revisions {
         live: Option<&Live>,
     ) -> Result<Applied, NotApplied> {
         // Checked before it is stored: a revision that cannot run must not exist.
-        check(&folder).await?;
+        let mut revision = self.compile(0, folder.clone()).await?;
         let new = NewRevision {
             author: author.name.clone(),
             reason: author.reason.clone(),
@@ -147,13 +154,56 @@ impl Revisions {
         };
         let rows = self.journal.revise(RevisionVerb::Add(new)).await?;
         let row = rows.into_iter().next().ok_or(NotApplied::NoSuchRevision(0))?;
+        revision.number = row.number;
         if let Some(live) = live {
-            let number = row.number;
-            live.publish(Revision::compile(number, folder).map_err(NotApplied::Errors)?);
-            tracing::info!(revision = number, author = author.name, "revision is live");
+            live.publish(revision);
+            tracing::info!(revision = row.number, author = author.name, "revision is live");
         }
         Ok(Applied { number: row.number, difference })
     }
+
+    /// Compiles on a thread of its own: schemas and mappings take a while, and the others serve requests.
+    async fn compile(&self, number: u64, folder: Folder) -> Result<Revision, NotApplied> {
+        let dir = self.dir.clone();
+        let compiled = tokio::task::spawn_blocking(move || {
+            let mut revision = Revision::compile_exactly(number, folder)?;
+            read_secrets(&mut revision, &dir)?;
+            Ok(revision)
+        });
+        match compiled.await {
+            Ok(result) => result.map_err(NotApplied::Errors),
+            Err(error) => Err(NotApplied::Unreadable { number, reason: error.to_string() }),
+        }
+    }
+}
+
+/// Secrets lie in the folder only. One that is named and not there is an error: pushes would leave unsigned.
+fn read_secrets(revision: &mut Revision, dir: &Path) -> Result<(), Vec<ConfigError>> {
+    let mut errors = Vec::new();
+    for system in revision.systems.values_mut() {
+        let Some(push) = system.push.as_mut() else { continue };
+        let Some(file) = &push.hmac_secret_file else { continue };
+        match std::fs::read_to_string(dir.join(file)).map_err(|error| error.to_string()).and_then(|text| secret(&text))
+        {
+            Ok(secret) => push.hmac_secret = Some(secret),
+            Err(reason) => errors.push(ConfigError {
+                file: format!("config/systems/{}.toml", system.name),
+                line: 0,
+                message: format!("`hmac_secret_file` names `{file}`: {reason}"),
+            }),
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// A Standard Webhooks secret: `whsec_` and base64, or any text as it is.
+fn secret(text: &str) -> Result<Vec<u8>, String> {
+    let text = text.trim();
+    let bytes = match text.strip_prefix("whsec_") {
+        Some(encoded) => STANDARD.decode(encoded).map_err(|_| "after `whsec_` comes no base64".to_owned())?,
+        None => text.as_bytes().to_vec(),
+    };
+    if bytes.len() < 16 { Err("a secret has 16 bytes or more".to_owned()) } else { Ok(bytes) }
 }
 
 /// The files of a folder on disk.
@@ -188,23 +238,6 @@ pub fn difference(before: &Folder, after: &Folder) -> String {
 
 fn lines(file: Option<&Vec<u8>>) -> BTreeSet<&[u8]> {
     file.map(|bytes| bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect()).unwrap_or_default()
-}
-
-/// Compiling takes a while (schemas, mappings): not on a thread that serves requests.
-async fn check(folder: &Folder) -> Result<(), NotApplied> {
-    let copy = folder.clone();
-    let compiled = tokio::task::spawn_blocking(move || Revision::compile(0, copy).map(drop)).await;
-    match compiled {
-        Ok(result) => result.map_err(NotApplied::Errors),
-        Err(error) => Err(NotApplied::Unreadable { number: 0, reason: error.to_string() }),
-    }
-}
-
-fn compile(row: &RevisionRow) -> Result<Revision, NotApplied> {
-    if newer(&row.revision.oldest_binary, env!("CARGO_PKG_VERSION")) {
-        return Err(NotApplied::NeedsNewer { number: row.number, oldest: row.revision.oldest_binary.clone() });
-    }
-    Revision::compile(row.number, files(row)?).map_err(NotApplied::Errors)
 }
 
 /// Whether version `left` is newer than `right`; versions are numbers with dots.

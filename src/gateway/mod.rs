@@ -96,7 +96,7 @@ impl Gateway {
         let store = open_store(dir, &settings, &keys, &clock).await?;
         let (guarded, doom) = Guarded::new(store);
         let journal: Arc<dyn Journal> = Arc::new(guarded);
-        let revisions = Arc::new(Revisions::new(Arc::clone(&journal), Arc::clone(&clock)));
+        let revisions = Arc::new(Revisions::new(Arc::clone(&journal), Arc::clone(&clock), dir));
         let live = Arc::new(Live::new(newest(&revisions, dir, apply).await?));
         let telemetry = Telemetry::start();
         let (stop, stopping) = watch::channel(false);
@@ -275,7 +275,10 @@ async fn newest(revisions: &Revisions, dir: &Path, apply: bool) -> Result<crate:
         let folder = revisions::read(dir).map_err(refused)?;
         revisions.apply(folder, &author, None).await.map_err(refused)?;
     }
-    let newest = revisions.open(dir).await.map_err(refused)?;
+    let newest = revisions.open().await.map_err(refused)?;
+    for warning in &newest.warnings {
+        tracing::warn!(file = warning.file, line = warning.line, "{}", warning.message);
+    }
     match revisions::read(dir).map(|folder| revisions::difference(&newest.folder, &folder.over_embedded())) {
         Ok(difference) if difference.is_empty() => {}
         Ok(_) => {

@@ -14,3 +14,4 @@ mod house;
 mod checker;
 mod liberty;
 mod kill;
+mod dispatch;

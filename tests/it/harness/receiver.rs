@@ -90,7 +90,12 @@ pub struct Receiver {
 impl Receiver {
     /// Starts one that answers as `script` says.
     pub async fn start(script: impl Fn(&Push) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0".parse().unwrap(), script).await
+    }
+
+    /// Starts one at an address.
+    pub async fn at(address: SocketAddr, script: impl Fn(&Push) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let book = Book::default();
         let server = tokio::spawn(serve(listener, book.clone(), Arc::new(script)));
