@@ -11,6 +11,7 @@
 
 mod harness;
 mod house;
+mod shipped;
 mod checker;
 mod liberty;
 mod kill;
