@@ -1,0 +1,111 @@
+//! Who may call, and how often: the token of a request becomes a `Caller`, and each system keeps within its rate.
+//! A caller that exceeds its own limit is told when to come back; it never slows another system down.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::SemaphorePermit;
+
+use super::Exchange;
+use crate::accept::{Code, Refusal};
+use crate::identifiers::SystemName;
+use crate::tokens::Caller;
+
+/// One limiter a system, made anew when a revision changes its limit.
+#[derive(Debug, Default)]
+pub struct Limiters {
+    systems: RwLock<HashMap<SystemName, (u32, Arc<DefaultDirectRateLimiter>)>>,
+    clock: DefaultClock,
+}
+
+impl Limiters {
+    /// Counts one call of a system.
+    pub fn admit(&self, system: &str, per_second: u32, burst: u32) -> Result<(), Refusal> {
+        let limiter = self.of(system, per_second, burst);
+        limiter.check().map_err(|until| {
+            let wait = until.wait_time_from(self.clock.now()).max(Duration::from_millis(1));
+            let seconds = u32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u32::MAX);
+            let detail = format!("`{system}` may make {per_second} calls a second; come back in {seconds} s");
+            Refusal { retry_after: Some(seconds), ..Refusal::new(Code::RateLimited, detail) }
+        })
+    }
+
+    fn of(&self, system: &str, per_second: u32, burst: u32) -> Arc<DefaultDirectRateLimiter> {
+        let known = self.systems.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((rate, limiter)) = known.get(system)
+            && *rate == per_second
+        {
+            return Arc::clone(limiter);
+        }
+        drop(known);
+        let rate = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
+        let burst = NonZeroU32::new(burst.max(per_second)).unwrap_or(rate);
+        let limiter = Arc::new(RateLimiter::direct(Quota::per_second(rate).allow_burst(burst)));
+        let mut systems = self.systems.write().unwrap_or_else(PoisonError::into_inner);
+        systems.insert(system.to_owned(), (per_second, Arc::clone(&limiter)));
+        limiter
+    }
+}
+
+/// A caller whose token is good and who keeps within its rate.
+#[derive(Debug)]
+pub struct Known(pub Caller);
+
+impl FromRequestParts<Arc<Exchange>> for Known {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, exchange: &Arc<Exchange>) -> Result<Self, Refusal> {
+        exchange.caller(&parts.headers).map(Self)
+    }
+}
+
+impl Exchange {
+    /// Who calls with these headers.
+    pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let caller = self.tokens.verify(authorization, &self.desk.live, self.desk.clock.now())?;
+        let limits = caller.system()?.limits;
+        // A burst of two seconds' worth: clients that send a day's batch are evened out, not refused at the first breath.
+        self.limits.admit(caller.name(), limits.per_second, limits.per_second.saturating_mul(2))?;
+        Ok(caller)
+    }
+
+    /// A place among those that are worked on at once.
+    pub fn place(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        self.places.try_acquire().map_err(|_| Refusal {
+            retry_after: Some(1),
+            ..Refusal::new(Code::Overloaded, "too many requests are being worked on; send it again with the same key")
+        })
+    }
+}
+
+/// The call needs a scope.
+pub fn demand(caller: &Caller, scope: &str) -> Result<(), Refusal> {
+    if caller.may(scope) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::NotAllowed, format!("this token has no scope `{scope}`; ask for one that has it")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_system_over_its_rate_does_not_touch_another() {
+        let limiters = Limiters::default();
+        let refused = (0..50).filter_map(|_| limiters.admit("a", 10, 20).err()).collect::<Vec<_>>();
+        assert!(refused.len() >= 25, "a burst of 20, then refusals");
+        assert_eq!(refused[0].code, Code::RateLimited);
+        assert_eq!(refused[0].retry_after, Some(1));
+        assert!(limiters.admit("b", 10, 20).is_ok());
+        assert!(limiters.admit("a", 1000, 2000).is_ok(), "a revision that gives more is heard at once");
+    }
+}

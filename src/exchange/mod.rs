@@ -1,0 +1,175 @@
+//! The exchange API: what the other systems' programmers see (design, section 4). Here HTTP becomes calls of `accept` and of
+//! the journal, and refusals become problems; no decision about a record is made in this folder.
+//! Read `records` for the way in, `feed` and `outcomes` for the way out, `problem` for what bad input gets.
+
+pub mod problem;
+pub mod access;
+pub mod request;
+pub mod records;
+pub mod batches;
+pub mod cursor;
+pub mod feed;
+pub mod outcomes;
+pub mod messages;
+pub mod attachments;
+pub mod model;
+pub mod token;
+pub mod openapi;
+pub mod docs;
+pub mod asyncapi;
+pub mod ops;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::{Semaphore, watch};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::accept::{Code, Desk, Refusal};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::journal::Journal;
+use crate::keys::Keys;
+use crate::live::Live;
+use crate::seal::MacKey;
+use crate::tokens::Tokens;
+
+/// Requests that are worked on at once; more are told to come back. Each holds a body and a place in the writer's queue.
+const IN_FLIGHT: usize = 2048;
+
+/// Everything that the calls need, built once by the gateway.
+pub struct Exchange {
+    /// Where records are accepted.
+    pub desk: Desk,
+    /// Issues and checks access tokens.
+    pub tokens: Tokens,
+    /// Bytes of attachments.
+    pub attachments: Arc<crate::journal::attachments::Attachments>,
+    limits: access::Limiters,
+    places: Semaphore,
+    cursors: MacKey,
+    stopping: watch::Receiver<bool>,
+    pages: docs::Pages,
+}
+
+/// What the exchange is built from.
+pub struct Parts {
+    /// The journal.
+    pub journal: Arc<dyn Journal>,
+    /// The live revision.
+    pub live: Arc<Live>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The gateway's keys.
+    pub keys: Arc<Keys>,
+    /// This node's options.
+    pub settings: Arc<Settings>,
+    /// Bytes of attachments.
+    pub attachments: Arc<crate::journal::attachments::Attachments>,
+    /// The gateway's URLs: the first is its name in tokens, all are taken in assertions.
+    pub urls: Vec<String>,
+    /// Becomes true when the gateway stops: waiting feed pages are answered at once.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Exchange {
+    /// Built once.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let cursors = parts.keys.store.derive("feed cursors");
+        let tokens = Tokens::new(Arc::clone(&parts.keys), parts.urls);
+        Arc::new(Self {
+            tokens,
+            desk: Desk::new(parts.journal, parts.live, parts.clock, parts.keys, parts.settings),
+            attachments: parts.attachments,
+            limits: access::Limiters::default(),
+            places: Semaphore::new(IN_FLIGHT),
+            cursors,
+            stopping: parts.stopping,
+            pages: docs::Pages::new(&described()),
+        })
+    }
+
+    fn journal(&self) -> &dyn Journal {
+        self.desk.journal.as_ref()
+    }
+}
+
+/// Every call, documented where it is served: a route that is not in `/openapi.json` cannot be written here.
+fn calls() -> OpenApiRouter<Arc<Exchange>> {
+    OpenApiRouter::with_openapi(openapi::about())
+        .routes(routes!(records::submit))
+        .routes(routes!(records::validate))
+        .routes(routes!(batches::batch))
+        .routes(routes!(messages::message))
+        .routes(routes!(messages::messages))
+        .routes(routes!(messages::proof))
+        .routes(routes!(feed::feed))
+        .routes(routes!(outcomes::acknowledge))
+        .routes(routes!(outcomes::outcome))
+        .routes(routes!(attachments::put, attachments::patch, attachments::head, attachments::get))
+        .routes(routes!(model::me))
+        .routes(routes!(model::kinds))
+        .routes(routes!(model::schema))
+        .routes(routes!(model::example))
+        .routes(routes!(model::codes))
+        .routes(routes!(token::token))
+        .routes(routes!(token::jwks))
+        .routes(routes!(docs::openapi_json))
+        .routes(routes!(docs::page))
+        .routes(routes!(asyncapi::asyncapi_json))
+}
+
+/// The OpenAPI document of every call.
+pub fn described() -> utoipa::openapi::OpenApi {
+    let (_, document) = calls().split_for_parts();
+    document
+}
+
+/// The router of the listener `exchange`.
+pub fn router(exchange: Arc<Exchange>) -> Router {
+    let (router, _) = calls().split_for_parts();
+    router.fallback(no_such_path).method_not_allowed_fallback(no_such_method).with_state(exchange)
+}
+
+/// What the listener `admin` serves too: documents and keys, for people of this centre.
+pub fn published(exchange: Arc<Exchange>) -> Router {
+    let (router, _) = OpenApiRouter::<Arc<Exchange>>::new()
+        .routes(routes!(token::jwks))
+        .routes(routes!(docs::openapi_json))
+        .routes(routes!(docs::page))
+        .routes(routes!(asyncapi::asyncapi_json))
+        .split_for_parts();
+    router.with_state(exchange)
+}
+
+async fn no_such_path() -> Refusal {
+    Refusal::new(Code::NotFound, "there is no such path here; `/docs` lists those that there are")
+}
+
+async fn no_such_method() -> Response {
+    let mut answer = no_such_path().await.into_response();
+    *answer.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    answer
+}
+
+/// A JSON answer from text that is JSON already.
+fn json(status: StatusCode, body: impl Into<axum::body::Body>) -> Response {
+    let mut answer = Response::new(body.into());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}
+
+/// A JSON answer of a value made of texts, numbers and lists.
+fn answer(status: StatusCode, value: &impl serde::Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => json(status, body),
+        Err(error) => {
+            tracing::error!(error = %error, "an answer could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
