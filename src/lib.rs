@@ -22,6 +22,7 @@ pub mod tokens;
 pub mod evidence;
 pub mod telemetry;
 pub mod accept;
+pub mod exchange;
 pub mod shell;
 pub mod demo;
 pub mod cli;

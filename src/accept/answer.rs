@@ -73,7 +73,7 @@ pub fn answer(desk: &Desk, appended: Appended) -> Result<Accepted, Refusal> {
         Appended::Replayed(stored) => (stored, true),
         other => return Err(refused(other)),
     };
-    let receipt = desk.receipts.sign(&stored, &desk.keys.receipts);
+    let receipt = desk.receipt(&stored);
     Ok(Accepted { stored, receipt, replayed })
 }
 

@@ -119,10 +119,7 @@ fn key(door: &Door, dialect: &Dialect, native: &Value) -> Result<IdempotencyKey,
     let event = dialect.event_number.as_deref().and_then(|pointer| native.pointer(pointer)).and_then(number);
     let header = door.key.clone();
     let named = match (event, header) {
-        (Some(event), Some(key)) if door.action == Action::Withdraw => {
-            let _ = event;
-            IdempotencyKey::Header(key)
-        }
+        (Some(_), Some(key)) if door.action == Action::Withdraw => IdempotencyKey::Header(key),
         (Some(event), None) if door.action == Action::Withdraw => {
             let replaces = door.replaces.map(|id| id.to_string()).unwrap_or_default();
             IdempotencyKey::Header(format!("withdraw {event} {replaces}"))

@@ -21,7 +21,7 @@ pub use refuse::{Code, Refusal};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::evidence::receipt::Signer;
-use crate::journal::{Journal, Refused};
+use crate::journal::{Journal, Refused, Stored};
 use crate::keys::Keys;
 use crate::live::Live;
 use crate::seal::MacKey;
@@ -61,12 +61,18 @@ impl Desk {
         let persons = keys.store.derive("lane keys of persons");
         Self { journal, live, clock, keys, settings, receipts, persons, tagged: national::Tagged::default() }
     }
+
+    /// The receipt of a stored message: the same bytes for ever.
+    pub fn receipt(&self, stored: &Stored) -> String {
+        self.receipts.sign(stored, &self.keys.receipts)
+    }
 }
 
 /// Accepts one record of `caller`. `read` gives the body, at most so many bytes of it.
-pub async fn accept<R>(desk: &Desk, caller: &Caller, submission: Submission, read: R) -> Result<Accepted, Refusal>
+pub async fn accept<R, F>(desk: &Desk, caller: &Caller, submission: Submission, read: R) -> Result<Accepted, Refusal>
 where
-    R: AsyncFnOnce(usize) -> Result<Bytes, Refusal>,
+    R: FnOnce(usize) -> F,
+    F: Future<Output = Result<Bytes, Refusal>>,
 {
     let began = Instant::now();
     let mut seen = None;
@@ -85,7 +91,7 @@ where
     }
 }
 
-async fn stages<R>(
+async fn stages<R, F>(
     desk: &Desk,
     caller: &Caller,
     submission: Submission,
@@ -93,7 +99,8 @@ async fn stages<R>(
     seen: &mut Option<Bytes>,
 ) -> Result<Accepted, Refusal>
 where
-    R: AsyncFnOnce(usize) -> Result<Bytes, Refusal>,
+    R: FnOnce(usize) -> F,
+    F: Future<Output = Result<Bytes, Refusal>>,
 {
     // Who speaks was settled before (a `Caller` is the proof). What the header alone decides comes before the body is read.
     let door = receive::receive(desk, caller, submission)?;
@@ -108,14 +115,15 @@ where
 }
 
 /// Everything but the journal's write: what would be stored, and where it would go.
-pub async fn consider<R>(
+pub async fn consider<R, F>(
     desk: &Desk,
     caller: &Caller,
     submission: Submission,
     read: R,
 ) -> Result<(decode::Record, crate::journal::Entry), Refusal>
 where
-    R: AsyncFnOnce(usize) -> Result<Bytes, Refusal>,
+    R: FnOnce(usize) -> F,
+    F: Future<Output = Result<Bytes, Refusal>>,
 {
     let door = receive::receive(desk, caller, submission)?;
     let bytes = read(door.limit).await?;

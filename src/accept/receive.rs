@@ -231,7 +231,7 @@ fn office(caller: &Caller, sent: Option<&str>) -> Result<Option<OfficeId>, Refus
 /// The office must be one of the caller's.
 pub fn yours(caller: &Caller, office: &OfficeId) -> Result<(), Refusal> {
     let system = caller.system()?;
-    if system.offices.contains(office) {
+    if caller.revision().serving(office).is_some_and(|serving| serving.name == system.name) {
         return Ok(());
     }
     let detail = format!("office `{office}` is not one of `{}`; `GET /v1/me` lists those that are", system.name);

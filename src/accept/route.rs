@@ -8,7 +8,7 @@ use super::decode::Record;
 use super::receive;
 use super::refuse::Refusal;
 use crate::clock::Timestamp;
-use crate::config::{Destination, Facts};
+use crate::config::{Destination, Facts, rerouted};
 use crate::identifiers::MessageId;
 use crate::journal::{
     Action, DeliveryView, Entry, JournalError, Lane, MessageView, NewDelivery, Snapshot, SnapshotAsk, State,
@@ -73,7 +73,11 @@ fn deliveries(
         record.facts.lane.or_else(|| revision.kinds.get(&door.kind).map(|kind| kind.lane)).unwrap_or(Lane::Record);
     let keys = keys(desk, &record.facts, door.replaces, known, lane, id);
     let routed = revision.route(&door.kind, record.shared.tree(), &record.facts, known);
-    routed.into_iter().map(|destination| delivery(destination, door.action, lane, keys.clone(), now)).collect()
+    let planned = match &known.replaced {
+        None => routed.into_iter().map(|destination| (destination, door.action)).collect(),
+        Some(replaced) => rerouted(door.action, routed, &replaced.deliveries),
+    };
+    planned.into_iter().map(|(destination, action)| delivery(destination, action, lane, keys.clone(), now)).collect()
 }
 
 /// Decides anew, under the newest revision, where one delivery of a stored message would go now: a person ordered it.

@@ -2,6 +2,7 @@
 //! `Settings` (gateway.toml) belongs to one node and needs a restart; everything else is a `Revision` and goes live at once.
 //! Strict: unknown keys are errors, every error is listed with file and line, and nothing with an error ever runs.
 
+pub mod table;
 pub mod folder;
 pub mod settings;
 pub mod document;

@@ -71,9 +71,11 @@ impl Exchange {
     pub fn caller(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let caller = self.tokens.verify(authorization, &self.desk.live, self.desk.clock.now())?;
-        let limits = caller.system()?.limits;
+        let own = caller.system()?.limits.per_second;
+        let rates = self.desk.settings.rates;
         // A burst of two seconds' worth: clients that send a day's batch are evened out, not refused at the first breath.
-        self.limits.admit(caller.name(), limits.per_second, limits.per_second.saturating_mul(2))?;
+        let (rate, burst) = if own == 0 { (rates.per_second, rates.burst) } else { (own, own.saturating_mul(2)) };
+        self.limits.admit(caller.name(), rate, burst)?;
         Ok(caller)
     }
 

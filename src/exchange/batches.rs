@@ -145,7 +145,10 @@ async fn one(exchange: &Exchange, caller: &Caller, text: &[u8]) -> Result<accept
     let _place = exchange.place()?;
     let line: Line = request::parse(text)?;
     let header = |name: &str| {
-        line.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+        line.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim().to_owned())
     };
     let is_text = line.body.is_string();
     let submission = Submission {
@@ -163,11 +166,10 @@ async fn one(exchange: &Exchange, caller: &Caller, text: &[u8]) -> Result<accept
         Value::String(text) => Bytes::copy_from_slice(text.as_bytes()),
         tree => Bytes::from(serde_json::to_vec(tree).unwrap_or_default()),
     };
-    let read = async move |limit| {
-        if body.len() > limit {
-            return Err(Refusal::new(Code::TooLarge, format!("a record may have {limit} bytes at most")));
-        }
-        Ok(body)
+    let read = |limit| {
+        let fits = body.len() <= limit;
+        let too_large = || Refusal::new(Code::TooLarge, format!("a record may have {limit} bytes at most"));
+        std::future::ready(if fits { Ok(body) } else { Err(too_large()) })
     };
     accept::accept(&exchange.desk, caller, submission, read).await
 }

@@ -11,7 +11,6 @@ pub mod cursor;
 pub mod feed;
 pub mod outcomes;
 pub mod messages;
-pub mod attachments;
 pub mod model;
 pub mod token;
 pub mod openapi;
@@ -46,8 +45,6 @@ pub struct Exchange {
     pub desk: Desk,
     /// Issues and checks access tokens.
     pub tokens: Tokens,
-    /// Bytes of attachments.
-    pub attachments: Arc<crate::journal::attachments::Attachments>,
     limits: access::Limiters,
     places: Semaphore,
     cursors: MacKey,
@@ -67,8 +64,6 @@ pub struct Parts {
     pub keys: Arc<Keys>,
     /// This node's options.
     pub settings: Arc<Settings>,
-    /// Bytes of attachments.
-    pub attachments: Arc<crate::journal::attachments::Attachments>,
     /// The gateway's URLs: the first is its name in tokens, all are taken in assertions.
     pub urls: Vec<String>,
     /// Becomes true when the gateway stops: waiting feed pages are answered at once.
@@ -83,7 +78,6 @@ impl Exchange {
         Arc::new(Self {
             tokens,
             desk: Desk::new(parts.journal, parts.live, parts.clock, parts.keys, parts.settings),
-            attachments: parts.attachments,
             limits: access::Limiters::default(),
             places: Semaphore::new(IN_FLIGHT),
             cursors,
@@ -109,7 +103,6 @@ fn calls() -> OpenApiRouter<Arc<Exchange>> {
         .routes(routes!(feed::feed))
         .routes(routes!(outcomes::acknowledge))
         .routes(routes!(outcomes::outcome))
-        .routes(routes!(attachments::put, attachments::patch, attachments::head, attachments::get))
         .routes(routes!(model::me))
         .routes(routes!(model::kinds))
         .routes(routes!(model::schema))

@@ -118,11 +118,8 @@ pub async fn acknowledge(
     let ack: Ack = request::parse(&bytes)?;
     let told = match (&ack.upto, ack.outcomes) {
         (Some(upto), None) => {
-            let filter = Filter::new(
-                &caller,
-                ack.offices.iter().map(String::as_str),
-                ack.kinds.iter().map(String::as_str),
-            )?;
+            let filter =
+                Filter::new(&caller, ack.offices.iter().map(String::as_str), ack.kinds.iter().map(String::as_str))?;
             let upto = filter.binding(&caller).open(upto, &exchange.cursors)?;
             settle_upto(&exchange, &caller, filter, upto).await?
         }
@@ -215,7 +212,10 @@ async fn settle_each(exchange: &Exchange, caller: &Caller, spoken: Vec<Spoken>) 
 }
 
 fn nothing() -> Refusal {
-    Refusal::new(Code::NotFound, "no such delivery of yours; outcomes name the delivery (`id` of the feed item or push)")
+    Refusal::new(
+        Code::NotFound,
+        "no such delivery of yours; outcomes name the delivery (`id` of the feed item or push)",
+    )
 }
 
 /// The outcome with its way back; messages that were looked up before are not looked up again.
@@ -242,9 +242,10 @@ fn delivered<'a>(
     view: &'a MessageView,
     named: Option<DeliveryId>,
 ) -> Result<&'a DeliveryView, Refusal> {
-    let mut mine = view.deliveries.iter().filter(|delivery| {
-        delivery.system == caller.name() && named.is_none_or(|named| named == delivery.id)
-    });
+    let mut mine = view
+        .deliveries
+        .iter()
+        .filter(|delivery| delivery.system == caller.name() && named.is_none_or(|named| named == delivery.id));
     let first = mine.next().ok_or_else(nothing)?;
     match mine.next() {
         None => Ok(first),
@@ -283,8 +284,7 @@ fn said(
         corrects: spoken.corrects,
     };
     let at = exchange.desk.clock.now();
-    let said =
-        Said { delivery: delivery.id, office, system: caller.name(), message: &view.head, outcome, at };
+    let said = Said { delivery: delivery.id, office, system: caller.name(), message: &view.head, outcome, at };
     Ok(outcome::entry(caller.revision(), said))
 }
 
@@ -321,7 +321,8 @@ pub async fn outcome(
         Some(OutcomeAnswer::Settled) => told.settled = 1,
         Some(OutcomeAnswer::Added | OutcomeAnswer::Already) => told.already = 1,
         Some(OutcomeAnswer::Conflict) => {
-            let detail = "this contradicts an earlier outcome of the delivery; where it is right, say `\"corrects\": true`";
+            let detail =
+                "this contradicts an earlier outcome of the delivery; where it is right, say `\"corrects\": true`";
             return Err(Refusal::new(Code::OutcomeConflict, detail));
         }
         Some(OutcomeAnswer::NotFound) | None => return Err(nothing()),

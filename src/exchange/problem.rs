@@ -89,7 +89,9 @@ pub const fn status(code: Code) -> (StatusCode, &'static str) {
         Code::MappingFailed => (StatusCode::UNPROCESSABLE_ENTITY, "The document cannot be translated"),
         Code::DuplicateKey => (StatusCode::UNPROCESSABLE_ENTITY, "A key stands twice in one object"),
         Code::NulCharacter => (StatusCode::UNPROCESSABLE_ENTITY, "The document holds a NUL character"),
-        Code::CharacterNotPortable => (StatusCode::UNPROCESSABLE_ENTITY, "A character cannot be carried in every format"),
+        Code::CharacterNotPortable => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "A character cannot be carried in every format")
+        }
         Code::AadhaarNumber => (StatusCode::UNPROCESSABLE_ENTITY, "The document holds an Aadhaar number"),
         Code::AttachmentMissing => (StatusCode::UNPROCESSABLE_ENTITY, "An attachment was not uploaded"),
         Code::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "Too many requests"),

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -68,18 +67,11 @@ pub async fn submit(
     let (parts, body) = request.into_parts();
     let caller = exchange.caller(&parts.headers)?;
     let _place = exchange.place()?;
-    let submission = submission(kind, &parts.headers);
-    let accepted = accept::accept(&exchange.desk, &caller, submission, reader(&exchange, body)).await?;
-    Ok(accepted.into_response())
-}
-
-/// Gives a body to `accept` when it has decided how much of it it will take.
-fn reader(
-    exchange: &Exchange,
-    body: Body,
-) -> impl AsyncFnOnce(usize) -> Result<bytes::Bytes, Refusal> + use<> {
     let time = exchange.desk.settings.exchange.body_timeout;
-    async move |limit| request::body(body, limit, time).await
+    let submission = submission(kind, &parts.headers);
+    let accepted =
+        accept::accept(&exchange.desk, &caller, submission, |limit| request::body(body, limit, time)).await?;
+    Ok(accepted.into_response())
 }
 
 impl IntoResponse for Accepted {
@@ -121,10 +113,12 @@ pub async fn validate(
     let (parts, body) = request.into_parts();
     let caller = exchange.caller(&parts.headers)?;
     let _place = exchange.place()?;
+    let time = exchange.desk.settings.exchange.body_timeout;
     let mut submission = submission(kind, &parts.headers);
     // Nothing is kept, so nothing needs a name.
     submission.idempotency_key.get_or_insert_with(|| "validate".to_owned());
-    let (record, entry) = accept::consider(&exchange.desk, &caller, submission, reader(&exchange, body)).await?;
+    let (record, entry) =
+        accept::consider(&exchange.desk, &caller, submission, |limit| request::body(body, limit, time)).await?;
     Ok(answer(StatusCode::OK, &preview(&caller, &record, &entry)))
 }
 

@@ -24,7 +24,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let path = Path::<String>::from_request_parts(parts, state).await;
-        path.map(|Path(part)| Self(part)).map_err(|_| Refusal::new(Code::NotFound, "that part of the path is not UTF-8"))
+        path.map(|Path(part)| Self(part))
+            .map_err(|_| Refusal::new(Code::NotFound, "that part of the path is not UTF-8"))
     }
 }
 

@@ -1,0 +1,317 @@
+//! The state of what the caller sent or was sent. Somebody else's message is as if it were not there: 404, never 403.
+//! A receiver sees its own deliveries of a message; the sender sees all of them.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::access::{Known, demand};
+use super::problem::Problem;
+use super::request::{self, Part, Query};
+use super::{Exchange, answer};
+use crate::accept::{Code, Refusal};
+use crate::clock::Timestamp;
+use crate::identifiers::MessageId;
+use crate::journal::{Action, DeliveryView, How, Lane, MessageFilter, MessageView, Outcome, State as DeliveryState};
+use crate::seal;
+use crate::tokens::Caller;
+
+/// A message as its sender or a receiver sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Message {
+    /// Message id.
+    id: String,
+    /// Record kind; `outcome` for an outcome.
+    kind: String,
+    /// Sending system.
+    system: String,
+    /// Sending office.
+    office: String,
+    /// `new`, `correct` or `withdraw`.
+    #[schema(value_type = String)]
+    action: Action,
+    /// `open`, `settled`, `attention` (something is parked) or `withdrawn`.
+    status: &'static str,
+    /// The sender's own event number, where the body had one (to the sender only).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
+    /// SHA-256 of the bytes as received.
+    sha256: String,
+    /// When it was accepted.
+    accepted_at: String,
+    /// The version that it replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
+    /// The version that replaced it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced_by: Option<String>,
+    /// Case keys.
+    cases: Vec<String>,
+    /// Attachments, by SHA-256.
+    attachments: Vec<String>,
+    /// Deliveries: all of them to the sender, its own to a receiver.
+    deliveries: Vec<Delivery>,
+    /// The receipt (to the sender only): the same bytes as at acceptance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
+}
+
+/// A delivery as it is now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Delivery {
+    /// Delivery id.
+    id: String,
+    /// Receiving office.
+    office: Option<String>,
+    /// `push` or `feed`.
+    #[schema(value_type = String)]
+    how: How,
+    /// What the office gets.
+    #[schema(value_type = String)]
+    action: Action,
+    /// Where its order is kept.
+    #[schema(value_type = String)]
+    lane: Lane,
+    /// `queued sending retrying held available delivered rejected parked superseded recalled`.
+    #[schema(value_type = String)]
+    state: DeliveryState,
+    /// Stable code of the state's reason.
+    reason: Option<String>,
+    /// Which route, step and row decided.
+    why: String,
+    /// Attempts so far.
+    attempts: u32,
+    /// Not before this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<String>,
+    /// When it was settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_at: Option<String>,
+    /// One line about the last attempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    /// Shared paths that were withheld.
+    withheld: Vec<String>,
+    /// Shared paths that the receiver's format cannot carry.
+    lost: Vec<String>,
+    /// What the receiver said, oldest first.
+    #[schema(value_type = Vec<Object>)]
+    outcomes: Vec<Outcome>,
+}
+
+/// A list of messages.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Messages {
+    /// Oldest first.
+    items: Vec<Message>,
+    /// `after` of the next page; absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Messages on a page.
+const PAGE: usize = 100;
+
+fn nothing() -> Refusal {
+    Refusal::new(Code::NotFound, "no such message that you sent or were sent")
+}
+
+/// One message with its deliveries, attempts and outcomes.
+#[utoipa::path(get, path = "/v1/messages/{id}", tag = "messages",
+    params(("id" = String, Path, description = "Message id, or a delivery id of it")),
+    responses(
+        (status = 200, description = "As it is now", body = Message),
+        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or somebody else's", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+pub async fn message(
+    State(exchange): State<Arc<Exchange>>,
+    Known(caller): Known,
+    Part(id): Part,
+) -> Result<Response, Refusal> {
+    demand(&caller, "read")?;
+    let view = find(&exchange, &caller, &id).await?;
+    Ok(answer(StatusCode::OK, &shown(&exchange, &caller, view)))
+}
+
+async fn find(exchange: &Exchange, caller: &Caller, id: &str) -> Result<MessageView, Refusal> {
+    let named = MessageId::parse(id);
+    let id = named.or_else(|| crate::identifiers::DeliveryId::parse(id).map(|delivery| delivery.message()));
+    let view = exchange.journal().message(id.ok_or_else(nothing)?).await?;
+    view.filter(|view| party(caller, view)).ok_or_else(nothing)
+}
+
+/// The sender, or a system that has a delivery of it that left the gateway or is in its feed.
+fn party(caller: &Caller, view: &MessageView) -> bool {
+    view.head.system == caller.name() || view.deliveries.iter().any(|delivery| shows(caller, delivery))
+}
+
+fn shows(caller: &Caller, delivery: &DeliveryView) -> bool {
+    let reached = delivery.attempts > 0
+        || matches!(
+            delivery.state,
+            DeliveryState::Available | DeliveryState::Delivered | DeliveryState::Rejected | DeliveryState::Recalled
+        );
+    delivery.system == caller.name() && reached
+}
+
+/// Messages that you sent or were sent.
+#[utoipa::path(get, path = "/v1/messages", tag = "messages",
+    params(
+        ("record" = Option<String>, Query, description = "Your own event number"),
+        ("since" = Option<String>, Query, description = "Accepted at or after; RFC 3339"),
+        ("status" = Option<String>, Query, description = "`open`, `settled`, `attention` or `withdrawn`"),
+        ("after" = Option<String>, Query, description = "`next` of the page before")),
+    responses(
+        (status = 200, description = "A page", body = Messages),
+        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+pub async fn messages(
+    State(exchange): State<Arc<Exchange>>,
+    Known(caller): Known,
+    query: Query,
+) -> Result<Response, Refusal> {
+    demand(&caller, "read")?;
+    query.only(&["record", "since", "status", "after"])?;
+    let since = query.one("since")?.map(|text| {
+        Timestamp::parse(text).ok_or_else(|| request::refused("since", "format", "`since` is RFC 3339 with an offset"))
+    });
+    let after = query.one("after")?.map(|text| {
+        MessageId::parse(text).ok_or_else(|| request::refused("after", "format", "`after` is `next` of a page before"))
+    });
+    let status = query.one("status")?;
+    if status.is_some_and(|status| !["open", "settled", "attention", "withdrawn"].contains(&status)) {
+        let words = "`status` is `open`, `settled`, `attention` or `withdrawn`";
+        return Err(request::refused("status", "enum", words));
+    }
+    let mut filter = MessageFilter {
+        party: Some(caller.name().to_owned()),
+        event: query.one("record")?.map(str::to_owned),
+        since: since.transpose()?,
+        after: after.transpose()?,
+        limit: PAGE,
+        ..MessageFilter::default()
+    };
+    let mut items = Vec::new();
+    let mut next = None;
+    // A status is judged here: pages of the journal are read until one of ours is full, or a bounded number was looked at.
+    for _ in 0..LOOKS {
+        let views = exchange.journal().messages(filter.clone()).await?;
+        let last = views.last().map(|view| view.head.id).filter(|_| views.len() == PAGE);
+        let fits = |view: &MessageView| party(&caller, view) && status.is_none_or(|wanted| state(view) == wanted);
+        items.extend(views.into_iter().filter(fits).map(|view| shown(&exchange, &caller, view)));
+        next = last.map(|id| id.to_string());
+        filter.after = last;
+        if last.is_none() || items.len() >= PAGE / 2 {
+            break;
+        }
+    }
+    Ok(answer(StatusCode::OK, &Messages { items, next }))
+}
+
+/// Pages of the journal that one call looks through.
+const LOOKS: usize = 20;
+
+/// The proof that a message is in the evidence log. Not served yet: the log's checkpoints come with the evidence issue.
+#[utoipa::path(get, path = "/v1/messages/{id}/proof", tag = "messages",
+    params(("id" = String, Path, description = "Message id")),
+    responses(
+        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No proof is served yet; the receipt names the leaf's index", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+pub async fn proof(
+    State(exchange): State<Arc<Exchange>>,
+    Known(caller): Known,
+    Part(id): Part,
+) -> Result<Response, Refusal> {
+    demand(&caller, "read")?;
+    find(&exchange, &caller, &id).await?;
+    let detail =
+        "proofs against a signed checkpoint are not served by this version; the receipt holds the leaf's index";
+    Err(Refusal::new(Code::NotFound, detail))
+}
+
+/// What a message's deliveries add up to.
+fn state(view: &MessageView) -> &'static str {
+    let any = |states: &[DeliveryState]| view.deliveries.iter().any(|delivery| states.contains(&delivery.state));
+    let withdrawn = view.head.action == Action::Withdraw
+        || view.stored.status == "withdrawn"
+        || (!view.deliveries.is_empty()
+            && view.deliveries.iter().all(|delivery| delivery.state == DeliveryState::Recalled));
+    if any(&[DeliveryState::Parked]) {
+        "attention"
+    } else if any(&[
+        DeliveryState::Queued,
+        DeliveryState::Sending,
+        DeliveryState::Retrying,
+        DeliveryState::Held,
+        DeliveryState::Available,
+    ]) {
+        "open"
+    } else if withdrawn {
+        "withdrawn"
+    } else {
+        "settled"
+    }
+}
+
+fn shown(exchange: &Exchange, caller: &Caller, view: MessageView) -> Message {
+    let sender = view.head.system == caller.name();
+    let status = state(&view);
+    let receipt = sender.then(|| exchange.desk.receipt(&view.stored));
+    let head = view.head;
+    Message {
+        id: head.id.to_string(),
+        kind: head.kind,
+        system: head.system,
+        office: head.office.into(),
+        action: head.action,
+        status,
+        event: head.event.filter(|_| sender),
+        sha256: seal::hex(&head.digest),
+        accepted_at: head.accepted_at.to_string(),
+        replaces: head.replaces.map(|id| id.to_string()),
+        replaced_by: head.replaced_by.map(|id| id.to_string()),
+        cases: head.cases.into_iter().map(String::from).collect(),
+        attachments: head.attachments.iter().map(|digest| seal::hex(digest)).collect(),
+        deliveries: view
+            .deliveries
+            .into_iter()
+            .filter(|delivery| sender || shows(caller, delivery))
+            .map(|delivery| as_it_is(delivery, sender))
+            .collect(),
+        receipt,
+    }
+}
+
+/// To a receiver, how the gateway decided and what its attempts met is nothing it needs; to the sender it is.
+fn as_it_is(delivery: DeliveryView, sender: bool) -> Delivery {
+    Delivery {
+        id: delivery.id.to_string(),
+        office: delivery.office.map(String::from),
+        how: delivery.how,
+        action: delivery.action,
+        lane: delivery.lane,
+        state: delivery.state,
+        reason: delivery.code,
+        why: delivery.why,
+        attempts: delivery.attempts,
+        due: delivery.due.map(|at| at.to_string()),
+        settled_at: delivery.settled_at.map(|at| at.to_string()),
+        note: delivery.note.filter(|_| sender),
+        withheld: delivery.withheld,
+        lost: delivery.lost,
+        outcomes: delivery.outcomes,
+    }
+}
