@@ -100,6 +100,8 @@ pub struct Said {
     pub word: String,
     /// Place in the order of everything that happened.
     pub order: u64,
+    /// When.
+    pub at: Instant,
 }
 
 /// A delivery as the gateway shows it at the end.
@@ -136,8 +138,11 @@ pub struct Books {
     by_message: HashMap<String, usize>,
     by_delivery: HashMap<String, usize>,
     outcomes: HashMap<String, Vec<usize>>,
+    last_said: HashMap<String, String>,
     /// Misbehaviour that happened, by its name.
     pub mischief: BTreeMap<&'static str, u64>,
+    /// What a system waited for in vain, or was told that it did not expect.
+    pub troubles: Vec<String>,
 }
 
 impl Books {
@@ -205,8 +210,25 @@ impl Books {
     /// A receiver says something of a delivery.
     pub fn say(&mut self, system: &str, delivery: &str, word: &str) {
         let order = self.tick();
-        let line = Said { system: system.to_owned(), delivery: delivery.to_owned(), word: word.to_owned(), order };
+        let at = Instant::now();
+        let line = Said { system: system.to_owned(), delivery: delivery.to_owned(), word: word.to_owned(), order, at };
+        self.last_said.insert(delivery.to_owned(), word.to_owned());
         self.said.push(line);
+    }
+
+    /// The newest word that was said of a delivery.
+    pub fn last_said(&self, delivery: &str) -> Option<String> {
+        self.last_said.get(delivery).cloned()
+    }
+
+    /// The CNR in the registration that the police got for a case.
+    pub fn cnr_of(&self, case: &str) -> Option<String> {
+        let mut registrations = self.taken.iter().filter(|taken| taken.kind == "case-registration");
+        let body = registrations.find_map(|taken| {
+            let sent = self.sent.get(self.event_of(&taken.message)?)?;
+            (sent.case == case).then_some(&taken.body)
+        })?;
+        Some(body.split_once("<CNR_NUM>")?.1.split_once('<')?.0.to_owned())
     }
 
     /// The event that a message carries.

@@ -48,6 +48,7 @@ pub fn check(books: &Books, finals: &[Final]) -> Proof {
     for delivery in finals {
         *proof.states.entry(delivery.state.clone()).or_default() += 1;
     }
+    proof.unexpected.extend(books.troubles.iter().cloned());
     let view = View::of(books, finals);
     answers(&view, &mut proof);
     ends(&view, &mut proof);

@@ -1,0 +1,145 @@
+//! The demo's world: two police systems, two court systems, their offices, and which court each station belongs to.
+//! Also writes the gateway's folder for it. One station belongs to no court: what it sends must stop, visibly.
+
+use std::path::Path;
+
+use crate::shell::exit::Failure;
+use crate::shell::starter::{NewSystem, Reached, Starter};
+
+/// A police station.
+#[derive(Debug, Clone)]
+pub struct Station {
+    /// The police system that serves it.
+    pub system: &'static str,
+    /// National code.
+    pub code: &'static str,
+    /// Its name in the script of its State.
+    pub name: &'static str,
+    /// The court office that it belongs to; `None` for the one that has none.
+    pub court: Option<&'static str>,
+    /// LGD code of its State, as the shipped tables have it.
+    pub state: &'static str,
+}
+
+/// A court system and the courts that it serves, in groups that are pulled together.
+#[derive(Debug, Clone)]
+pub struct CourtSystem {
+    /// Its name.
+    pub name: &'static str,
+    /// Each puller's offices.
+    pub pullers: &'static [&'static [&'static str]],
+}
+
+/// The police systems.
+pub const POLICE: &[&str] = &["cctns-dl", "cctns-tn"];
+
+/// The court systems.
+pub const COURTS: &[CourtSystem] = &[
+    CourtSystem { name: "ecourts-dl", pullers: &[&["court:DLCT01/3", "court:DLCT01/4"], &["court:DLST02/1"]] },
+    CourtSystem { name: "ecourts-tn", pullers: &[&["court:TNCH01/1", "court:TNCH01/2"]] },
+];
+
+const fn station(system: &'static str, code: &'static str, name: &'static str, court: Option<&'static str>, state: &'static str) -> Station {
+    Station { system, code, name, court, state }
+}
+
+/// The stations.
+pub const STATIONS: &[Station] = &[
+    station("cctns-dl", "38101001", "दरियागंज कलाँ", Some("court:DLCT01/3"), "07"),
+    station("cctns-dl", "38101002", "कमला बाज़ार", Some("court:DLCT01/3"), "07"),
+    station("cctns-dl", "38101003", "चाँदनी महल चौक", Some("court:DLCT01/4"), "07"),
+    station("cctns-dl", "38101004", "सिविल लाइन्स पुरानी", Some("court:DLST02/1"), "07"),
+    station("cctns-dl", "38101099", "नई चौकी", None, "07"),
+    station("cctns-tn", "29501001", "மயிலாப்பூர் கிழக்கு", Some("court:TNCH01/1"), "33"),
+    station("cctns-tn", "29501002", "அடையாறு மேற்கு", Some("court:TNCH01/1"), "33"),
+    station("cctns-tn", "29501003", "தாம்பரம் பழைய", Some("court:TNCH01/2"), "33"),
+];
+
+/// What the demo changes of the gateway's defaults: free ports, and pauses that suit a demo of seconds.
+const GATEWAY_TOML: &str = "\
+[exchange]
+listen = \"0\"
+
+[admin]
+listen = \"0\"
+
+[ops]
+listen = \"0\"
+
+[dispatch]
+retry_base = \"60ms\"
+retry_cap = \"1s\"
+breaker_pause = \"300ms\"
+poll = \"100ms\"
+lease = \"3s\"
+";
+
+/// Writes the gateway's folder: systems with keys, offices, which station belongs to which court.
+/// `inboxes` are the URLs at which the police systems are pushed to.
+pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
+    let starter = Starter::begin(dir)?;
+    starter.file("config/gateway.toml", GATEWAY_TOML.as_bytes())?;
+    for (name, url) in inboxes {
+        starter.system(&police(name, url))?;
+    }
+    for courts in COURTS {
+        starter.system(&court_system(courts))?;
+    }
+    starter.file("config/reference/police_stations.csv", stations_table().as_bytes())?;
+    starter.file("config/reference/courts.csv", courts_table().as_bytes())?;
+    starter.file("config/reference/ps_court.csv", ps_court_table().as_bytes())
+}
+
+fn police(name: &str, url: &str) -> NewSystem {
+    let own = STATIONS.iter().filter(|station| station.system == name);
+    NewSystem {
+        name: name.to_owned(),
+        adapter: "cctns",
+        pillar: "police",
+        offices: own.map(|station| format!("ps:{}", station.code)).collect(),
+        send: &["fir", "charge-sheet"],
+        receive: &["case-registration"],
+        reached: Reached::Push(url.to_owned(), "700ms"),
+        per_second: 2000,
+    }
+}
+
+fn court_system(courts: &CourtSystem) -> NewSystem {
+    NewSystem {
+        name: courts.name.to_owned(),
+        adapter: "ecourts",
+        pillar: "courts",
+        offices: courts.pullers.iter().flat_map(|offices| offices.iter()).map(|office| (*office).to_owned()).collect(),
+        send: &["case-registration"],
+        receive: &["fir", "charge-sheet"],
+        reached: Reached::Feed,
+        per_second: 2000,
+    }
+}
+
+/// Head of the tables of offices.
+const OFFICES: &str = "office,name,name_hi,state,district,lgd,local_code,valid_from,valid_to,successor,source,kind\n";
+
+fn stations_table() -> String {
+    let rows = STATIONS.iter().map(|station| {
+        format!("ps:{code},{name},{name},{state},{state},{state},{code},2001-01-01,,,demo,station\n", code = station.code, name = station.name, state = station.state)
+    });
+    OFFICES.to_owned() + &rows.collect::<String>()
+}
+
+fn courts_table() -> String {
+    let offices = COURTS.iter().flat_map(|system| system.pullers.iter()).flat_map(|offices| offices.iter());
+    let rows = offices.map(|office| {
+        let state = if office.contains(":TN") { "33" } else { "07" };
+        let code = office.trim_start_matches("court:");
+        format!("{office},Court {code},न्यायालय {code},{state},{state},{state},{code},2001-01-01,,,demo,magistrate\n")
+    });
+    OFFICES.to_owned() + &rows.collect::<String>()
+}
+
+fn ps_court_table() -> String {
+    let rows = STATIONS.iter().filter_map(|station| {
+        Some(format!("ps:{},magistrate,{},2001-01-01,,demo\n", station.code, station.court?))
+    });
+    "station,class,court,valid_from,valid_to,source\n".to_owned() + &rows.collect::<String>()
+}
