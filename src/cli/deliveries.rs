@@ -83,10 +83,9 @@ async fn list(dir: &GatewayFolder, state: &str, system: Option<&str>, limit: u32
             format!("use one of {}", STATES.join(", ")),
         ));
     }
-    let mut path = format!("/admin/v1/deliveries?limit={limit}");
-    if state != "all" {
-        path.push_str(&format!("&state={state}"));
-    }
+    let states =
+        if state == "all" { STATES.iter().skip(1).copied().collect::<Vec<_>>().join(",") } else { state.to_owned() };
+    let mut path = format!("/admin/v1/deliveries?limit={limit}&state={states}");
     if let Some(system) = system {
         path.push_str(&format!("&system={system}"));
     }

@@ -113,6 +113,8 @@ pub struct Final {
     pub message: String,
     /// Record kind.
     pub kind: String,
+    /// Sending system.
+    pub from: String,
     /// Receiving system, where one was found.
     pub system: String,
     /// Receiving office, where one was found.

@@ -37,20 +37,21 @@ pub struct Script {
 /// The scripts of one round; the same seed and round write the same.
 pub fn write(count: u32, round: u32, seed: u64) -> Vec<Script> {
     let mut dice = Rng::with_seed(seed ^ (u64::from(round) << 32));
-    (0..count).map(|place| script(place, round, &mut dice)).collect()
+    (0..count).filter_map(|place| script(place, round, &mut dice)).collect()
 }
 
-fn script(place: u32, round: u32, dice: &mut Rng) -> Script {
+fn script(place: u32, round: u32, dice: &mut Rng) -> Option<Script> {
     // Every twentieth case comes from the station that has no court; the others take the stations in turn.
     let homeless = place % 20 == 7;
-    let with_court: Vec<&Station> = STATIONS.iter().filter(|station| station.court.is_some() != homeless).collect();
-    let station = dice.choice(with_court).unwrap_or(&STATIONS[0]);
+    let with_court: Vec<&'static Station> =
+        STATIONS.iter().filter(|station| station.court.is_some() != homeless).collect();
+    let station = dice.choice(with_court)?;
     let accused = (0..dice.usize(1..4)).map(|_| people::person(dice)).collect();
     let complainant = people::person(dice);
     let story = people::story(dice, &complainant);
     let offence = dice.choice(people::OFFENCES).copied().unwrap_or(("303(2)", "Theft"));
     let mut chance = |percent: u8| dice.u8(..100) < percent;
-    Script {
+    Some(Script {
         defective: chance(30),
         corrected_fir: chance(12),
         supplementary: chance(40),
@@ -59,7 +60,7 @@ fn script(place: u32, round: u32, dice: &mut Rng) -> Script {
         mistaken: chance(8),
         case: Case { station, serial: round * 100_000 + place + 1, complainant, accused, offence, story },
         seed: dice.u64(..),
-    }
+    })
 }
 
 /// Nothing in a case may take longer: the gateway's restarts take less than a second each.
@@ -161,7 +162,12 @@ impl Play {
         self.send(entry, body, Some((done, "withdraw", "sent in error"))).await
     }
 
-    async fn send(&mut self, mut entry: Sent, body: String, replaces: Option<(&Done, &'static str, &str)>) -> Result<Done, String> {
+    async fn send(
+        &mut self,
+        mut entry: Sent,
+        body: String,
+        replaces: Option<(&Done, &'static str, &str)>,
+    ) -> Result<Done, String> {
         let mut headers = Vec::new();
         if let Some((done, action, reason)) = replaces {
             entry.action = action;
@@ -174,7 +180,11 @@ impl Play {
         let name = format!("{} `{}`", entry.kind, entry.event);
         let document = Document { media_type: "application/xml", body: body.into(), headers };
         let line = open(&self.link.books).send(entry);
-        let answer = self.link.submit(line, &document, &mut self.dice).await.map_err(|code| format!("{name} refused: {code}"))?;
+        let answer = self
+            .link
+            .submit(line, &document, &mut self.dice)
+            .await
+            .map_err(|code| format!("{name} refused: {code}"))?;
         let list = answer.get("deliveries").and_then(Value::as_array).cloned().unwrap_or_default();
         let ids = list.iter().filter_map(|one| one.get("id").and_then(Value::as_str).map(str::to_owned));
         let message = answer.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -193,7 +203,8 @@ impl Play {
             }
             entry.expect = Expect::Refused("malformed-xml");
         } else {
-            body = body.replace(&format!("<SENDER_PS_CD>{}<", self.script.case.station.code), "<SENDER_PS_CD>99999999<");
+            body =
+                body.replace(&format!("<SENDER_PS_CD>{}<", self.script.case.station.code), "<SENDER_PS_CD>99999999<");
             entry.expect = Expect::Refused("office-not-yours");
         }
         let document = Document { media_type: "application/xml", body: body.into(), headers: Vec::new() };
@@ -205,8 +216,9 @@ impl Play {
     async fn until(&self, what: &str, done: &Done, word: &str) -> Result<String, String> {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            let heard = done.deliveries.iter().flat_map(|delivery| open(&self.link.books).heard(delivery)).collect::<Vec<_>>();
-            // Whatever was said, `received` included, answers the question whether it arrived.
+            let heard =
+                done.deliveries.iter().flat_map(|delivery| open(&self.link.books).heard(delivery)).collect::<Vec<_>>();
+            // Whatever was said answers the question whether it arrived.
             if let Some((_, body)) = heard.iter().find(|(said, _)| said == word || word == "received") {
                 return Ok(reference(body));
             }

@@ -2,8 +2,8 @@
 //! misbehaves by chance: it stops between page and acknowledgement, comes back with an older cursor, answers twice.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -24,19 +24,27 @@ pub struct Court {
     pub over: Arc<AtomicBool>,
     /// Registrations made so far: numbers of S.R. and CNR come from here.
     pub registered: AtomicU32,
+    /// What was made of each charge sheet, by delivery: decided once, whatever happens afterwards.
+    pub judged: Mutex<HashMap<String, Judgement>>,
 }
 
-/// What the court makes of one item.
-struct Judgement {
+/// What the court makes of one charge sheet.
+#[derive(Debug, Clone)]
+pub struct Judgement {
     delivery: String,
     outcome: Value,
     register: Option<(Case, String)>,
+    /// What follows from it is under way.
+    acted: bool,
 }
 
 impl Court {
     /// Pulls for some of the system's offices until the demo is over.
     pub async fn pull(self: Arc<Self>, offices: &'static [&'static str], mut dice: Rng) {
-        let filter: String = offices.iter().map(|office| format!("&office={}", office.replace(':', "%3A").replace('/', "%2F"))).collect();
+        let filter: String = offices
+            .iter()
+            .map(|office| format!("&office={}", office.replace(':', "%3A").replace('/', "%2F")))
+            .collect();
         let mut cursor: Option<String> = None;
         while !self.over.load(Ordering::Relaxed) {
             let after = cursor.as_ref().map(|cursor| format!("&after={cursor}")).unwrap_or_default();
@@ -53,7 +61,13 @@ impl Court {
     }
 
     /// Files a page and acknowledges it; where to read on is the answer.
-    async fn page(self: &Arc<Self>, page: &Value, offices: &[&str], before: Option<String>, dice: &mut Rng) -> Option<String> {
+    async fn page(
+        self: &Arc<Self>,
+        page: &Value,
+        offices: &[&str],
+        before: Option<String>,
+        dice: &mut Rng,
+    ) -> Option<String> {
         let items = page.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let next = page.get("next").and_then(Value::as_str).map(str::to_owned);
         if items.is_empty() {
@@ -65,7 +79,7 @@ impl Court {
             self.misbehaved("stopped before filing a page");
             return before;
         }
-        let judgements: Vec<Judgement> = items.iter().filter_map(|item| self.file(item)).collect();
+        items.iter().for_each(|item| self.file(item));
         if chance < 9 {
             self.misbehaved("stopped between page and acknowledgement");
             return None;
@@ -74,10 +88,10 @@ impl Court {
         let body = if whole {
             json!({ "offices": offices, "kinds": [], "upto": next })
         } else {
-            json!({ "outcomes": items.iter().map(|item| self.answer_to(item, &judgements)).collect::<Vec<_>>() })
+            json!({ "outcomes": items.iter().map(|item| self.answer_to(item)).collect::<Vec<_>>() })
         };
         self.acknowledge(&body, items, whole, dice).await;
-        self.act(judgements, whole, dice);
+        self.act(items, whole, dice);
         match dice.u8(..10) {
             0 => {
                 self.misbehaved("came back with an older cursor");
@@ -93,7 +107,7 @@ impl Court {
     }
 
     /// Into the books; the first time, the judge looks at it.
-    fn file(&self, item: &Value) -> Option<Judgement> {
+    fn file(&self, item: &Value) {
         let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let data = item.get("data").cloned().unwrap_or(Value::Null);
         let body = data.as_str().map_or_else(|| data.to_string(), str::to_owned);
@@ -115,7 +129,14 @@ impl Court {
             body,
             kind: kind.clone(),
         });
-        (first && kind == "charge-sheet" && text("icjsaction") != "withdraw").then(|| self.judge(delivery, &data, &text("icjsoffice")))
+        if first && kind == "charge-sheet" && text("icjsaction") != "withdraw" {
+            let judgement = self.judge(delivery.clone(), &data, &text("icjsoffice"));
+            self.judgements().insert(delivery, judgement);
+        }
+    }
+
+    fn judgements(&self) -> MutexGuard<'_, HashMap<String, Judgement>> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A sheet without witnesses goes back; a good one is taken on file, the first of its case is registered.
@@ -124,7 +145,7 @@ impl Court {
         if !witnesses {
             let outcome = json!({ "id": delivery, "outcome": "returned", "code": "DEFECT",
                 "reason": "list of witnesses is missing (BNSS s.193(3)(i)(c))\nगवाहों की सूची संलग्न नहीं है" });
-            return Judgement { delivery, outcome, register: None };
+            return Judgement { delivery, outcome, register: None, acted: false };
         }
         let number = self.registered.fetch_add(1, Ordering::Relaxed) + 1;
         let reference = json!({ "scheme": "sr", "value": format!("SR/{number}/{YEAR}") });
@@ -133,18 +154,13 @@ impl Court {
         let station = sheet.get("police_ncode").and_then(Value::as_str).unwrap_or_default().to_owned();
         let serial = sheet.get("fir_no").and_then(Value::as_u64).unwrap_or_default();
         let case = self.docket.get(&(station, serial)).filter(|_| series == "1").cloned();
-        Judgement { delivery, outcome, register: case.map(|case| (case, office.to_owned())) }
+        Judgement { delivery, outcome, register: case.map(|case| (case, office.to_owned())), acted: false }
     }
 
-    fn answer_to(&self, item: &Value, judgements: &[Judgement]) -> Value {
+    fn answer_to(&self, item: &Value) -> Value {
         let id = item.get("id").and_then(Value::as_str).unwrap_or_default();
-        let judged = judgements.iter().find(|judged| judged.delivery == id);
-        if let Some(judged) = judged {
-            return judged.outcome.clone();
-        }
-        // What was answered before is answered in the same words.
-        let said = open(&self.link.books).last_said(id);
-        json!({ "id": id, "outcome": said.unwrap_or_else(|| "received".to_owned()) })
+        let judged = self.judgements().get(id).map(|judgement| judgement.outcome.clone());
+        judged.unwrap_or_else(|| json!({ "id": id, "outcome": "received" }))
     }
 
     /// Acknowledges until the gateway has heard it; sometimes once more.
@@ -172,13 +188,24 @@ impl Court {
     fn heard(&self, answer: &Answer, body: &Value) {
         let refused = answer.json().get("refused").and_then(Value::as_array).cloned().unwrap_or_default();
         if !answer.good() || !refused.is_empty() {
-            open(&self.link.books).troubles.push(format!("{}: {} to an acknowledgement {body}: {}", self.link.system(), answer.status, super::report::one_line(&answer.json())));
+            open(&self.link.books).troubles.push(format!(
+                "{}: {} to an acknowledgement {body}: {}",
+                self.link.system(),
+                answer.status,
+                super::report::one_line(&answer.json())
+            ));
         }
     }
 
     /// What follows from the judgements: later outcomes where the page was only received, and registrations.
-    fn act(self: &Arc<Self>, judgements: Vec<Judgement>, later: bool, dice: &mut Rng) {
-        for judgement in judgements {
+    fn act(self: &Arc<Self>, items: &[Value], later: bool, dice: &mut Rng) {
+        for item in items {
+            let id = item.get("id").and_then(Value::as_str).unwrap_or_default();
+            let judgement = self.judgements().get_mut(id).filter(|judgement| !judgement.acted).map(|judgement| {
+                judgement.acted = true;
+                judgement.clone()
+            });
+            let Some(judgement) = judgement else { continue };
             let court = Arc::clone(self);
             let mut dice = Rng::with_seed(dice.u64(..));
             tokio::spawn(async move {

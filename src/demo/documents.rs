@@ -84,7 +84,9 @@ impl Xml {
     }
 
     fn case(&mut self, case: &Case) -> &mut Self {
-        self.leaf("PS_CD", case.station.code).leaf("REG_YEAR", &YEAR.to_string()).leaf("FIR_SRNO", &case.serial.to_string())
+        self.leaf("PS_CD", case.station.code)
+            .leaf("REG_YEAR", &YEAR.to_string())
+            .leaf("FIR_SRNO", &case.serial.to_string())
     }
 
     fn offence(&mut self, case: &Case) -> &mut Self {

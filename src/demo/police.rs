@@ -76,7 +76,8 @@ impl Desk {
         let delivery = arrival.header("ce-id").to_owned();
         let body = String::from_utf8_lossy(&arrival.body).into_owned();
         let kind = arrival.header("ce-type").trim_start_matches("in.icjs.").trim_end_matches(".v1").to_owned();
-        let about = (kind == "outcome").then(|| (element(&body, "DELIVERY_ID", "delivery"), element(&body, "OUTCOME", "outcome")));
+        let about = (kind == "outcome")
+            .then(|| (element(&body, "DELIVERY_ID", "delivery"), element(&body, "OUTCOME", "outcome")));
         let mut books = open(&self.books);
         let first = books.take(Taken {
             system: self.system.to_owned(),

@@ -33,6 +33,11 @@ impl Proof {
         self.lost.is_empty() && self.doubled.is_empty() && self.out_of_order.is_empty() && self.unexpected.is_empty()
     }
 
+    /// Every fault in words.
+    pub fn faults(&self) -> Vec<&String> {
+        [&self.lost, &self.doubled, &self.out_of_order, &self.unexpected].into_iter().flatten().collect()
+    }
+
     /// Deliveries that ended in a state.
     pub fn state(&self, name: &str) -> usize {
         self.states.get(name).copied().unwrap_or_default()

@@ -39,7 +39,13 @@ pub const COURTS: &[CourtSystem] = &[
     CourtSystem { name: "ecourts-tn", pullers: &[&["court:TNCH01/1", "court:TNCH01/2"]] },
 ];
 
-const fn station(system: &'static str, code: &'static str, name: &'static str, court: Option<&'static str>, state: &'static str) -> Station {
+const fn station(
+    system: &'static str,
+    code: &'static str,
+    name: &'static str,
+    court: Option<&'static str>,
+    state: &'static str,
+) -> Station {
     Station { system, code, name, court, state }
 }
 
@@ -122,7 +128,12 @@ const OFFICES: &str = "office,name,name_hi,state,district,lgd,local_code,valid_f
 
 fn stations_table() -> String {
     let rows = STATIONS.iter().map(|station| {
-        format!("ps:{code},{name},{name},{state},{state},{state},{code},2001-01-01,,,demo,station\n", code = station.code, name = station.name, state = station.state)
+        format!(
+            "ps:{code},{name},{name},{state},{state},{state},{code},2001-01-01,,,demo,station\n",
+            code = station.code,
+            name = station.name,
+            state = station.state
+        )
     });
     OFFICES.to_owned() + &rows.collect::<String>()
 }
@@ -138,8 +149,8 @@ fn courts_table() -> String {
 }
 
 fn ps_court_table() -> String {
-    let rows = STATIONS.iter().filter_map(|station| {
-        Some(format!("ps:{},magistrate,{},2001-01-01,,demo\n", station.code, station.court?))
-    });
+    let rows = STATIONS
+        .iter()
+        .filter_map(|station| Some(format!("ps:{},magistrate,{},2001-01-01,,demo\n", station.code, station.court?)));
     "station,class,court,valid_from,valid_to,source\n".to_owned() + &rows.collect::<String>()
 }

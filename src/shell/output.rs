@@ -29,6 +29,16 @@ impl Output {
         let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
     }
 
+    /// Whether people read along.
+    pub fn terminal(&self) -> bool {
+        !self.json && std::io::stdout().is_terminal()
+    }
+
+    /// A remark that is no result: on standard error.
+    pub fn note(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
     /// A JSON document, indented.
     pub fn document(&self, value: &Value) {
         self.line(serde_json::to_string_pretty(value).unwrap_or_default());
