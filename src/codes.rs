@@ -195,9 +195,11 @@ impl Table {
         self.columns.keys().map(String::as_str)
     }
 
-    /// The row of a native value.
+    /// The row of a native value. White space around it does not make it another value: systems pad their codes
+    /// (`"18810260099001 "` was seen), and whoever keeps the raw text keeps the padding.
     pub fn by_native(&self, column: &Column, native: &str) -> Option<&Row> {
-        column.to_shared.get(native).and_then(|place| self.rows.get(*place))
+        let place = column.to_shared.get(native).or_else(|| column.to_shared.get(native.trim()));
+        place.and_then(|place| self.rows.get(*place))
     }
 
     /// The first row of a shared code.
@@ -269,6 +271,7 @@ mod tests {
         let table = Table::parse("gender", GENDER.as_bytes()).unwrap();
         let cctns = table.column("cctns").unwrap();
         assert_eq!(table.by_native(cctns, "M").unwrap().shared, "male");
+        assert_eq!(table.by_native(cctns, " M ").unwrap().shared, "male");
         assert_eq!((cctns.native("male"), cctns.native("female"), cctns.native("other")), (Some("1"), Some("2"), None));
         assert_eq!((cctns.unknown(), table.column("ecourts").unwrap().unknown()), (Some("9"), None));
         assert_eq!(table.by_shared("female").unwrap().label_hi, "स्त्री");
