@@ -2,6 +2,7 @@
 //! The one door to the JWT library. The algorithm follows the registered key, never the header; no header of a token makes
 //! this fetch or trust anything. Keys come from the live revision, so a key that is removed stops its tokens at once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ const LEEWAY_SECONDS: i64 = 10;
 const MAX_TOKEN_BYTES: usize = 8192;
 /// Verified tokens remembered.
 const VERIFIED_TOKENS: u64 = 10_000;
+
+/// The systems of a revision, by name.
+type Systems = BTreeMap<SystemName, System>;
 
 /// Issues and checks access tokens.
 #[derive(Debug)]
@@ -160,7 +164,7 @@ impl Tokens {
         let verified = match self.verified.get(token) {
             Some(verified) if verified.revision == revision.number => verified,
             _ => {
-                let verified = Arc::new(self.open(token, &revision)?);
+                let verified = Arc::new(self.open(token, &revision.systems, revision.number)?);
                 self.verified.insert(Arc::from(token), Arc::clone(&verified));
                 verified
             }
@@ -172,18 +176,18 @@ impl Tokens {
     }
 
     /// Reads a token: exactly our header, our signature, every claim.
-    fn open(&self, token: &str, revision: &Revision) -> Result<Verified, Denied> {
+    fn open(&self, token: &str, systems: &Systems, revision: u64) -> Result<Verified, Denied> {
         let claims = self.claims(token).ok_or(Denied::Invalid)?;
         let ours = claims.iss == self.issuer() && claims.aud == self.issuer() && claims.sub == claims.client_id;
         let life = claims.exp.saturating_sub(claims.iat);
         let timely = claims.nbf <= claims.exp && (0..=600).contains(&life);
-        let system = revision.systems.get(&claims.sub).ok_or(Denied::Invalid)?;
+        let system = systems.get(&claims.sub).ok_or(Denied::Invalid)?;
         let registered = keys(system).iter().any(|key| key.thumbprint == claims.key);
         if !(ours && timely && registered) {
             return Err(Denied::Invalid);
         }
         let scope = claims.scope.split(' ').map(str::to_owned).collect();
-        Ok(Verified { system: claims.sub, scope, key: claims.key, expires: claims.exp, revision: revision.number })
+        Ok(Verified { system: claims.sub, scope, key: claims.key, expires: claims.exp, revision })
     }
 
     fn claims(&self, token: &str) -> Option<AccessClaims> {
@@ -199,7 +203,7 @@ impl Tokens {
     }
 
     /// Checks a client assertion against the keys of the system that it names.
-    pub fn prove(&self, assertion: &str, revision: &Revision, now: Timestamp) -> Result<Proven, NoToken> {
+    pub fn prove(&self, assertion: &str, systems: &Systems, now: Timestamp) -> Result<Proven, NoToken> {
         if assertion.len() > MAX_TOKEN_BYTES {
             return Err(NoToken::Client);
         }
@@ -207,7 +211,7 @@ impl Tokens {
         // The name only chooses whose keys are tried; it is believed after one of them has verified.
         let named: AssertionClaims =
             jsonwebtoken::dangerous::insecure_decode_claims(assertion).map_err(|_| NoToken::Client)?;
-        let system = revision.systems.get(&named.sub).ok_or(NoToken::Client)?;
+        let system = systems.get(&named.sub).ok_or(NoToken::Client)?;
         if !plain(&header) {
             return Err(NoToken::Client);
         }

@@ -88,7 +88,7 @@ async fn give(exchange: &Exchange, form: &[u8]) -> Result<Result<Token, NoToken>
     };
     let now = exchange.desk.clock.now();
     let revision = exchange.desk.live.newest();
-    let proven = match exchange.tokens.prove(&assertion, &revision, now) {
+    let proven = match exchange.tokens.prove(&assertion, &revision.systems, now) {
         Ok(proven) => proven,
         Err(none) => return Ok(Err(none)),
     };
