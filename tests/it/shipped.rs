@@ -137,3 +137,12 @@ fn every_code_table_is_well_formed_names_its_sources_and_is_there_where_a_schema
     }
     assert!(missing.is_empty(), "{missing:?}");
 }
+
+#[test]
+fn the_shipped_configuration_compiles_as_it_is() {
+    let revision = icjs::config::Revision::compile(1, icjs::config::Folder::default());
+    let errors = revision.err().unwrap_or_default();
+    let lines: Vec<String> =
+        errors.iter().map(|error| format!("{}:{}: {}", error.file, error.line, error.message)).collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
