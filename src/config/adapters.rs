@@ -12,7 +12,7 @@ use icjs_kit::xml::XmlCodec;
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::Path;
 use super::kinds::Kinds;
-use super::revision::Loaded;
+use super::loaded::Loaded;
 use super::systems;
 use crate::identifiers::KindName;
 use crate::journal::OutcomeWord;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::{CasePath, FactPaths, LaneByCode, LinkPath, Path, PersonPath};
-use super::revision::Loaded;
+use super::loaded::Loaded;
 use crate::identifiers::{CASE_SCHEMES, KindName, PERSON_SCHEMES};
 use crate::journal::Lane;
 use crate::schema::Schema;

@@ -7,6 +7,7 @@ pub mod folder;
 pub mod settings;
 pub mod document;
 pub mod revision;
+mod loaded;
 pub mod kinds;
 pub mod facts;
 pub mod adapters;

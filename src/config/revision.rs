@@ -1,25 +1,21 @@
 //! From files to what the gateway runs by. One function, one stage a line; every stage notes what is wrong and goes on, so
 //! that all errors of all files are found at once. A revision with an error does not exist.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-
-use serde_json::Value;
 
 use super::ConfigError;
 use super::adapters::{self, Adapter, Dialect};
 use super::document::{Findings, meant};
 use super::folder::Folder;
 use super::kinds::{self, Kind};
+use super::loaded::Loaded;
 use super::reference::Reference;
 use super::routes::{self, Route};
 use super::sharing::{self, Sharing};
 use super::systems::{self, System};
 use crate::codes::Codes;
 use crate::identifiers::{KindName, OfficeId, SystemName};
-use crate::mapping::Plan;
-use crate::schema::{Schema, Schemas};
 
 /// One numbered, checked state of all configuration, compiled.
 #[derive(Debug)]
@@ -47,29 +43,31 @@ pub struct Revision {
     serving: HashMap<OfficeId, SystemName>,
 }
 
-/// The files with what several stages need of them: schemas and code tables, read once.
-pub(super) struct Loaded<'f> {
-    pub(super) folder: &'f Folder,
-    pub(super) shipped: Folder,
-    findings: &'f Findings,
-    schemas: Schemas,
-    codes: Codes,
-    /// Schemas that are there, with errors or without.
-    documents: BTreeSet<String>,
-    compiled: RefCell<BTreeMap<String, Option<Arc<Schema>>>>,
-}
-
 impl Revision {
     /// Compiles a folder laid over the shipped content. Every error of every file is listed.
     pub fn compile(number: u64, folder: Folder) -> Result<Self, Vec<ConfigError>> {
         Self::compile_exactly(number, folder.over_embedded())
     }
 
+    /// The same with every adapter, shipped ones that no system uses too: for those who check and measure, not for
+    /// those who run.
+    pub fn compile_all(folder: Folder) -> Result<Self, Vec<ConfigError>> {
+        let folder = folder.over_embedded();
+        let name = |path: &String| Some(path.strip_prefix("adapters/")?.strip_suffix("/adapter.toml")?.to_owned());
+        let all = folder.files.keys().filter_map(name).collect();
+        Self::build(0, folder, &all)
+    }
+
     /// Compiles a folder as it is: what a store keeps, which has the shipped content of its day in it.
     pub fn compile_exactly(number: u64, folder: Folder) -> Result<Self, Vec<ConfigError>> {
+        let used = adapters_used(&folder);
+        Self::build(number, folder, &used)
+    }
+
+    fn build(number: u64, folder: Folder, adapters: &BTreeSet<String>) -> Result<Self, Vec<ConfigError>> {
         let findings = Findings::default();
         findings.extend(folder.faults());
-        let (parts, codes) = Parts::read(&folder, &findings);
+        let (parts, codes) = Parts::read(&folder, adapters, &findings);
         stray_files(&folder, &findings);
         let (errors, warnings) = findings.into_parts();
         if !errors.is_empty() {
@@ -97,6 +95,15 @@ impl Revision {
     }
 }
 
+/// Every key that was asked for while `folder` was read, with its table: the keys that exist.
+#[cfg(test)]
+pub(super) fn keys(folder: Folder) -> BTreeSet<(String, String)> {
+    let findings = Findings::default();
+    let folder = folder.over_embedded();
+    Parts::read(&folder, &adapters_used(&folder), &findings);
+    findings.asked()
+}
+
 struct Parts {
     kinds: BTreeMap<KindName, Kind>,
     systems: systems::Systems,
@@ -107,10 +114,10 @@ struct Parts {
 }
 
 impl Parts {
-    fn read(folder: &Folder, findings: &Findings) -> (Self, Codes) {
+    fn read(folder: &Folder, used: &BTreeSet<String>, findings: &Findings) -> (Self, Codes) {
         let loaded = Loaded::read(folder, findings);
         let kinds = kinds::compile(&loaded, findings);
-        let adapters = adapters::compile(&loaded, &kinds, &adapters_used(folder), findings);
+        let adapters = adapters::compile(&loaded, &kinds, used, findings);
         let reference = Reference::compile(folder, findings);
         let known = systems::Known {
             folder,
@@ -134,106 +141,6 @@ fn adapters_used(folder: &Folder) -> BTreeSet<String> {
     let texts = files.filter_map(|(_, contents)| std::str::from_utf8(contents).ok());
     let tables = texts.filter_map(|text| text.parse::<toml::Table>().ok());
     tables.filter_map(|table| table.get("adapter").and_then(toml::Value::as_str).map(str::to_owned)).collect()
-}
-
-impl<'f> Loaded<'f> {
-    fn read(folder: &'f Folder, findings: &'f Findings) -> Self {
-        let mut trees: BTreeMap<String, Value> = BTreeMap::new();
-        let mut documents = BTreeSet::new();
-        for (path, contents) in &folder.files {
-            let name = path.strip_prefix("schemas/").and_then(|rest| rest.strip_suffix(".json"));
-            // Examples lie beside the schemas and are no schemas.
-            let Some(name) = name.filter(|name| !name.starts_with("examples/")) else { continue };
-            documents.insert(name.to_owned());
-            match serde_json::from_slice(contents) {
-                Ok(tree) => drop(trees.insert(name.to_owned(), tree)),
-                Err(error) => findings.error(path, error.line(), format!("is not JSON: {error}")),
-            }
-        }
-        let schemas = load(trees, findings);
-        let codes = code_tables(folder, findings);
-        let compiled = RefCell::default();
-        Self { folder, shipped: Folder::embedded(), findings, schemas, codes, documents, compiled }
-    }
-
-    /// The schema of that name. What is wrong inside it is noted at its own file, once; the error is for the line that
-    /// names it.
-    pub(super) fn schema(&self, name: &str) -> Result<Arc<Schema>, String> {
-        let path = format!("schemas/{name}.json");
-        if !self.documents.contains(name) {
-            return Err(format!("there is no schema `{path}`{}", self.nearest(&path)));
-        }
-        let mut compiled = self.compiled.borrow_mut();
-        let found = compiled.entry(name.to_owned()).or_insert_with(|| {
-            if !self.findings.clean(&path) {
-                return None;
-            }
-            match self.schemas.compile(name) {
-                Ok(schema) => Some(Arc::new(schema)),
-                Err(message) => {
-                    self.findings.error(&path, 0, message);
-                    None
-                }
-            }
-        });
-        found.clone().ok_or_else(|| format!("schema `{path}` has errors of its own"))
-    }
-
-    /// The compiled mapping of one adapter and kind; errors are noted at the mapping's own lines.
-    pub(super) fn plan(
-        &self,
-        adapter: &str,
-        kind: &str,
-        layers: &[(String, &[u8])],
-        native: &Schema,
-        shared: &Schema,
-    ) -> Option<Arc<Plan>> {
-        let _ = (adapter, kind, native, shared);
-        for (path, _) in layers {
-            self.findings.error(path, 0, "mappings cannot be compiled yet");
-        }
-        None
-    }
-
-    /// A hint at the file that was probably meant.
-    pub(super) fn nearest(&self, path: &str) -> String {
-        let dir = path.split('/').next().unwrap_or_default();
-        let others = self.folder.files.keys().filter(|other| other.split('/').next() == Some(dir));
-        let hint = meant(path, others.map(String::as_str));
-        if hint.contains("did you mean") { hint } else { String::new() }
-    }
-}
-
-fn code_tables(folder: &Folder, findings: &Findings) -> Codes {
-    let mut codes = Codes::default();
-    for (path, contents) in &folder.files {
-        let Some(name) = path.strip_prefix("mappings/codes/").and_then(|rest| rest.strip_suffix(".csv")) else {
-            continue;
-        };
-        for (line, message) in codes.add(name, contents).err().unwrap_or_default() {
-            findings.error(path, line, message);
-        }
-    }
-    codes
-}
-
-/// The schemas without those that have errors, which are noted: one that is broken hides no error of another.
-fn load(mut trees: BTreeMap<String, Value>, findings: &Findings) -> Schemas {
-    while !trees.is_empty() {
-        let errors = match Schemas::load(trees.clone()) {
-            Ok(schemas) => return schemas,
-            Err(errors) => errors,
-        };
-        let before = trees.len();
-        for (name, message) in errors {
-            trees.remove(&name);
-            findings.error(&format!("schemas/{name}.json"), 0, message);
-        }
-        if trees.len() == before {
-            break;
-        }
-    }
-    Schemas::default()
 }
 
 /// Files that nothing reads: a misspelt name would otherwise go unseen.

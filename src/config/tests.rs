@@ -504,3 +504,109 @@ fn every_mistake_is_named_at_its_file_and_line() {
         assert!(errors.contains(wanted), "{wanted}\nis not in\n{errors}");
     }
 }
+
+#[test]
+fn every_key_is_in_the_manual() {
+    let mut folder = folder();
+    let adapter = "name = \"new\"\npillar = \"courts\"\n[kind.paper]\nwire = \"shared\"\n[[verdict]]\nmeans = \"again\"\nreference = { scheme = \"a\", at = \"b\" }\n";
+    folder.put("adapters/new/adapter.toml", adapter);
+    let system = system(
+        "y",
+        "courts",
+        "{ reference = \"courts\", state = \"07\" }",
+        "[push]\nurl = \"http://127.0.0.1/\"\n[limits]\n",
+    );
+    folder.put("config/systems/y.toml", &system);
+    let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")).unwrap();
+    let keys = super::revision::keys(folder);
+    assert!(keys.len() > 50, "{keys:?}");
+    let containers = ["kind", "route", "share", "verdict", "keys", "push", "feed", "limits"];
+    let inside = ["at", "scheme", "liberty", "path", "unknown"];
+    for (table, key) in keys.iter().filter(|(_, key)| !containers.contains(&key.as_str())) {
+        if inside.contains(&key.as_str()) {
+            assert!(
+                manual.contains(&format!("{key} = ")) || manual.contains(&format!("`{key}`")),
+                "`{key}` of {table}"
+            );
+            continue;
+        }
+        assert!(
+            manual.contains(&format!("`{key}`"))
+                || manual.contains(&format!(" {key}`"))
+                || manual.contains(&format!("`{key} =")),
+            "`{key}` of {table} is not in docs/configuration.md"
+        );
+    }
+    for container in containers {
+        assert!(manual.contains(&format!("[{container}")), "[{container}] is not in docs/configuration.md");
+    }
+}
+
+#[test]
+fn a_condition_decides_on_the_record_and_a_link_can_end_a_hold() {
+    let mut folder = folder();
+    let routes = "[[route]]\nname = \"r\"\nkind = \"paper\"\nto = \"courts\"\noffice = [\"table ps_court\"]\n\
+                  when = \"note != 'private'\"\nhold_until = \"has(case.cnr)\"\nhold_for = \"2d\"\n";
+    folder.put("config/routes.toml", routes);
+    let revision = Revision::compile(1, folder).unwrap_or_else(|errors| panic!("{}", shown(&errors)));
+    let mut record = paper("38101004", "2026-06-01");
+    record["note"] = json!("open");
+    let facts = revision.facts("paper", &record);
+    let mut known = Snapshot::default();
+    let found = revision.route("paper", &record, &facts, &known);
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].hold, found[0].code.as_deref()), (Some(Duration::from_secs(2 * 86_400)), None));
+    known.joined = crate::identifiers::CaseKey::parse("cnr/DLCT020001232026").into_iter().collect();
+    let found = revision.route("paper", &record, &facts, &known);
+    assert_eq!((found[0].hold, found[0].code.as_deref()), (None, None));
+    record["note"] = json!("private");
+    assert_eq!(places(&routed(&revision, "paper", &record, &known)), ["- no-route"]);
+}
+
+#[test]
+fn a_condition_over_a_path_that_is_not_there_is_refused_at_its_line() {
+    let text = format!("{ROUTES}when = \"nots == 'x'\"\n");
+    let errors = shown(&errors_of("config/routes.toml", &text));
+    assert!(errors.contains("config/routes.toml:20: `when`:"), "{errors}");
+}
+
+/// Ten mistakes of different sorts in seven files.
+fn ten_mistakes() -> (Folder, Vec<String>) {
+    let mut folder = folder();
+    let wanted = [
+        ("config/kinds.toml:5: `title_hindi`", "unknown key"),
+        ("config/kinds.toml:11:", "`name` is missing"),
+        ("config/reference/ps_court.csv:3:", "valid_from"),
+        ("config/routes.toml:4:", "unknown kind `papr`"),
+        ("config/routes.toml:12:", "unknown pillar `polise`"),
+        ("config/sharing.toml:5:", "`give` is `hole`"),
+        ("config/systems/police-dl.toml:2:", "unknown adapter `sharde`"),
+        ("config/systems/prisons-dl.toml:9:", "there is no file `keys/prison.jwks.json`"),
+        ("config/systems/courts-dl.toml:4:", "no office of the pillar"),
+        ("schemas/records/other.json:1:", "is not JSON"),
+    ];
+    folder.put("config/kinds.toml", &KINDS.replacen("title_hi", "title_hindi", 1).replace("name = \"order\"\n", ""));
+    folder.put("config/reference/ps_court.csv", &PS_COURT.replacen("2026-01-01", "1.1.2026", 1));
+    folder.put("config/routes.toml", &ROUTES.replacen("\"paper\"", "\"papr\"", 1).replace("\"police\"", "\"polise\""));
+    folder.put("config/sharing.toml", &SHARING.replacen("whole", "hole", 1));
+    let edit = |folder: &mut Folder, path: &str, from: &str, to: &str| {
+        let text = String::from_utf8(folder.files[path].clone()).unwrap();
+        assert!(text.contains(from));
+        folder.put(path, &text.replace(from, to));
+    };
+    edit(&mut folder, "config/systems/police-dl.toml", "\"shared\"", "\"sharde\"");
+    edit(&mut folder, "config/systems/prisons-dl.toml", "keys/prisons-dl", "keys/prison");
+    edit(&mut folder, "config/systems/courts-dl.toml", "\"court:DLCT02\"", "\"ps:38101004\"");
+    folder.put("schemas/records/other.json", "[1,]");
+    (folder, wanted.iter().map(|(place, _)| place.split(": `").next().unwrap_or(place).to_owned()).collect())
+}
+
+#[test]
+fn ten_mistakes_are_all_listed_at_their_lines() {
+    let (folder, places) = ten_mistakes();
+    let errors = Revision::compile(2, folder).unwrap_err();
+    let text = shown(&errors);
+    for place in places {
+        assert!(text.contains(&place), "{place}\nis not in\n{text}");
+    }
+}

@@ -1,0 +1,167 @@
+//! The files of a configuration with what several stages need of them: schemas, code tables, mappings, each compiled when it is
+//! first asked for. Files that differ from the shipped ones are checked whether or not somebody asks.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::document::{Findings, meant};
+use super::folder::Folder;
+use crate::codes::Codes;
+use crate::mapping::Plan;
+use crate::schema::{Schema, Schemas};
+
+/// What is being compiled.
+pub(super) struct Loaded<'f> {
+    pub(super) folder: &'f Folder,
+    pub(super) shipped: Folder,
+    pub(super) codes: Codes,
+    findings: &'f Findings,
+    /// Every schema document that is JSON.
+    documents: BTreeMap<String, Value>,
+    /// Schemas asked for so far; `None` for one with errors, which are noted.
+    compiled: RefCell<BTreeMap<String, Option<Arc<Schema>>>>,
+}
+
+impl<'f> Loaded<'f> {
+    /// Reads schemas and code tables.
+    pub(super) fn read(folder: &'f Folder, findings: &'f Findings) -> Self {
+        let shipped = Folder::embedded();
+        let mut documents: BTreeMap<String, Value> = BTreeMap::new();
+        let mut own = BTreeSet::new();
+        for (path, contents) in &folder.files {
+            let name = path.strip_prefix("schemas/").and_then(|rest| rest.strip_suffix(".json"));
+            // Examples lie beside the schemas and are no schemas.
+            let Some(name) = name.filter(|name| !name.starts_with("examples/")) else { continue };
+            match serde_json::from_slice(contents) {
+                Ok(tree) => drop(documents.insert(name.to_owned(), tree)),
+                Err(error) => findings.error(path, error.line(), format!("is not JSON: {error}")),
+            }
+            if shipped.files.get(path) != Some(contents) {
+                own.insert(name.to_owned());
+            }
+        }
+        let codes = code_tables(folder, findings);
+        let loaded = Self { folder, shipped, codes, findings, documents, compiled: RefCell::default() };
+        if !own.is_empty() {
+            loaded.load(own);
+        }
+        loaded
+    }
+
+    /// The schema of that name. What is wrong inside it is noted at its own file, once; the error is for the line that
+    /// names it.
+    pub(super) fn schema(&self, name: &str) -> Result<Arc<Schema>, String> {
+        let path = format!("schemas/{name}.json");
+        if !self.folder.files.contains_key(&path) {
+            return Err(format!("there is no schema `{path}`{}", self.nearest(&path)));
+        }
+        let known = self.compiled.borrow().get(name).cloned();
+        let found = known.unwrap_or_else(|| {
+            let compiled = self.compile(name, &path).map(Arc::new);
+            self.compiled.borrow_mut().insert(name.to_owned(), compiled.clone());
+            compiled
+        });
+        found.ok_or_else(|| format!("schema `{path}` has errors of its own"))
+    }
+
+    fn compile(&self, name: &str, path: &str) -> Option<Schema> {
+        if !self.findings.clean(path) {
+            return None;
+        }
+        let compiled = self.load(BTreeSet::from([name.to_owned()])).compile(name);
+        // A document that `load` left out has its errors noted already.
+        compiled
+            .map_err(|message| {
+                if self.findings.clean(path) {
+                    self.findings.error(path, 0, message)
+                }
+            })
+            .ok()
+    }
+
+    /// The documents of those names and all that they refer to, without those that have errors, which are noted: one that
+    /// is broken hides no error of another.
+    fn load(&self, names: BTreeSet<String>) -> Schemas {
+        let mut wanted: Vec<String> = names.into_iter().collect();
+        let mut trees: BTreeMap<String, Value> = BTreeMap::new();
+        while let Some(name) = wanted.pop() {
+            if let Some(tree) = self.documents.get(&name).filter(|_| !trees.contains_key(&name)) {
+                refers_to(tree, &mut wanted);
+                trees.insert(name, tree.clone());
+            }
+        }
+        while !trees.is_empty() {
+            let errors = match Schemas::load(trees.clone()) {
+                Ok(schemas) => return schemas,
+                Err(errors) => errors,
+            };
+            let before = trees.len();
+            for (name, message) in errors {
+                trees.remove(&name);
+                self.findings.error(&format!("schemas/{name}.json"), 0, message);
+            }
+            if trees.len() == before {
+                break;
+            }
+        }
+        Schemas::default()
+    }
+
+    /// The compiled mapping of one adapter and kind; errors are noted at the mapping's own lines.
+    pub(super) fn plan(
+        &self,
+        adapter: &str,
+        kind: &str,
+        layers: &[(String, &[u8])],
+        native: &Schema,
+        shared: &Schema,
+    ) -> Option<Arc<Plan>> {
+        let _ = (adapter, kind, native, shared);
+        for (path, _) in layers {
+            self.findings.error(path, 0, "mappings cannot be compiled yet");
+        }
+        None
+    }
+
+    /// A hint at the file that was probably meant.
+    pub(super) fn nearest(&self, path: &str) -> String {
+        let dir = path.split('/').next().unwrap_or_default();
+        let others = self.folder.files.keys().filter(|other| other.split('/').next() == Some(dir));
+        let hint = meant(path, others.map(String::as_str));
+        if hint.contains("did you mean") { hint } else { String::new() }
+    }
+}
+
+/// The documents that a schema refers to, by name: `urn:icjs:common:person#/...` is `common/person`.
+fn refers_to(tree: &Value, found: &mut Vec<String>) {
+    match tree {
+        Value::Object(fields) => {
+            if let Some(urn) =
+                fields.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix("urn:icjs:"))
+            {
+                let name = urn.split('#').next().unwrap_or_default();
+                let parts = name.split(':').filter(|part| !part.bytes().all(|b| b.is_ascii_digit()));
+                found.push(parts.collect::<Vec<_>>().join("/"));
+            }
+            fields.values().for_each(|value| refers_to(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| refers_to(value, found)),
+        _ => {}
+    }
+}
+
+fn code_tables(folder: &Folder, findings: &Findings) -> Codes {
+    let mut codes = Codes::default();
+    for (path, contents) in &folder.files {
+        let Some(name) = path.strip_prefix("mappings/codes/").and_then(|rest| rest.strip_suffix(".csv")) else {
+            continue;
+        };
+        for (line, message) in codes.add(name, contents).err().unwrap_or_default() {
+            findings.error(path, line, message);
+        }
+    }
+    codes
+}
