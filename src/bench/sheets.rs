@@ -14,8 +14,10 @@ pub const KIND: &str = "charge-sheet";
 const EVENT: &str = "8888888888";
 /// Stands where a request's own FIR serial goes (seven digits, the first never zero).
 const SERIAL: u64 = 7_777_777;
+/// FIR serials begin here, so that all have seven digits.
+const FIRST_SERIAL: u64 = 1_000_000;
 /// Distinct FIR serials; a run that needs more would repeat a case.
-pub const CASES: u64 = 9_000_000;
+pub const CASES: u64 = 8_999_999;
 
 /// The gateway's own limits for a record.
 const LIMITS: icjs_kit::Limits = icjs_kit::Limits { bytes: 1 << 20, depth: 64, keys: 100_000 };
@@ -172,7 +174,50 @@ fn mark(example: &mut Value) -> Result<(), String> {
     Ok(())
 }
 
-/// A request template: head and body, its numbers' places found; `cases` bounds how many cases there are.
+/// A body with places for numbers.
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    text: Vec<u8>,
+    marks: Vec<Mark>,
+}
+
+impl Numbered {
+    /// The body with a request's numbers in it.
+    pub fn bytes(&self, number: u64) -> Vec<u8> {
+        let mut bytes = self.text.clone();
+        for mark in &self.marks {
+            mark.write(&mut bytes, number);
+        }
+        bytes
+    }
+}
+
+/// The event number that a request with this number carries.
+pub fn event(number: u64) -> String {
+    format!("BENCH{number:010}")
+}
+
+/// The FIR serial that a request with this number carries.
+pub fn serial(number: u64, cases: u64) -> u64 {
+    FIRST_SERIAL + number % cases.max(1)
+}
+
+/// Finds the numbers' places in a body; `cases` bounds how many cases there are.
+pub fn numbered(body: &[u8], cases: u64) -> Result<Numbered, String> {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    let serial = SERIAL.to_string();
+    let mark = |needle: &str, base, modulus| -> Vec<Mark> {
+        let digits = needle.len();
+        text.match_indices(needle).map(|(offset, _)| Mark { offset, digits, base, modulus }).collect()
+    };
+    let (events, serials) = (mark(EVENT, 0, u64::MAX), mark(&serial, FIRST_SERIAL, cases));
+    if events.is_empty() || serials.is_empty() {
+        return Err("the record has lost its event number or its FIR serial on the way".to_owned());
+    }
+    Ok(Numbered { text: body.to_vec(), marks: [events, serials].concat() })
+}
+
+/// A request template: a head, and a body whose numbers' places are found.
 pub fn template(
     path: &str,
     host: &str,
@@ -181,26 +226,14 @@ pub fn template(
     body: &[u8],
     cases: u64,
 ) -> Result<Template, String> {
-    let body = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    let numbered = numbered(body, cases)?;
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\ncontent-type: {media_type}\r\n\
          content-length: {}\r\n\r\n",
         body.len()
     );
-    let (serial, begin) = (SERIAL.to_string(), head.len());
-    let places = |needle: &str| -> Vec<usize> { body.match_indices(needle).map(|(at, _)| begin + at).collect() };
-    let (events, serials) = (places(EVENT), places(&serial));
-    if events.is_empty() || serials.is_empty() {
-        return Err("the record has lost its event number or its FIR serial on the way".to_owned());
-    }
-    let mut marks: Vec<Mark> = Vec::new();
-    for offset in events {
-        marks.push(Mark { offset, digits: EVENT.len(), base: 0, modulus: u64::MAX });
-    }
-    for offset in serials {
-        marks.push(Mark { offset, digits: serial.len(), base: 1_000_000, modulus: cases });
-    }
-    Ok(Template { text: format!("{head}{body}"), marks })
+    let marks = numbered.marks.iter().map(|mark| Mark { offset: mark.offset + head.len(), ..*mark }).collect();
+    Ok(Template { text: format!("{head}{}", String::from_utf8_lossy(body)), marks })
 }
 
 fn pointers(tree: &Value, at: String, found: &mut Vec<String>) {
