@@ -1,10 +1,9 @@
 //! The admin API: what people of this centre ask of a running gateway: configuration, work lists, orders over deliveries.
-//! Loopback only, and only with the token from `data/admin.token`. The ops pages for machines are in `ops`.
+//! Loopback only, and only with the token from `data/admin.token`. Pages for machines are not here but in `exchange::ops`.
 //! Whoever may read that file may do everything here; every change names who ordered it and why.
 
 mod configuration;
 mod deliveries;
-pub mod ops;
 mod problem;
 mod view;
 
@@ -59,7 +58,7 @@ impl Admin {
     }
 }
 
-/// Every call of the admin API.
+/// Every call of the admin API. What the exchange publishes (documents, keys) is merged in by the gateway.
 pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
         .route("/admin/v1/revisions", get(configuration::history).post(configuration::apply))

@@ -27,6 +27,8 @@ use crate::dispatch::breaker::Patience;
 use crate::dispatch::push::Door;
 use crate::dispatch::retry::Pauses;
 use crate::dispatch::worker::{self, Pace};
+use crate::exchange::ops::Ops;
+use crate::exchange::{self, Exchange};
 use crate::http_edge::{self, EdgeLimits};
 use crate::journal::Journal;
 use crate::keys::{Keys, write_secret};
@@ -164,10 +166,13 @@ impl Gateway {
         let limits = core.edge_limits();
         let stop = |mut stopping: watch::Receiver<bool>| async move { _ = stopping.wait_for(|stop| *stop).await };
         let stopping = || stop(core.stopping.clone());
-        let (pages, ops) = (admin::router(admin), admin::ops::router(Arc::clone(&core.journal), telemetry.clone()));
+        let exchange = Exchange::new(core.exchange());
+        let pages = admin::router(admin).merge(exchange::published(Arc::clone(&exchange)));
+        let journal = Arc::clone(&core.journal);
+        let ops = Ops { journal, telemetry: telemetry.clone(), stopping: core.stopping.clone() };
+        self.part("exchange listener", http_edge::serve(on.exchange, exchange::router(exchange), limits, stopping()));
         self.part("admin listener", http_edge::serve(on.admin, pages, limits, stopping()));
-        self.part("ops listener", http_edge::serve(on.ops, ops, limits, stopping()));
-        drop(on.exchange);
+        self.part("ops listener", http_edge::serve(on.ops, exchange::ops::router(ops), limits, stopping()));
         self.part("chores", chores::run(Arc::clone(&core.journal), core.chores(), telemetry, core.stopping.clone()));
         Ok(())
     }
@@ -222,6 +227,19 @@ impl Core {
             Arc::clone(&self.keys),
             Arc::clone(&self.settings),
         )
+    }
+
+    fn exchange(&self) -> exchange::Parts {
+        let here = format!("http://{}", self.addresses.exchange);
+        exchange::Parts {
+            journal: Arc::clone(&self.journal),
+            live: Arc::clone(&self.live),
+            clock: Arc::clone(&self.clock),
+            keys: Arc::clone(&self.keys),
+            settings: Arc::clone(&self.settings),
+            urls: self.settings.exchange.url.iter().cloned().chain([here]).collect(),
+            stopping: self.stopping.clone(),
+        }
     }
 
     fn edge_limits(&self) -> EdgeLimits {
