@@ -2,8 +2,6 @@
 //! What fails the check never reaches the store, and what is not in the store never goes live. Used by the gateway at its
 //! start, by the admin API while it runs, and by the command line on a store that no gateway has open.
 
-use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use crate::clock::Clock;
+pub use crate::config::difference;
 use crate::config::{ConfigError, Folder, Revision};
 use crate::journal::{Journal, JournalError, NewRevision, RevisionRow, RevisionVerb};
 use crate::live::Live;
@@ -216,30 +215,6 @@ pub fn files(row: &RevisionRow) -> Result<Folder, NotApplied> {
     Folder::from_bytes(&row.revision.files).map_err(|reason| NotApplied::Unreadable { number: row.number, reason })
 }
 
-/// What differs between two folders, one file a line with its lines added and taken away; empty where nothing does.
-pub fn difference(before: &Folder, after: &Folder) -> String {
-    let paths: BTreeSet<&String> = before.files.keys().chain(after.files.keys()).collect();
-    let mut text = String::new();
-    for path in paths {
-        let (old, new) = (before.files.get(path), after.files.get(path));
-        let word = match (old, new) {
-            (Some(old), Some(new)) if old == new => continue,
-            (None, _) => "added",
-            (_, None) => "removed",
-            _ => "changed",
-        };
-        let (gone, come) = (lines(old), lines(new));
-        let (plus, minus) = (come.difference(&gone).count(), gone.difference(&come).count());
-        // Writing to a text cannot fail.
-        let _ = writeln!(text, "{word} {path} (+{plus} -{minus} lines)");
-    }
-    text
-}
-
-fn lines(file: Option<&Vec<u8>>) -> BTreeSet<&[u8]> {
-    file.map(|bytes| bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect()).unwrap_or_default()
-}
-
 /// Whether version `left` is newer than `right`; versions are numbers with dots.
 fn newer(left: &str, right: &str) -> bool {
     let parts = |text: &str| text.split('.').map(|part| part.parse::<u64>().unwrap_or(0)).collect::<Vec<_>>();
@@ -248,22 +223,7 @@ fn newer(left: &str, right: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{difference, newer};
-    use crate::config::Folder;
-
-    #[test]
-    fn a_difference_names_each_file_that_changed_and_how_much() {
-        let (mut before, mut after) = (Folder::default(), Folder::default());
-        before.put("config/routes.toml", "a\nb\n");
-        before.put("config/sharing.toml", "x\n");
-        before.put("config/kinds.toml", "same\n");
-        after.put("config/routes.toml", "a\nc\nd\n");
-        after.put("config/kinds.toml", "same\n");
-        after.put("adapters/new/adapter.toml", "n\n");
-        let expected = "added adapters/new/adapter.toml (+1 -0 lines)\nchanged config/routes.toml (+2 -1 lines)\nremoved config/sharing.toml (+0 -1 lines)\n";
-        assert_eq!(difference(&before, &after), expected);
-        assert_eq!(difference(&before, &before), "");
-    }
+    use super::newer;
 
     #[test]
     fn versions_are_compared_number_by_number() {

@@ -111,7 +111,7 @@ pub async fn run(options: &Options, output: Output) -> Done {
             output.line(line);
         }
     };
-    let revision = Revision::compile(0, Folder::default().over_embedded()).map_err(|errors| {
+    let revision = Revision::compile_all(Folder::default()).map_err(|errors| {
         Failure::new(Exit::Bug, format!("the shipped configuration has {} errors", errors.len()), "report this")
     })?;
     let bug = |what: String| Failure::new(Exit::Bug, what, "report this");

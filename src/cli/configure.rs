@@ -20,9 +20,9 @@ pub(super) fn read(dir: &GatewayFolder) -> Result<Folder, Failure> {
     Folder::read(dir.path()).map_err(|error| errors(vec![error]))
 }
 
-/// Compiles the folder's configuration over the shipped one, as `apply` would.
+/// Compiles the folder's configuration over the shipped one, as `apply` would, and every shipped adapter too.
 pub(super) fn compile(dir: &GatewayFolder) -> Result<Revision, Failure> {
-    Revision::compile(0, read(dir)?.over_embedded()).map_err(errors)
+    Revision::compile_all(read(dir)?).map_err(errors)
 }
 
 /// A record to be tried against a configuration.
@@ -62,7 +62,7 @@ pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&Dry
     let folder = read(&dir)?;
     let mut found = crate::config::Settings::load(dir.path()).err().unwrap_or_default();
     let own: Vec<String> = folder.files.keys().cloned().collect();
-    let compiled = Revision::compile(0, folder.over_embedded());
+    let compiled = Revision::compile_all(folder);
     let revision = match compiled {
         Ok(revision) => Some(revision),
         Err(errors) => {
@@ -88,6 +88,9 @@ pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&Dry
         for file in &shown {
             output
                 .line(format!("{} {file}", if faulty.contains(file) { output.bad("ERR") } else { output.good("OK ") }));
+        }
+        for warning in revision.iter().flat_map(|revision| &revision.warnings) {
+            output.line(format!("warning: {warning}"));
         }
     }
     if !found.is_empty() {
