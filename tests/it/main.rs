@@ -12,6 +12,9 @@
 mod harness;
 mod house;
 mod shipped;
+mod exchange_in;
+mod exchange_out;
+mod exchange_docs;
 mod checker;
 mod liberty;
 mod kill;
