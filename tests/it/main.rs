@@ -19,3 +19,6 @@ mod checker;
 mod liberty;
 mod kill;
 mod dispatch;
+mod cli_mistakes;
+mod cli_journey;
+mod demo;

@@ -1,0 +1,202 @@
+//! The usual mistakes at the command line. Each message must say what happened and what to do, and each exit code is
+//! the documented one: people read the first, scripts the second.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use super::cli_journey::Started;
+
+/// A folder made by `icjs init`.
+pub struct Made {
+    dir: TempDir,
+}
+
+impl Made {
+    pub fn new() -> Self {
+        let dir = TempDir::with_prefix("icjs-cli-").unwrap();
+        let made = Self { dir };
+        let output = icjs(&["init", made.path().to_str().unwrap()]);
+        assert!(output.status.success(), "{}", said(&output));
+        made
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("gateway")
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+
+    pub fn replace(&self, name: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.file(name)).unwrap();
+        assert!(text.contains(from), "{name} has no `{from}`");
+        std::fs::write(self.file(name), text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// `icjs` with this folder.
+    pub fn icjs(&self, arguments: &[&str]) -> Output {
+        command().env("ICJS_DIR", self.path()).args(arguments).output().unwrap()
+    }
+}
+
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_icjs"));
+    command.env_remove("ICJS_DIR").env_remove("RUST_LOG");
+    command
+}
+
+pub fn icjs(arguments: &[&str]) -> Output {
+    command().args(arguments).output().unwrap()
+}
+
+pub fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The exit code is right, and the message holds every one of these words.
+fn expect(output: &Output, code: i32, words: &[&str]) {
+    let said = said(output);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    for word in words {
+        assert!(said.contains(word), "the message lacks `{word}`:\n{said}");
+    }
+}
+
+#[test]
+fn a_wrong_folder_names_init() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().to_str().unwrap();
+    expect(&icjs(&["diff", "--dir", path]), 66, &["no gateway folder", "icjs init"]);
+    expect(&icjs(&["serve", "--dir", path]), 66, &["no gateway folder", "--dir"]);
+    expect(&icjs(&["check", "/nowhere/at/all"]), 66, &["does not exist"]);
+}
+
+#[test]
+fn a_wrong_argument_is_usage() {
+    assert_eq!(icjs(&["sned"]).status.code(), Some(64));
+    assert_eq!(icjs(&["--help"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_folder_that_holds_something_is_not_overwritten() {
+    let made = Made::new();
+    expect(&icjs(&["init", made.path().to_str().unwrap()]), 64, &["not empty"]);
+}
+
+#[test]
+fn a_gateway_that_does_not_run_is_named() {
+    let made = Made::new();
+    expect(&made.icjs(&["token", "cctns-dl"]), 69, &["icjs serve"]);
+    expect(&made.icjs(&["token", "nobody"]), 66, &["no key for the system `nobody`", "cctns-dl"]);
+}
+
+#[test]
+fn a_typo_in_a_route_is_found_at_its_line_with_what_was_meant() {
+    let made = Made::new();
+    made.replace("config/routes.toml", "kind = \"charge-sheet\"", "kind = \"charge-sheat\"");
+    let output = made.icjs(&["check"]);
+    expect(&output, 78, &["config/routes.toml:", "charge-sheat", "charge-sheet"]);
+    let json = made.icjs(&["check", "--json"]);
+    assert_eq!(json.status.code(), Some(78));
+    let first: serde_json::Value = serde_json::Deserializer::from_slice(&json.stdout).into_iter().next().unwrap().unwrap();
+    assert!(first["errors"][0]["line"].as_u64().unwrap() > 0, "{first}");
+}
+
+#[test]
+fn a_mapping_to_a_path_that_is_not_there_is_found_at_its_line() {
+    let made = Made::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/cctns/charge-sheet.toml");
+    let text = std::fs::read_to_string(shipped).unwrap();
+    let text = text.replacen("FinalReport/CS_DT", "FinalReport/CS_DATE", 1);
+    std::fs::create_dir_all(made.file("mappings/cctns")).unwrap();
+    std::fs::write(made.file("mappings/cctns/charge-sheet.toml"), text).unwrap();
+    expect(&made.icjs(&["check"]), 78, &["mappings/cctns/charge-sheet.toml:", "CS_DATE"]);
+}
+
+#[test]
+fn one_file_is_checked_alone() {
+    let made = Made::new();
+    made.replace("config/routes.toml", "kind = \"charge-sheet\"", "kind = \"charge-sheat\"");
+    let good = made.file("config/sharing.toml");
+    let bad = made.file("config/routes.toml");
+    expect(&icjs(&["check", good.to_str().unwrap()]), 0, &["OK", "config/sharing.toml"]);
+    expect(&icjs(&["check", bad.to_str().unwrap()]), 78, &["config/routes.toml:"]);
+}
+
+#[test]
+fn a_port_in_use_is_said_with_where_to_change_it() {
+    let made = Made::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut serve = command();
+    serve.env("ICJS_DIR", made.path()).env("ICJS_EXCHANGE__LISTEN", &address).env("ICJS_ADMIN__LISTEN", "0");
+    let output = serve.env("ICJS_OPS__LISTEN", "0").arg("serve").output().unwrap();
+    expect(&output, 69, &[&address, "in use", "listen"]);
+}
+
+#[test]
+fn a_kind_that_does_not_exist_is_refused_with_where_to_look() {
+    let started = Started::new();
+    let record = started.made.file("record.xml");
+    std::fs::write(&record, "<FinalReport/>").unwrap();
+    let path = record.to_str().unwrap();
+    expect(&started.made.icjs(&["send", path, "--kind", "charge-sheat", "--as", "cctns-dl"]), 65, &["kind-unknown", "/v1/kinds"]);
+}
+
+#[test]
+fn xml_where_json_is_due_names_the_format() {
+    let started = Started::new();
+    let record = started.made.file("record.xml");
+    std::fs::write(&record, "<CaseRegistration/>").unwrap();
+    let path = record.to_str().unwrap();
+    let output = started.made.icjs(&["send", path, "--kind", "case-registration", "--as", "ecourts-dl"]);
+    expect(&output, 65, &["JSON"]);
+}
+
+#[test]
+fn an_office_of_somebody_else_says_who_may_send() {
+    let started = Started::new();
+    let record = started.made.file("record.xml");
+    std::fs::write(&record, started.record().replace("38101004</SENDER_PS_CD>", "99999999</SENDER_PS_CD>")).unwrap();
+    let path = record.to_str().unwrap();
+    let output = started.made.icjs(&["send", path, "--kind", "fir", "--as", "cctns-dl"]);
+    expect(&output, 77, &["office-not-yours", "offices"]);
+}
+
+#[test]
+fn a_missing_office_says_how_to_name_it() {
+    let started = Started::new();
+    let record = started.made.file("record.xml");
+    std::fs::write(&record, started.record().replace("<SENDER_PS_CD>38101004</SENDER_PS_CD>\n", "")).unwrap();
+    let path = record.to_str().unwrap();
+    let output = started.made.icjs(&["send", path, "--kind", "fir", "--as", "cctns-dl"]);
+    assert_ne!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).to_lowercase().contains("icjs-office"), "{}", said(&output));
+    let named = started.made.icjs(&["send", path, "--kind", "fir", "--as", "cctns-dl", "--office", "ps:38101004"]);
+    expect(&named, 0, &["accepted"]);
+}
+
+#[test]
+fn a_key_that_is_not_the_systems_is_not_allowed() {
+    let started = Started::new();
+    let other = started.made.file("keys/dev/ecourts-dl.pem");
+    let output = started.made.icjs(&["token", "cctns-dl", "--key", other.to_str().unwrap()]);
+    expect(&output, 77, &["cctns-dl", "jwks_file"]);
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_left_alone() {
+    let mut started = Started::new();
+    started.stop();
+    let store = started.made.file("data/journal.db");
+    let mut bytes = std::fs::read(&store).unwrap();
+    // `user_version` lies at offset 60 of a SQLite file (its file format, section 1.3).
+    bytes[60..64].copy_from_slice(&9_999_u32.to_be_bytes());
+    std::fs::write(&store, &bytes).unwrap();
+    let output = started.serve_output();
+    expect(&output, 74, &["newer"]);
+    assert_eq!(std::fs::read(&store).unwrap()[60..64], 9_999_u32.to_be_bytes(), "the store was changed");
+}
