@@ -194,7 +194,7 @@ pub(super) async fn diff(dir: &GatewayFolder, output: Output) -> Done {
     let folder = read(dir)?;
     let revisions = Revisions::open(dir).await?;
     let (number, live) = revisions.files(None).await?;
-    let list = changes(&live.files, &revisions.comparable(folder).files);
+    let list = changes(&live.files, &folder.over_embedded().files);
     if output.json {
         output.document(&json!({ "revision": number, "changes": list }));
         return Ok(());

@@ -36,6 +36,12 @@ pub(super) fn init(folder: &Path, output: Output) -> Done {
     {
         starter.file(path, contents)?;
     }
+    for (path, contents) in &shipped {
+        if let Some((adapter, name)) = path.strip_prefix("adapters/").and_then(|rest| rest.split_once("/examples/in/"))
+        {
+            starter.file(&format!("examples/{adapter}/{name}"), contents)?;
+        }
+    }
     for system in systems() {
         starter.system(&system)?;
     }
@@ -56,7 +62,7 @@ pub(super) fn init(folder: &Path, output: Output) -> Done {
     output.line("next:");
     output.line(format!("  icjs serve --dir {shown}                                  # in one terminal"));
     output.line(format!("  export ICJS_DIR={shown}                                   # in another"));
-    output.line("  icjs send RECORD.xml --kind charge-sheet --as cctns-dl      # examples: adapters/cctns/examples/in");
+    output.line(format!("  icjs send {shown}/examples/cctns/fir-1.xml --kind fir --as cctns-dl"));
     output.line("  icjs feed --as ecourts-dl --ack");
     output.line("  icjs feed --as cctns-dl                                     # what the court's machine answered");
     Ok(())

@@ -1,10 +1,17 @@
 //! Revisions from the command line: through a running gateway's admin API, or on the store itself where none runs.
 //! Both ways check the same and store the same; a change on a running gateway is live at once.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use super::configure::{packed, unpacked};
-use crate::config::Folder;
+use super::configure::{errors, packed, unpacked};
+use crate::clock::{Clock, WallClock};
+use crate::config::{Folder, Settings};
+use crate::gateway;
+use crate::journal::RevisionRow;
+use crate::keys::Keys;
+use crate::revisions::{Applied, Author, NotApplied};
 use crate::shell::client::{Answer, refused};
 use crate::shell::exit::{Exit, Failure};
 use crate::shell::folder::GatewayFolder;
@@ -20,26 +27,32 @@ pub(super) struct Offer<'a> {
     pub folder: Folder,
 }
 
-/// Where revisions are kept.
-pub(super) struct Revisions {
-    dir: GatewayFolder,
+/// Where revisions are kept: asked of the gateway that runs, or read from the store that nobody has open.
+pub(super) enum Revisions {
+    /// The gateway of this folder runs.
+    Running(GatewayFolder),
+    /// None runs.
+    Store(crate::revisions::Revisions),
 }
 
 impl Revisions {
     /// The revisions of the gateway of `dir`.
     pub(super) async fn open(dir: &GatewayFolder) -> Result<Self, Failure> {
-        dir.addresses()?;
-        Ok(Self { dir: dir.clone() })
+        if dir.admin("GET", "/admin/v1/counts", None).await?.is_some() {
+            return Ok(Self::Running(dir.clone()));
+        }
+        let settings = Settings::load(dir.path()).map_err(errors)?;
+        let keys = Keys::open(dir.path()).map_err(|error| Failure::new(Exit::Configuration, error.to_string(), ""))?;
+        let keys = Arc::new(keys);
+        let clock: Arc<dyn Clock> = Arc::new(WallClock);
+        let store = gateway::open_store(dir.path(), &settings, &keys, &clock);
+        let store = store.await.map_err(|ended| super::serve::failure(&ended))?;
+        Ok(Self::Store(crate::revisions::Revisions::new(store, clock, dir.path())))
     }
 
     /// Whether a change is live at once.
     pub(super) fn live(&self) -> bool {
-        true
-    }
-
-    /// A folder in the form in which revisions keep it, for comparison.
-    pub(super) fn comparable(&self, folder: Folder) -> Folder {
-        folder
+        matches!(self, Self::Running(_))
     }
 
     /// A revision's number and files; the newest without a number.
@@ -48,43 +61,84 @@ impl Revisions {
             Some(number) => number,
             None => self.newest().await?,
         };
-        let path = format!("/admin/v1/revisions/{number}");
-        let answer =
-            self.dir.running_admin("GET", &path, None).await.map_err(|failure| no_such(failure, number))?.json();
-        Ok((number, unpacked(answer.get("files").unwrap_or(&Value::Null))))
+        match self {
+            Self::Running(dir) => {
+                let path = format!("/admin/v1/revisions/{number}");
+                let answer =
+                    dir.running_admin("GET", &path, None).await.map_err(|failure| no_such(failure, number))?.json();
+                Ok((number, unpacked(answer.get("files").unwrap_or(&Value::Null))))
+            }
+            Self::Store(store) => {
+                let row = store.number(number).await.map_err(not_made)?;
+                Ok((number, crate::revisions::files(&row).map_err(not_made)?))
+            }
+        }
     }
 
     async fn newest(&self) -> Result<u64, Failure> {
         let numbers = self.history().await?;
         let numbers = numbers.iter().filter_map(|revision| revision.get("number").and_then(Value::as_u64));
-        numbers.max().ok_or_else(|| Failure::new(Exit::Bug, "the gateway has no revision", "report this"))
+        let none = || {
+            Failure::new(Exit::NoInput, "the store has no revision yet", "`icjs apply` or the first start makes one")
+        };
+        numbers.max().ok_or_else(none)
     }
 
     /// All revisions, newest first, without files.
     pub(super) async fn history(&self) -> Result<Vec<Value>, Failure> {
-        let answer = self.dir.running_admin("GET", "/admin/v1/revisions", None).await?.json();
-        let list = answer.get("revisions").or(Some(&answer)).and_then(Value::as_array).cloned().unwrap_or_default();
-        Ok(list)
+        match self {
+            Self::Running(dir) => {
+                let answer = dir.running_admin("GET", "/admin/v1/revisions", None).await?.json();
+                Ok(answer.get("revisions").or(Some(&answer)).and_then(Value::as_array).cloned().unwrap_or_default())
+            }
+            Self::Store(store) => Ok(store.history().await.map_err(not_made)?.iter().map(row).collect()),
+        }
     }
 
     /// Makes a folder the newest revision.
     pub(super) async fn add(&self, offer: Offer<'_>) -> Result<Value, Failure> {
-        let body = json!({ "author": offer.author, "reason": offer.reason, "files": packed(&offer.folder) });
-        self.order("/admin/v1/revisions", &body).await
+        match self {
+            Self::Running(dir) => {
+                let body = json!({ "author": offer.author, "reason": offer.reason, "files": packed(&offer.folder) });
+                order(dir, "/admin/v1/revisions", &body).await
+            }
+            Self::Store(store) => {
+                let author = Author { name: offer.author.to_owned(), reason: offer.reason.to_owned() };
+                Ok(applied(&store.apply(offer.folder, &author, None).await.map_err(not_made)?))
+            }
+        }
     }
 
     /// Makes an old revision the newest.
     pub(super) async fn rollback(&self, number: u64, author: &str, reason: &str) -> Result<Value, Failure> {
-        let body = json!({ "number": number, "author": author, "reason": reason });
-        self.order("/admin/v1/rollback", &body).await.map_err(|failure| no_such(failure, number))
+        match self {
+            Self::Running(dir) => {
+                let body = json!({ "number": number, "author": author, "reason": reason });
+                order(dir, "/admin/v1/rollback", &body).await.map_err(|failure| no_such(failure, number))
+            }
+            Self::Store(store) => {
+                let author = Author { name: author.to_owned(), reason: reason.to_owned() };
+                Ok(applied(&store.rollback(number, &author, None).await.map_err(not_made)?))
+            }
+        }
     }
+}
 
-    async fn order(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.dir.admin("POST", path, Some(body)).await?;
-        let answer =
-            answer.ok_or_else(|| Failure::new(Exit::Unreachable, "the gateway went away", "start it and try again"))?;
-        if answer.good() { Ok(answer.json()) } else { Err(not_applied(&answer)) }
-    }
+fn applied(applied: &Applied) -> Value {
+    json!({ "number": applied.number, "difference": applied.difference })
+}
+
+fn row(row: &RevisionRow) -> Value {
+    let revision = &row.revision;
+    json!({ "number": row.number, "author": revision.author, "reason": revision.reason, "at": revision.at.to_string(),
+        "difference": revision.difference, "oldest_binary": revision.oldest_binary })
+}
+
+async fn order(dir: &GatewayFolder, path: &str, body: &Value) -> Result<Value, Failure> {
+    let answer = dir.admin("POST", path, Some(body)).await?;
+    let answer =
+        answer.ok_or_else(|| Failure::new(Exit::Unreachable, "the gateway went away", "start it and try again"))?;
+    if answer.good() { Ok(answer.json()) } else { Err(not_applied(&answer)) }
 }
 
 fn not_applied(answer: &Answer) -> Failure {
@@ -98,9 +152,22 @@ fn not_applied(answer: &Answer) -> Failure {
     failure
 }
 
-fn no_such(failure: Failure, number: u64) -> Failure {
-    if failure.exit == Exit::Refused && failure.what.contains("404") {
-        return Failure::new(Exit::Usage, format!("there is no revision {number}"), "`icjs history` lists them");
+/// What the store's own revisions say, with the exit code that it means.
+fn not_made(error: NotApplied) -> Failure {
+    match error {
+        NotApplied::Errors(list) => errors(list),
+        NotApplied::NoSuchRevision(number) => unknown(number),
+        NotApplied::NeedsNewer { .. } => Failure::new(Exit::Configuration, error.to_string(), "install that version"),
+        NotApplied::Journal(_) | NotApplied::Unreadable { .. } => {
+            Failure::new(Exit::Storage, error.to_string(), "check the disk")
+        }
     }
-    failure
+}
+
+fn unknown(number: u64) -> Failure {
+    Failure::new(Exit::Usage, format!("there is no revision {number}"), "`icjs history` lists them")
+}
+
+fn no_such(failure: Failure, number: u64) -> Failure {
+    if failure.exit == Exit::Refused && failure.what.contains("404") { unknown(number) } else { failure }
 }

@@ -8,33 +8,29 @@ use crate::shell::output::Output;
 pub(super) fn serve(dir: &GatewayFolder, apply: bool, output: Output) -> Done {
     dir.require()?;
     let _ = output;
-    crate::gateway::serve(dir.path(), apply).map_err(|ended| {
-        let exit = match ended.code {
-            64 => Exit::Usage,
-            66 => Exit::NoInput,
-            69 => Exit::Unreachable,
-            74 => Exit::Storage,
-            75 => Exit::TryLater,
-            77 => Exit::NotAllowed,
-            78 => Exit::Configuration,
-            _ => Exit::Bug,
-        };
-        let mut lines = ended.message.lines().map(str::to_owned);
-        let what = lines.next().unwrap_or_default();
-        Failure::new(exit, what, advice(exit)).with(lines.collect())
-    })
+    crate::gateway::serve(dir.path(), apply).map_err(|ended| failure(&ended))
 }
 
-/// What helps, where the message does not say it already.
-fn advice(exit: Exit) -> &'static str {
-    match exit {
-        Exit::Unreachable => {
-            "another program (or another gateway) uses this address: stop it, or change `listen` in config/gateway.toml (`\"0\"` takes any free port)"
-        }
-        Exit::Storage => {
-            "check the disk (`df -h`) and the store's folder; a store of a newer version needs the newer `icjs`"
-        }
-        Exit::Configuration => "mend the places named above; `icjs check` lists them without starting anything",
-        _ => "",
-    }
+/// Why a gateway did not start or a store could not be opened, with the exit code that it means.
+pub(super) fn failure(ended: &crate::gateway::Ended) -> Failure {
+    let exit = match ended.code {
+        64 => Exit::Usage,
+        66 => Exit::NoInput,
+        69 => Exit::Unreachable,
+        74 => Exit::Storage,
+        75 => Exit::TryLater,
+        77 => Exit::NotAllowed,
+        78 => Exit::Configuration,
+        _ => Exit::Bug,
+    };
+    let mut lines = ended.message.lines().map(str::to_owned);
+    let what = lines.next().unwrap_or_default();
+    let details: Vec<String> = lines.collect();
+    // The gateway's own further lines say what to do, except for the places of a configuration.
+    let advice = if exit == Exit::Configuration {
+        "mend the places named above; `icjs check` lists them without starting anything"
+    } else {
+        ""
+    };
+    Failure::new(exit, what, advice).with(details)
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::books::{Books, Expect, Final, Sent, Taken};
+use super::books::{Books, Expect, Final, Sent, Taken, message_of};
 
 /// What the books show.
 #[derive(Debug, Default)]
@@ -199,6 +199,14 @@ fn arrived_whole(view: &View<'_>, name: &str, delivery: &Final, taken: &Taken, p
     }
     if taken.changed {
         proof.unexpected.push(format!("{name}: came again with other bytes"));
+    }
+    if let Some((about, _)) = &taken.about
+        && let Some((_, sent)) = view.event(&message_of(about))
+        && (sent.system != taken.system || (!taken.office.is_empty() && sent.office != taken.office))
+    {
+        proof
+            .unexpected
+            .push(format!("{name}: the answer went to {} {}, not to its sender", taken.system, taken.office));
     }
     if let Some((_, sent)) = view.event(&delivery.message)
         && taken.action != "withdraw"

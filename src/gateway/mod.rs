@@ -308,7 +308,8 @@ async fn newest(revisions: &Revisions, dir: &Path, apply: bool) -> Result<crate:
     Ok(newest)
 }
 
-async fn open_store(
+/// Opens the folder's store; only one process may have it open.
+pub async fn open_store(
     dir: &Path,
     settings: &Settings,
     keys: &Arc<Keys>,

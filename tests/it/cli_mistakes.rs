@@ -101,7 +101,8 @@ fn a_typo_in_a_route_is_found_at_its_line_with_what_was_meant() {
     expect(&output, 78, &["config/routes.toml:", "charge-sheat", "charge-sheet"]);
     let json = made.icjs(&["check", "--json"]);
     assert_eq!(json.status.code(), Some(78));
-    let first: serde_json::Value = serde_json::Deserializer::from_slice(&json.stdout).into_iter().next().unwrap().unwrap();
+    let first: serde_json::Value =
+        serde_json::Deserializer::from_slice(&json.stdout).into_iter().next().unwrap().unwrap();
     assert!(first["errors"][0]["line"].as_u64().unwrap() > 0, "{first}");
 }
 
@@ -143,7 +144,11 @@ fn a_kind_that_does_not_exist_is_refused_with_where_to_look() {
     let record = started.made.file("record.xml");
     std::fs::write(&record, "<FinalReport/>").unwrap();
     let path = record.to_str().unwrap();
-    expect(&started.made.icjs(&["send", path, "--kind", "charge-sheat", "--as", "cctns-dl"]), 65, &["kind-unknown", "/v1/kinds"]);
+    expect(
+        &started.made.icjs(&["send", path, "--kind", "charge-sheat", "--as", "cctns-dl"]),
+        65,
+        &["kind-unknown", "/v1/kinds"],
+    );
 }
 
 #[test]
