@@ -3,6 +3,7 @@
 //! it seals, and no secret shows itself in `Debug`. Algorithms: SHA-256, HMAC-SHA256, AES-256-GCM, Ed25519.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
@@ -106,9 +107,10 @@ pub fn random<const N: usize>() -> Result<[u8; N], SealError> {
     Ok(bytes)
 }
 
-/// The key of a store: wraps data keys and derives the keys of its blind indexes.
+/// The key of a store: wraps data keys and derives the keys of its blind indexes. Clones share one key.
+#[derive(Clone)]
 pub struct StoreKey {
-    wrap: LessSafeKey,
+    wrap: Arc<LessSafeKey>,
     root: MacKey,
 }
 
@@ -117,7 +119,7 @@ impl StoreKey {
     pub fn new(secret: &[u8; 32]) -> Result<Self, SealError> {
         // Two keys from one secret, so that no key serves two algorithms.
         let root = MacKey::new(secret);
-        let wrap = aead_key(&root.mac(b"icjs store wrap v1"))?;
+        let wrap = Arc::new(aead_key(&root.mac(b"icjs store wrap v1"))?);
         Ok(Self { wrap, root })
     }
 

@@ -10,7 +10,7 @@ pub type LineKey = u64;
 
 /// Where a delivery stands in the order of its lane. `first` is the number of the delivery whose place it is: its own,
 /// or that of the one whose place it took or behind which it was put; `then` orders those put behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Place {
     /// The number of the delivery that stood here first.
     pub first: u64,

@@ -6,7 +6,12 @@ mod entry;
 mod outcome;
 mod registry;
 pub mod lanes;
+pub mod board;
 pub mod wakes;
+pub mod attachments;
+pub mod sqlite;
+#[cfg(test)]
+mod conformance;
 
 use std::sync::Arc;
 

@@ -1,0 +1,107 @@
+//! The board's working side: leases are handed out, run out and are checked; corrections find their place; who was
+//! overtaken is noted. Read `board` first.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{Board, Number, Open};
+use crate::clock::Timestamp;
+use crate::journal::lanes::{LineKey, Place, Spot};
+use crate::journal::{JournalError, Lane, LeaseToken, State};
+
+/// How many overtaking or overtaken deliveries are named in a list.
+const NAMED: usize = 100;
+
+impl Board {
+    /// Leases up to `limit` due deliveries of a system, liberty first.
+    pub fn claim(&mut self, system: &str, limit: usize, now: Timestamp, lease: Duration, only: bool) -> Vec<Number> {
+        self.tick(system, now);
+        let Some(desk) = self.desks.get(system) else { return Vec::new() };
+        let [liberty, rest] = &desk.ready;
+        let rest = rest.iter().filter(|_| !only);
+        let chosen: Vec<Number> = liberty.iter().chain(rest).take(limit).map(|spot| spot.number).collect();
+        for number in &chosen {
+            let Some(mut open) = self.find(*number).cloned() else { continue };
+            self.tokens += 1;
+            open.lease = Some((self.tokens, now.after(lease)));
+            self.leases.insert(self.tokens, *number);
+            if open.lane == Lane::Liberty && open.attempts == 0 && open.first_attempt_until.is_none() {
+                let until = now.after(self.push_timeout);
+                open.first_attempt_until = Some(until);
+                self.desks.entry(open.system.clone()).or_default().first_attempts.insert((until, *number));
+            }
+            self.replace(open);
+        }
+        chosen
+    }
+
+    /// Lets time pass: leases that ran out and retries that are due become ready, slow first attempts hold nobody.
+    fn tick(&mut self, system: &str, now: Timestamp) {
+        let Some(desk) = self.desks.get_mut(system) else { return };
+        let expired = due(&desk.leased, now);
+        let slow = due(&desk.first_attempts, now);
+        let retries = due(&desk.due, now);
+        desk.first_attempts.retain(|(at, _)| *at > now);
+        for number in expired {
+            self.change(number, |open| open.lease = None);
+        }
+        for number in slow {
+            self.change(number, |open| open.slow = true);
+        }
+        for number in retries {
+            self.unseat(number);
+            self.take_seat(number, super::Seat::Ready);
+        }
+    }
+
+    /// Held deliveries whose deadline has passed.
+    pub fn overdue(&self, system: &str, now: Timestamp) -> Vec<Number> {
+        self.desks.get(system).map_or_else(Vec::new, |desk| due(&desk.held, now))
+    }
+
+    /// The open delivery that a lease names, while nobody else holds it.
+    pub fn leased(&self, lease: &LeaseToken) -> Result<&Open, JournalError> {
+        let open = self.leases.get(&lease.token).and_then(|number| self.find(*number));
+        open.filter(|open| open.id() == lease.delivery).ok_or(JournalError::StaleLease)
+    }
+
+    /// Changes one delivery in place.
+    pub fn change(&mut self, number: Number, change: impl FnOnce(&mut Open)) {
+        if let Some(mut open) = self.find(number).cloned() {
+            change(&mut open);
+            self.replace(open);
+        }
+    }
+
+    /// The place behind everything in these lines that is under way or stopped, and before everything still queued, but
+    /// never before `base`: where the correction with sequence number `seq` goes.
+    pub fn behind(&self, keys: &[LineKey], base: Place, seq: u64) -> Place {
+        let moving = |spot: Spot| self.find(spot.number).is_some_and(|open| open.state != State::Queued);
+        let last = keys.iter().filter_map(|key| self.lanes.front(*key, moving).last().copied()).max();
+        let first = last.map_or(base.first, |spot| spot.place.first.max(base.first));
+        Place { first, then: seq }
+    }
+
+    /// Earlier liberty deliveries of the same person or case that are not settled at this office, oldest first.
+    pub fn after(&self, open: &Open) -> Vec<Number> {
+        if open.lane != Lane::Liberty {
+            return Vec::new();
+        }
+        self.liberty.before(open.spot(), &open.keys).into_iter().map(|spot| spot.number).take(NAMED).collect()
+    }
+
+    /// Those that `open` overtakes when its first byte leaves now: earlier, not settled, and not on their way in order.
+    pub fn overtaken(&self, open: &Open) -> Vec<Number> {
+        let passed = |number: &Number| {
+            self.find(*number).is_some_and(|other| {
+                let under_way = other.state == State::Available || other.stands;
+                !under_way && other.overtaken_by.len() < NAMED && !other.overtaken_by.contains(&open.number)
+            })
+        };
+        self.after(open).into_iter().filter(passed).collect()
+    }
+}
+
+fn due(line: &BTreeSet<(Timestamp, Number)>, now: Timestamp) -> Vec<Number> {
+    line.iter().take_while(|(at, _)| *at <= now).map(|(_, number)| *number).collect()
+}

@@ -1,0 +1,89 @@
+//! The board's feed side: positions are given, and the unsettled items of a system are listed in position order,
+//! liberty first. Read `board` first.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::{Board, CLASSES, Desk, Number};
+use crate::journal::FeedPosition;
+
+/// Above this many offices in a filter, all of the system's items are looked through instead.
+const OFFICES_MERGED: usize = 32;
+
+/// What a page holds, before its bytes are read.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    /// Where the page begins.
+    pub start: FeedPosition,
+    /// The items: liberty first, then the rest, each in position order.
+    pub items: Vec<Number>,
+    /// There is more.
+    pub more: bool,
+}
+
+impl Board {
+    /// The last position given in a system's feed.
+    pub fn position(&self, system: &str, class: usize) -> u64 {
+        self.desks.get(system).and_then(|desk| desk.positions.get(class)).copied().unwrap_or(0)
+    }
+
+    /// Says which position of a system's feed was given last.
+    pub fn set_position(&mut self, system: &str, class: usize, position: u64) {
+        let system = self.name(system);
+        if let Some(last) = self.desks.entry(system).or_default().positions.get_mut(class) {
+            *last = position.max(*last);
+        }
+    }
+
+    /// The unsettled items of a system that match, as many as fit.
+    pub fn list(&self, system: &str, offices: &[String], kinds: &[String], limit: usize, max_bytes: u64) -> Listing {
+        let Some(desk) = self.desks.get(system) else { return Listing::default() };
+        let offices: HashSet<&str> = offices.iter().map(String::as_str).collect();
+        let mut listing = Listing::default();
+        let mut bytes = 0;
+        let mut starts = desk.positions;
+        for (class, start) in starts.iter_mut().enumerate().take(CLASSES) {
+            let mut first = None;
+            for (position, number) in desk.shelf(class, &offices) {
+                let Some(open) = self.find(number) else { continue };
+                if !offices.is_empty() && !offices.contains(&*open.office) {
+                    continue;
+                }
+                if !kinds.is_empty() && !kinds.iter().any(|kind| **kind == *open.kind) {
+                    continue;
+                }
+                first.get_or_insert(position);
+                let full = listing.items.len() >= limit;
+                let heavy = !listing.items.is_empty() && bytes + open.size > max_bytes;
+                if listing.more || full || heavy {
+                    listing.more = true;
+                    break;
+                }
+                bytes += open.size;
+                listing.items.push(number);
+            }
+            // Nothing that matches lies before the first match, and nothing at all beyond the last position given.
+            *start = first.map_or(*start, |position| position - 1);
+        }
+        let [liberty, rest] = starts;
+        listing.start = FeedPosition { liberty, rest };
+        listing
+    }
+}
+
+impl Desk {
+    /// Available items of one class in position order, of these offices or more.
+    fn shelf<'a>(&'a self, class: usize, offices: &HashSet<&str>) -> Box<dyn Iterator<Item = (u64, Number)> + 'a> {
+        let pair = |(position, number): (&u64, &Number)| (*position, *number);
+        if offices.is_empty() || offices.len() > OFFICES_MERGED {
+            return Box::new(self.available.get(class).into_iter().flatten().map(pair));
+        }
+        let of = |office: &&str| self.by_office.get(*office).and_then(|shelves| shelves.get(class));
+        let shelves: Vec<&BTreeMap<u64, Number>> = offices.iter().filter_map(of).collect();
+        if let [only] = shelves.as_slice() {
+            return Box::new(only.iter().map(pair));
+        }
+        let mut merged: Vec<(u64, Number)> = shelves.into_iter().flatten().map(pair).collect();
+        merged.sort_unstable();
+        Box::new(merged.into_iter())
+    }
+}

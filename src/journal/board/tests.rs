@@ -1,0 +1,1 @@
+//! The board: turns, leases, liberty, feeds.

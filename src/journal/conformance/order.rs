@@ -1,0 +1,5 @@
+//! To come.
+
+use super::*;
+
+pub(super) async fn run(_make: Make) {}

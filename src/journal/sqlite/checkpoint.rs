@@ -1,0 +1,72 @@
+//! Checkpoints from a connection and thread of their own, so that no commit pays for one. PASSIVE passes until little
+//! remains, then RESTART, which makes the log begin again from its start; never TRUNCATE, which makes commits slower.
+
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::super::JournalError;
+use super::tables::storage;
+
+/// How often the log is looked at.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Pages in the log that make a checkpoint worth its while: 16 MiB.
+const WORTH_IT: i64 = 4096;
+/// Pages that RESTART may write while it keeps the writer waiting.
+const REMAINDER: i64 = 256;
+/// PASSIVE passes before RESTART is tried whatever remains.
+const PASSES: usize = 8;
+
+/// Ends the thread when asked or dropped.
+pub(super) struct Stop(Sender<()>);
+
+impl Stop {
+    /// Asks the thread to end.
+    pub(super) fn now(&self) {
+        // A thread that has ended already needs no asking.
+        drop(self.0.send(()));
+    }
+}
+
+/// Starts the thread.
+pub(super) fn start(path: &Path) -> Result<(Stop, JoinHandle<()>), JournalError> {
+    let conn = Connection::open(path).map_err(storage)?;
+    conn.busy_timeout(Duration::from_secs(2)).map_err(storage)?;
+    let (stop, stopped) = channel();
+    let thread = std::thread::Builder::new()
+        .name("journal-checkpoints".to_owned())
+        .spawn(move || work(&conn, &stopped))
+        .map_err(|error| JournalError::Storage(error.to_string()))?;
+    Ok((Stop(stop), thread))
+}
+
+fn work(conn: &Connection, stopped: &Receiver<()>) {
+    while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PAUSE) {
+        if let Err(error) = checkpoint(conn) {
+            // The next pass tries again; commits are durable in the log meanwhile.
+            tracing::warn!(%error, "checkpoint failed");
+        }
+    }
+}
+
+fn checkpoint(conn: &Connection) -> Result<(), rusqlite::Error> {
+    let (mut log, mut done) = pass(conn, "PASSIVE")?;
+    if log < WORTH_IT {
+        return Ok(());
+    }
+    for _ in 0..PASSES {
+        if log - done <= REMAINDER {
+            break;
+        }
+        (log, done) = pass(conn, "PASSIVE")?;
+    }
+    pass(conn, "RESTART").map(drop)
+}
+
+/// One pass: pages in the log, and those of them that are in the database now.
+fn pass(conn: &Connection, mode: &str) -> Result<(i64, i64), rusqlite::Error> {
+    conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get(1)?, row.get(2)?)))
+}

@@ -1,0 +1,186 @@
+//! A person's orders over one delivery: retry, release, replay, repair. Each leaves a row with who, why and when.
+
+use rusqlite::params;
+use serde_json::json;
+
+use super::super::board::Open;
+use super::super::{Action, How, JournalError, Order, OrderAnswer, OrderVerb, State};
+use super::SqliteJournal;
+use super::prepare::{NewOpen, delivery_row, new_open};
+use super::read;
+use super::rows::{DeliveryRow, FrozenRow, SettledRow};
+use super::store::{Change, Store, settled_counter};
+use crate::identifiers::DeliveryId;
+
+impl Store {
+    fn order(&mut self, order: &Order, number: u64, repair: Option<Open>) -> Result<OrderAnswer, JournalError> {
+        let open = self.board.find(number).cloned();
+        let settled: Option<SettledRow> = match open {
+            Some(_) => None,
+            None => read::guarded_row(&self.conn, "settled", number)?,
+        };
+        self.write()?;
+        let mut changes = Vec::new();
+        let answer = match (&order.verb, open, settled) {
+            (_, None, None) => return Ok(OrderAnswer::NotFound),
+            (OrderVerb::Retry, Some(open), _) => self.retry(open, order, &mut changes)?,
+            (OrderVerb::Release, Some(open), _) => self.release(open, order, &mut changes)?,
+            (OrderVerb::Replay, None, Some(settled)) => self.replay(number, &settled, order, &mut changes)?,
+            (OrderVerb::Replay, Some(open), _) if open.state == State::Available => {
+                self.unshelve(&open)?;
+                let mut open = Open { shown: false, ..open };
+                self.shelve(&mut open, &mut changes)?;
+                self.change(open, &mut changes)?;
+                OrderAnswer::Done(order.delivery)
+            }
+            (OrderVerb::Repair(_), open, settled) => self.repair(order, open, settled, repair, &mut changes)?,
+            (_, Some(open), _) => OrderAnswer::NotNow(open.state),
+            (_, None, Some(settled)) => OrderAnswer::NotNow(settled.state),
+        };
+        if let OrderAnswer::Done(now) = answer {
+            self.note_order(order, now)?;
+        }
+        self.apply(changes);
+        Ok(answer)
+    }
+
+    fn note_order(&self, order: &Order, now: DeliveryId) -> Result<(), JournalError> {
+        let verb = match order.verb {
+            OrderVerb::Retry => "retry",
+            OrderVerb::Release => "release",
+            OrderVerb::Replay => "replay",
+            OrderVerb::Repair(_) => "repair",
+        };
+        let row = json!({
+            "delivery": order.delivery.to_string(), "verb": verb, "by": order.by, "reason": order.reason,
+            "at": order.at.millis(), "now": now.to_string(),
+        });
+        self.run("INSERT INTO orders (row) VALUES (?1)", params![row.to_string().into_bytes()])
+    }
+
+    fn retry(&self, open: Open, order: &Order, changes: &mut Vec<Change>) -> Result<OrderAnswer, JournalError> {
+        let mendable = matches!(open.state, State::Parked | State::Retrying | State::Held) && open.lease.is_none();
+        if !mendable || open.office.is_empty() {
+            return Ok(OrderAnswer::NotNow(open.state));
+        }
+        // What never left is encoded anew and waits its turn; what may have left goes on with its bytes at once.
+        let state = if open.frozen_at.is_some() { State::Retrying } else { State::Queued };
+        let due = Some(order.at);
+        let open = Open { state, due, code: None, deadline: None, released: false, first_answer_at: None, ..open };
+        self.change(open, changes)?;
+        Ok(OrderAnswer::Done(order.delivery))
+    }
+
+    fn release(&mut self, open: Open, order: &Order, changes: &mut Vec<Change>) -> Result<OrderAnswer, JournalError> {
+        match open.state {
+            State::Rejected => self.end(&open, State::Rejected, order.at, changes)?,
+            State::Parked => self.change(Open { released: true, ..open }, changes)?,
+            other => return Ok(OrderAnswer::NotNow(other)),
+        }
+        Ok(OrderAnswer::Done(order.delivery))
+    }
+
+    /// The same id and bytes once more.
+    fn replay(
+        &mut self,
+        number: u64,
+        settled: &SettledRow,
+        order: &Order,
+        changes: &mut Vec<Change>,
+    ) -> Result<OrderAnswer, JournalError> {
+        let frozen: Option<FrozenRow> = read::guarded_row(&self.conn, "frozen", number)?;
+        let again = matches!(settled.state, State::Delivered | State::Rejected);
+        let (Some(frozen), true) = (frozen, again) else { return Ok(OrderAnswer::NotNow(settled.state)) };
+        let Some((_, made, kind)) = super::outcomes::delivery_row(&self.conn, order.delivery)? else {
+            return Ok(OrderAnswer::NotFound);
+        };
+        let row = read::head_row(&self.conn, number >> 16)?;
+        let mut open = Open {
+            number,
+            message: order.delivery.message(),
+            system: made.system.as_str().into(),
+            office: made.office.as_deref().unwrap_or_default().into(),
+            kind: kind.as_str().into(),
+            how: made.how,
+            action: settled.action,
+            lane: made.lane,
+            state: if made.how == How::Feed { State::Available } else { State::Retrying },
+            place: settled.place,
+            keys: settled.keys.clone(),
+            accepted_at: row.map_or(order.at, |row| row.head.accepted_at),
+            attempts: settled.attempts,
+            due: Some(order.at),
+            frozen_at: settled.frozen_at.or(Some(order.at)),
+            size: frozen.size,
+            park_on_reject: settled.park_on_reject,
+            position: settled.position,
+            ..Open::default()
+        };
+        if open.state == State::Available {
+            if settled.position > 0 {
+                self.unshelve(&open)?;
+            }
+            self.shelve(&mut open, changes)?;
+        }
+        self.run("DELETE FROM settled WHERE number = ?1", params![super::index::signed(number)])?;
+        self.put_open(&open)?;
+        changes.push(Change::Count(settled_counter(&open.system, &open.kind, settled.state), -1));
+        changes.push(Change::Insert(open));
+        Ok(OrderAnswer::Done(order.delivery))
+    }
+
+    /// A new delivery under a new id, in the place of the old one.
+    fn repair(
+        &mut self,
+        order: &Order,
+        old: Option<Open>,
+        settled: Option<SettledRow>,
+        new: Option<Open>,
+        changes: &mut Vec<Change>,
+    ) -> Result<OrderAnswer, JournalError> {
+        let OrderVerb::Repair(to) = &order.verb else { return Ok(OrderAnswer::NotFound) };
+        let Some(mut new) = new else { return Ok(OrderAnswer::NotFound) };
+        // Another repair may have taken the ordinal since it was chosen.
+        let seq = new.number >> 16;
+        let last = read::added(&self.conn, seq)?.last().copied().unwrap_or(0);
+        new.number = new.number.max(last + 1);
+        match (old, settled) {
+            (Some(old), _) => {
+                let state = if old.state == State::Rejected { State::Rejected } else { State::Recalled };
+                new.place = old.place;
+                self.end(&old, state, order.at, changes)?;
+            }
+            (None, Some(settled)) => new.place = self.board.behind(&new.keys, settled.place, new.number),
+            (None, None) => return Ok(OrderAnswer::NotFound),
+        }
+        self.put::<DeliveryRow>("added", new.number, &delivery_row(to))?;
+        let id = new.id();
+        self.put_open(&new)?;
+        changes.push(Change::Insert(new));
+        Ok(OrderAnswer::Done(id))
+    }
+}
+
+impl SqliteJournal {
+    pub(super) async fn obey(&self, order: Order) -> Result<OrderAnswer, JournalError> {
+        let found = self.readers.with(|conn| super::outcomes::delivery_row(conn, order.delivery))?;
+        let Some((number, _, kind)) = found else { return Ok(OrderAnswer::NotFound) };
+        let repair = match &order.verb {
+            OrderVerb::Repair(to) => self.readers.with(|conn| {
+                let Some(row) = read::head_row(conn, number >> 16)? else { return Ok(None) };
+                let base = (number >> 16) << 16;
+                let last = read::added(conn, number >> 16)?.last().map(|number| number & 0xffff);
+                let ordinal = last.unwrap_or(row.head.deliveries.len() as u64) + 1;
+                let office = to.office.as_ref().map_or("", |office| office.as_str());
+                let keys = to.keys.iter().map(|key| self.workshop.blind.line(office, to.lane, key));
+                let keys = if office.is_empty() { Vec::new() } else { keys.collect() };
+                let (message, accepted_at) = (row.id, row.head.accepted_at);
+                let new = NewOpen { message, kind: &kind, accepted_at, to, ordinal: base | ordinal };
+                let action = if to.action == Action::New { row.head.action } else { to.action };
+                Ok(Some(Open { action, ..new_open(&new, keys) }))
+            })?,
+            _ => None,
+        };
+        self.writer.run(move |store| store.order(&order, number, repair)).await
+    }
+}

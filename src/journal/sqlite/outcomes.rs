@@ -1,0 +1,249 @@
+//! What receivers say: the first outcome settles its delivery, later ones are added, contradictions are refused. The
+//! message that takes an outcome back to the sender is written in the same transaction.
+
+use rusqlite::params;
+
+use super::super::board::Open;
+use super::super::{JournalError, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord, State};
+use super::SqliteJournal;
+use super::index::signed;
+use super::prepare::{Prepared, PreparedLink, Standing};
+use super::read;
+use super::rows::{DeliveryRow, SettledRow, json, pack, sealing, unpack};
+use super::store::{Change, Ending, Store, settled_counter};
+use super::tables::storage;
+use super::words;
+use crate::clock::Timestamp;
+use crate::identifiers::{DeliveryId, MessageId};
+use crate::seal::StoreKey;
+
+/// An outcome that is ready to be written.
+pub(super) struct PreparedOutcome {
+    number: u64,
+    word: OutcomeWord,
+    corrects: bool,
+    /// Over what is said, without when and by whom: the same words said again are no news.
+    mac: [u8; 16],
+    wrapped: Vec<u8>,
+    sealed: Vec<u8>,
+    entry: Option<Prepared>,
+    links: Vec<PreparedLink>,
+    kind: String,
+    system: String,
+}
+
+impl Store {
+    /// Writes an outcome that came by itself, not as the end of an attempt.
+    fn answer(&mut self, outcome: PreparedOutcome, at: Timestamp) -> Result<OutcomeAnswer, JournalError> {
+        let found = self.board.find(outcome.number).cloned();
+        // What never left cannot be answered: to this caller it is not there.
+        if found.as_ref().is_some_and(|open| !open.left() && open.state != State::Available) {
+            return Ok(OutcomeAnswer::NotFound);
+        }
+        self.write()?;
+        let mut changes = Vec::new();
+        let answer = match found {
+            Some(open) => self.outcome(Open { lease: None, ..open }, outcome, at, &mut changes)?,
+            None => self.later(outcome, at, &mut changes)?,
+        };
+        self.apply(changes);
+        Ok(answer)
+    }
+
+    /// Writes an outcome of a delivery that is on the board.
+    pub(super) fn outcome(
+        &mut self,
+        open: Open,
+        outcome: PreparedOutcome,
+        at: Timestamp,
+        changes: &mut Vec<Change>,
+    ) -> Result<OutcomeAnswer, JournalError> {
+        if let Some(known) = self.said_before(&outcome)? {
+            return Ok(known);
+        }
+        let state = words::settles_as(outcome.word);
+        let mac = None;
+        let answer = if open.state == State::Rejected {
+            // It holds its lane. Only the receiver's own correction that it took the record after all changes that.
+            if outcome.corrects && state == State::Delivered {
+                self.settle_open(&Ending { open: &open, state, code: None, at, mac }, changes)?;
+            }
+            OutcomeAnswer::Added
+        } else if state == State::Rejected && open.park_on_reject && !open.released {
+            let code = Some(words::outcome(outcome.word).to_owned());
+            let rejected = Open { state, code, ..open };
+            self.prove(&rejected, &Ending { open: &rejected, state, code: None, at, mac })?;
+            self.change(rejected, changes)?;
+            OutcomeAnswer::Settled
+        } else {
+            let code = (state == State::Rejected).then_some(words::outcome(outcome.word));
+            self.settle_open(&Ending { open: &open, state, code, at, mac }, changes)?;
+            OutcomeAnswer::Settled
+        };
+        self.put_said(outcome, at, changes)?;
+        Ok(answer)
+    }
+
+    /// Writes an outcome of a delivery that is settled.
+    fn later(
+        &mut self,
+        outcome: PreparedOutcome,
+        at: Timestamp,
+        changes: &mut Vec<Change>,
+    ) -> Result<OutcomeAnswer, JournalError> {
+        let settled: Option<SettledRow> = read::guarded_row(&self.conn, "settled", outcome.number)?;
+        let Some(mut settled) = settled.filter(|row| row.state != State::Superseded) else {
+            return Ok(OutcomeAnswer::NotFound);
+        };
+        if let Some(known) = self.said_before(&outcome)? {
+            return Ok(known);
+        }
+        let state = words::settles_as(outcome.word);
+        if outcome.corrects && settled.state == State::Rejected && state == State::Delivered {
+            let (system, kind) = (&outcome.system, &outcome.kind);
+            changes.push(Change::Count(settled_counter(system, kind, settled.state), -1));
+            changes.push(Change::Count(settled_counter(system, kind, state), 1));
+            (settled.state, settled.code) = (state, None);
+            self.put("settled", outcome.number, &settled)?;
+        }
+        self.put_said(outcome, at, changes)?;
+        Ok(OutcomeAnswer::Added)
+    }
+
+    /// Whether these words were said before, or contradict what was.
+    fn said_before(&self, outcome: &PreparedOutcome) -> Result<Option<OutcomeAnswer>, JournalError> {
+        let mut rows =
+            self.conn.prepare_cached("SELECT word, mac FROM said WHERE number = ?1 ORDER BY nth").map_err(storage)?;
+        let said = rows
+            .query_map(params![signed(outcome.number)], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))
+            .map_err(storage)?;
+        let said: Vec<(String, Vec<u8>)> = said.collect::<Result<_, _>>().map_err(storage)?;
+        if said.iter().any(|(_, mac)| mac.as_slice() == outcome.mac) {
+            return Ok(Some(OutcomeAnswer::Already));
+        }
+        let was = |word: OutcomeWord| said.iter().any(|(text, _)| text == words::outcome(word));
+        let against = match outcome.word {
+            OutcomeWord::Executed => was(OutcomeWord::NotExecuted) || was(OutcomeWord::Rejected),
+            OutcomeWord::NotExecuted => was(OutcomeWord::Rejected),
+            _ => false,
+        };
+        Ok((against && !outcome.corrects).then_some(OutcomeAnswer::Conflict))
+    }
+
+    /// Writes the words, the message that carries them back, and the links that they bring.
+    fn put_said(
+        &mut self,
+        outcome: PreparedOutcome,
+        at: Timestamp,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), JournalError> {
+        let number = signed(outcome.number);
+        let sql = "INSERT INTO said (number, nth, word, mac, wrapped, sealed)
+                   SELECT ?1, count(*), ?2, ?3, ?4, ?5 FROM said WHERE number = ?1";
+        let word = words::outcome(outcome.word);
+        self.run(sql, params![number, word, outcome.mac, outcome.wrapped, outcome.sealed])?;
+        let mut about = outcome.number >> 16;
+        if let Some(entry) = outcome.entry {
+            about = self.seq;
+            self.insert_message(entry, None, changes)?;
+        }
+        for link in &outcome.links {
+            self.put_link(link, about, at.millis(), changes)?;
+        }
+        Ok(())
+    }
+}
+
+impl SqliteJournal {
+    pub(super) async fn answer_all(&self, outcomes: Vec<OutcomeEntry>) -> Result<Vec<OutcomeAnswer>, JournalError> {
+        let mut prepared = Vec::with_capacity(outcomes.len());
+        for outcome in outcomes {
+            prepared.push(match self.prepare_outcome(outcome).await {
+                Ok(outcome) => Some(outcome),
+                Err(JournalError::StaleLease) => None,
+                Err(error) => return Err(error),
+            });
+        }
+        let at = self.clock.now();
+        let answer = move |store: &mut Store| {
+            let each = prepared.into_iter().map(|outcome| match outcome {
+                Some(outcome) => store.answer(outcome, at),
+                None => Ok(OutcomeAnswer::NotFound),
+            });
+            each.collect()
+        };
+        self.writer.run(answer).await
+    }
+
+    /// Seals an outcome and its message. `StaleLease` where the system has no such delivery.
+    pub(super) async fn prepare_outcome(&self, outcome: OutcomeEntry) -> Result<PreparedOutcome, JournalError> {
+        let delivery = outcome.delivery;
+        let (number, row, kind) = self.readers.with(|conn| {
+            let found = delivery_row(conn, delivery)?;
+            found.filter(|(_, row, _)| row.system == outcome.system).ok_or(JournalError::StaleLease)
+        })?;
+        let said = &outcome.outcome;
+        let event = words::state(words::settles_as(said.outcome));
+        let entry = match outcome.entry {
+            Some(entry) => {
+                let standing = Standing { root: None, about: Some((delivery, event)) };
+                Some(self.workshop.prepare(*entry, standing).await?)
+            }
+            None => None,
+        };
+        let (key, wrapped) = self.workshop.keys.data_key().map_err(|_| sealing())?;
+        let sealed = pack(&key, "said", delivery.message(), &json(said)?)?;
+        let same = json(&(words::outcome(said.outcome), &said.reference, &said.code, &said.reason))?;
+        Ok(PreparedOutcome {
+            number,
+            word: said.outcome,
+            corrects: said.corrects == Some(true),
+            mac: self.workshop.blind.words(&same),
+            wrapped,
+            sealed,
+            entry,
+            links: outcome.links.into_iter().map(|link| self.workshop.link(link)).collect(),
+            kind,
+            system: row.system,
+        })
+    }
+}
+
+/// A delivery's number, its row as made, and the kind of its message.
+pub(super) fn delivery_row(
+    conn: &rusqlite::Connection,
+    delivery: DeliveryId,
+) -> Result<Option<(u64, DeliveryRow, String)>, JournalError> {
+    let Some(seq) = read::seq_of(conn, delivery.message())? else { return Ok(None) };
+    let Some(message) = read::head_row(conn, seq)? else { return Ok(None) };
+    let number = (seq << 16) | u64::from(delivery.ordinal());
+    let nth = usize::from(delivery.ordinal()).wrapping_sub(1);
+    let row = match message.head.deliveries.get(nth) {
+        Some(row) => Some(row.clone()),
+        None => read::guarded_row(conn, "added", number)?,
+    };
+    Ok(row.map(|row| (number, row, message.head.kind)))
+}
+
+/// What was said of a delivery, oldest first.
+pub(super) fn said(
+    conn: &rusqlite::Connection,
+    keys: &StoreKey,
+    message: MessageId,
+    number: u64,
+) -> Result<Vec<Outcome>, JournalError> {
+    let mut rows =
+        conn.prepare_cached("SELECT wrapped, sealed FROM said WHERE number = ?1 ORDER BY nth").map_err(storage)?;
+    let rows = rows
+        .query_map(params![signed(number)], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))
+        .map_err(storage)?;
+    let mut said = Vec::new();
+    for row in rows {
+        let (wrapped, sealed) = row.map_err(storage)?;
+        let damaged = || super::rows::damaged("outcome of message", message);
+        let key = keys.unwrap(&wrapped).map_err(|_| damaged())?;
+        let text = unpack(&key, "said", message, &sealed)?;
+        said.push(serde_json::from_slice(&text).map_err(|_| damaged())?);
+    }
+    Ok(said)
+}

@@ -1,0 +1,230 @@
+//! Pages of feeds. Without a cursor: what is unsettled, from the board. With one: everything above it, from the table.
+//! What a page shows is marked as shown, durably, before the page is returned: a correction must not pretend otherwise.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, params};
+
+use super::super::board::{Number, Open};
+use super::super::{FeedAsk, FeedItem, FeedPage, FeedPosition, Frozen, JournalError, Lane, State};
+use super::SqliteJournal;
+use super::index::{signed, unsigned};
+use super::rows::{SettledRow, damaged};
+use super::store::Store;
+use super::tables::storage;
+use super::{read, work};
+use crate::identifiers::{DeliveryId, OfficeId};
+
+/// With a cursor and a filter, at most so many items are passed over for one page.
+const LOOKED_THROUGH: i64 = 10_000;
+
+/// One item of a page before its bytes are read.
+#[derive(Clone, Debug)]
+struct Listed {
+    number: Number,
+    class: usize,
+    position: u64,
+    office: String,
+}
+
+/// What the board adds to a page.
+#[derive(Debug, Default)]
+struct Shown {
+    /// Unsettled items with their liberty neighbours.
+    opens: Vec<(Open, Vec<DeliveryId>)>,
+    /// Items that have left the feed since they were listed.
+    gone: HashSet<Number>,
+}
+
+impl Store {
+    /// Lists unsettled items and marks them.
+    fn page(&mut self, ask: &FeedAsk) -> Result<(super::super::board::Listing, Shown), JournalError> {
+        let offices: Vec<String> = ask.offices.iter().map(|office| office.as_str().to_owned()).collect();
+        let listing = self.board.list(&ask.system, &offices, &ask.kinds, ask.limit, ask.max_bytes as u64);
+        let shown = self.show(&listing.items)?;
+        Ok((listing, shown))
+    }
+
+    /// Marks items as shown, writing only those that were not.
+    fn show(&mut self, numbers: &[Number]) -> Result<Shown, JournalError> {
+        let opens: Vec<Open> = numbers.iter().filter_map(|number| self.board.find(*number)).cloned().collect();
+        let new: Vec<Open> = opens.iter().filter(|open| !open.shown).cloned().collect();
+        if !new.is_empty() {
+            self.write()?;
+            let mut changes = Vec::new();
+            for open in new {
+                self.change(Open { shown: true, ..open }, &mut changes)?;
+            }
+            self.apply(changes);
+        }
+        let mut shown = Shown::default();
+        for open in opens {
+            let after = self.ids(&self.board.after(&open));
+            shown.opens.push((open, after));
+        }
+        for number in numbers {
+            let settled: Option<SettledRow> = match self.board.find(*number) {
+                Some(_) => continue,
+                None => read::guarded_row(&self.conn, "settled", *number)?,
+            };
+            if settled.is_some_and(|row| matches!(row.state, State::Superseded | State::Recalled)) {
+                shown.gone.insert(*number);
+            }
+        }
+        Ok(shown)
+    }
+}
+
+impl SqliteJournal {
+    pub(super) async fn page(&self, ask: FeedAsk) -> Result<FeedPage, JournalError> {
+        match ask.after {
+            None => self.unsettled_page(ask).await,
+            Some(after) => self.page_above(ask, after).await,
+        }
+    }
+
+    async fn unsettled_page(&self, ask: FeedAsk) -> Result<FeedPage, JournalError> {
+        let (listing, shown) = self.writer.run(move |store| store.page(&ask)).await?;
+        let listed = shown.opens.iter().map(|(open, _)| Listed {
+            number: open.number,
+            class: open.class(),
+            position: open.position,
+            office: open.office.to_string(),
+        });
+        let listed: Vec<Listed> = listed.collect();
+        let (items, next) = self.items(&listed, &shown, listing.start)?;
+        Ok(FeedPage { items, next, more: listing.more })
+    }
+
+    async fn page_above(&self, ask: FeedAsk, after: FeedPosition) -> Result<FeedPage, JournalError> {
+        let (mut listed, mut next, mut more) = self.readers.with(|conn| above(conn, &ask, after))?;
+        let numbers: Vec<Number> = listed.iter().map(|item| item.number).collect();
+        let shown = self.writer.run(move |store| store.show(&numbers)).await?;
+        listed.retain(|item| !shown.gone.contains(&item.number));
+        let fitting = self.fitting(&listed, ask.max_bytes)?;
+        if fitting < listed.len() {
+            listed.truncate(fitting);
+            more = true;
+        }
+        let (items, last) = self.items(&listed, &shown, after)?;
+        // Where the page was cut for its size, it ends with its last item; otherwise behind all that was looked through.
+        if more && !items.is_empty() {
+            next = last;
+        }
+        Ok(FeedPage { items, next, more })
+    }
+
+    /// How many items fit into the size, at least one.
+    fn fitting(&self, listed: &[Listed], max_bytes: usize) -> Result<usize, JournalError> {
+        self.readers.with(|conn| {
+            let mut bytes = 0;
+            for (count, item) in listed.iter().enumerate() {
+                let row: Option<super::rows::FrozenRow> = read::guarded_row(conn, "frozen", item.number)?;
+                bytes += row.map_or(0, |row| row.size);
+                if count > 0 && bytes > max_bytes as u64 {
+                    return Ok(count);
+                }
+            }
+            Ok(listed.len())
+        })
+    }
+
+    /// Reads the items, and says where the page ends.
+    fn items(
+        &self,
+        listed: &[Listed],
+        shown: &Shown,
+        start: FeedPosition,
+    ) -> Result<(Vec<FeedItem>, FeedPosition), JournalError> {
+        let mut position = start;
+        let mut items = Vec::with_capacity(listed.len());
+        for item in listed {
+            if item.class == 0 {
+                position.liberty = item.position;
+            } else {
+                position.rest = item.position;
+            }
+            let open = shown.opens.iter().find(|(open, _)| open.number == item.number);
+            items.push(self.readers.with(|conn| self.item(conn, item, open, position))?);
+        }
+        Ok((items, position))
+    }
+
+    fn item(
+        &self,
+        conn: &Connection,
+        item: &Listed,
+        open: Option<&(Open, Vec<DeliveryId>)>,
+        position: FeedPosition,
+    ) -> Result<FeedItem, JournalError> {
+        let seq = item.number >> 16;
+        let row = read::full_row(conn, seq)?.ok_or_else(|| damaged("message row", seq))?;
+        let key = self.key_of(&row.wrapped, row.id)?;
+        let delivery = row.id.delivery(u16::try_from(item.number & 0xffff).unwrap_or(0));
+        let made = super::outcomes::delivery_row(conn, delivery)?.ok_or_else(|| damaged("delivery", delivery))?.1;
+        let named = Open { number: item.number, message: row.id, ..Open::default() };
+        let action = match open {
+            Some((open, _)) => open.action,
+            None => made.action,
+        };
+        let original =
+            if frozen_is_original(conn, item.number)? { Some(self.open_payload(&row, &key)?.0) } else { None };
+        let frozen: Option<Frozen> = work::read_frozen(conn, &key, &named, original.as_ref())?;
+        let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
+        let overtaken: &[Number] = open.map_or(&[], |(open, _)| &open.overtaken_by);
+        Ok(FeedItem {
+            delivery,
+            office: OfficeId::parse(&item.office).map_err(|_| damaged("delivery", delivery))?,
+            action,
+            lane: if item.class == 0 { Lane::Liberty } else { made.lane },
+            position,
+            message: row.head.head(row.id, replaced_by)?,
+            frozen: frozen.ok_or_else(|| damaged("frozen", delivery))?,
+            after: open.map_or_else(Vec::new, |(_, after)| after.clone()),
+            overtaken_by: work::delivery_ids(conn, overtaken)?,
+        })
+    }
+}
+
+fn frozen_is_original(conn: &Connection, number: Number) -> Result<bool, JournalError> {
+    let mut row = conn.prepare_cached("SELECT bytes IS NULL FROM frozen WHERE number = ?1").map_err(storage)?;
+    row.query_row(params![signed(number)], |row| row.get(0)).map_err(storage)
+}
+
+/// Everything above a cursor, settled or not: the items, where the look ended, and whether there is more.
+fn above(
+    conn: &Connection,
+    ask: &FeedAsk,
+    after: FeedPosition,
+) -> Result<(Vec<Listed>, FeedPosition, bool), JournalError> {
+    let offices: HashSet<&str> = ask.offices.iter().map(OfficeId::as_str).collect();
+    let mut listed = Vec::new();
+    let mut next = after;
+    let sql = "SELECT position, number, office, kind FROM feed
+               WHERE system = ?1 AND class = ?2 AND position > ?3 ORDER BY position LIMIT ?4";
+    for class in 0..super::super::board::CLASSES {
+        let end = if class == 0 { &mut next.liberty } else { &mut next.rest };
+        let mut rows = conn.prepare_cached(sql).map_err(storage)?;
+        let mut rows =
+            rows.query(params![ask.system, signed(class as u64), signed(*end), LOOKED_THROUGH]).map_err(storage)?;
+        let mut looked = 0;
+        while let Some(row) = rows.next().map_err(storage)? {
+            if listed.len() >= ask.limit {
+                return Ok((listed, next, true));
+            }
+            let position = unsigned(row.get(0).map_err(storage)?);
+            let (office, kind): (String, String) = (row.get(2).map_err(storage)?, row.get(3).map_err(storage)?);
+            *end = position;
+            looked += 1;
+            let wanted = (offices.is_empty() || offices.contains(office.as_str()))
+                && (ask.kinds.is_empty() || ask.kinds.contains(&kind));
+            if wanted {
+                listed.push(Listed { number: unsigned(row.get(1).map_err(storage)?), class, position, office });
+            }
+        }
+        if looked == LOOKED_THROUGH {
+            return Ok((listed, next, true));
+        }
+    }
+    Ok((listed, next, false))
+}

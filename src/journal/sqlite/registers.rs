@@ -1,0 +1,259 @@
+//! The small registers: attachments, revisions, single-use tokens, refusals, counts.
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::super::{
+    Counts, JournalError, NewRevision, Refused, RevisionRow, RevisionVerb, State, UploadAnswer, UploadRow, UploadVerb,
+};
+use super::SqliteJournal;
+use super::index::{signed, unsigned};
+use super::read;
+use super::rows::{damaged, guard};
+use super::store::{Change, Store};
+use super::tables::storage;
+use super::views::counted;
+use crate::clock::Timestamp;
+use crate::identifiers::MessageId;
+
+/// Refusals kept with their digest for one system and day; the rest of that day is counted only.
+const REFUSALS_A_DAY: i64 = 1000;
+const DAY_MILLIS: i64 = 86_400_000;
+
+impl Store {
+    fn put_upload(&mut self, verb: &UploadVerb) -> Result<UploadAnswer, JournalError> {
+        match verb {
+            UploadVerb::Put { system, digest, offset, done, key, at } => {
+                self.write()?;
+                let sql = "INSERT INTO upload (system, digest, size, done, key, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                           ON CONFLICT (system, digest) DO UPDATE SET size = ?3, done = ?4, key = ?5, at = ?6
+                           WHERE done = 0 OR ?4 = 1";
+                self.run(sql, params![system, digest, signed(*offset), done, key, at.millis()])?;
+                Ok(UploadAnswer::default())
+            }
+            UploadVerb::Expire { before } => {
+                let sql = "SELECT system, digest, size, done, key FROM upload WHERE bound = 0 AND at < ?1";
+                let rows = uploads(&self.conn, sql, params![before.millis()])?;
+                if !rows.is_empty() {
+                    self.write()?;
+                    self.run("DELETE FROM upload WHERE bound = 0 AND at < ?1", params![before.millis()])?;
+                }
+                Ok(UploadAnswer { rows })
+            }
+            UploadVerb::Find { .. } => Ok(UploadAnswer::default()),
+        }
+    }
+
+    fn add_revision(&mut self, new: &NewRevision) -> Result<u64, JournalError> {
+        self.write()?;
+        let last: Option<i64> =
+            self.conn.query_row("SELECT max(number) FROM revision", [], |row| row.get(0)).map_err(storage)?;
+        let number = last.unwrap_or(0) + 1;
+        let sql = "INSERT INTO revision (number, author, reason, difference, oldest_binary, at, files, guard)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let guard = revision_guard(unsigned(number), new);
+        let (author, reason, difference) = (&new.author, &new.reason, &new.difference);
+        let files = new.files.as_ref();
+        self.run(sql, params![number, author, reason, difference, new.oldest_binary, new.at.millis(), files, guard])?;
+        Ok(unsigned(number))
+    }
+
+    fn spend_once(&mut self, jti: &str, until: Timestamp, now: Timestamp) -> Result<bool, JournalError> {
+        let mut seen =
+            self.conn.prepare_cached("SELECT 1 FROM spent WHERE jti = ?1 AND until >= ?2").map_err(storage)?;
+        if seen.exists(params![jti, now.millis()]).map_err(storage)? {
+            return Ok(false);
+        }
+        drop(seen);
+        self.write()?;
+        // A few expired ones go with each new one, so that the table stays as small as what is alive.
+        let sql = "DELETE FROM spent WHERE jti IN (SELECT jti FROM spent WHERE until < ?1 ORDER BY until LIMIT 16)";
+        self.run(sql, params![now.millis()])?;
+        self.run("INSERT OR REPLACE INTO spent (jti, until) VALUES (?1, ?2)", params![jti, until.millis()])?;
+        Ok(true)
+    }
+
+    fn remember(&mut self, refusal: &Refused) -> Result<(), JournalError> {
+        self.write()?;
+        let day = refusal.at.millis().div_euclid(DAY_MILLIS);
+        let last: Option<i64> = self
+            .conn
+            .query_row(
+                "SELECT max(nth) FROM refusal WHERE system = ?1 AND day = ?2",
+                params![refusal.system, day],
+                |row| row.get(0),
+            )
+            .map_err(storage)?;
+        let nth = last.map_or(0, |last| last + 1);
+        if nth < REFUSALS_A_DAY {
+            let sql = "INSERT INTO refusal (system, day, nth, at, code, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let (at, code) = (refusal.at.millis(), &refusal.code);
+            self.run(sql, params![refusal.system, day, nth, at, code, refusal.digest])?;
+        } else {
+            self.apply(vec![Change::Count(format!("refused more/{}/{day}", refusal.system), 1)]);
+        }
+        self.apply(vec![Change::Count("refused".to_owned(), 1)]);
+        Ok(())
+    }
+
+    fn counts(&self, now: Timestamp) -> Counts {
+        let mut accepted: Vec<(String, u64)> =
+            self.counters("accepted/").map(|(kind, count)| (kind.to_owned(), count)).collect();
+        accepted.sort();
+        let mut deliveries: std::collections::BTreeMap<(String, String, State), u64> = self
+            .board
+            .counts()
+            .map(|(system, kind, state, count)| ((system.to_string(), kind.to_string(), state), count))
+            .collect();
+        for (name, count) in self.counters("settled/").filter(|(_, count)| *count > 0) {
+            if let Some(key) = counted(name) {
+                *deliveries.entry(key).or_default() += count;
+            }
+        }
+        let oldest = self.board.oldest().map(|(system, lane, at)| {
+            (system.to_string(), lane, u64::try_from(now.since(at).as_millis()).unwrap_or(u64::MAX))
+        });
+        Counts {
+            accepted,
+            deliveries: deliveries.into_iter().map(|((system, kind, state), n)| (system, kind, state, n)).collect(),
+            oldest: oldest.collect(),
+            leaves: self.leaf,
+            refused: self.counters("refused").filter(|(rest, _)| rest.is_empty()).map(|(_, count)| count).sum(),
+        }
+    }
+}
+
+impl SqliteJournal {
+    pub(super) async fn register_upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError> {
+        if let UploadVerb::Find { system, digest } = &verb {
+            return self.readers.with(|conn| find_upload(conn, system, digest));
+        }
+        self.writer.run(move |store| store.put_upload(&verb)).await
+    }
+
+    pub(super) async fn revisions(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {
+        const ALL: &str = "SELECT number, author, reason, difference, oldest_binary, at, files, guard FROM revision";
+        match verb {
+            RevisionVerb::Add(new) => {
+                let added = new.clone();
+                let number = self.writer.run(move |store| store.add_revision(&added)).await?;
+                Ok(vec![RevisionRow { number, revision: new }])
+            }
+            RevisionVerb::Newest => {
+                self.readers.with(|conn| revision_rows(conn, &format!("{ALL} ORDER BY number DESC LIMIT 1"), params![]))
+            }
+            RevisionVerb::Number(number) => self
+                .readers
+                .with(|conn| revision_rows(conn, &format!("{ALL} WHERE number = ?1"), params![signed(number)])),
+            RevisionVerb::History => {
+                let mut all =
+                    self.readers.with(|conn| revision_rows(conn, &format!("{ALL} ORDER BY number DESC"), params![]))?;
+                for row in &mut all {
+                    row.revision.files = Bytes::new();
+                }
+                Ok(all)
+            }
+        }
+    }
+
+    pub(super) async fn spend_token(&self, jti: &str, until: Timestamp) -> Result<bool, JournalError> {
+        let (jti, now) = (jti.to_owned(), self.clock.now());
+        self.writer.run(move |store| store.spend_once(&jti, until, now)).await
+    }
+
+    pub(super) async fn remember_refusal(&self, refusal: Refused) -> Result<(), JournalError> {
+        self.writer.run(move |store| store.remember(&refusal)).await
+    }
+
+    pub(super) async fn counts(&self) -> Result<Counts, JournalError> {
+        let now = self.clock.now();
+        self.writer.run(move |store| Ok(store.counts(now))).await
+    }
+}
+
+fn revision_guard(number: u64, new: &NewRevision) -> i64 {
+    let texts = [&new.author, &new.reason, &new.difference, &new.oldest_binary].map(|text| text.as_bytes());
+    let [author, reason, difference, binary] = texts;
+    let parts = [author, reason, difference, binary, &new.at.millis().to_le_bytes(), &new.files];
+    guard(&number.to_be_bytes(), &parts)
+}
+
+fn revision_rows(
+    conn: &Connection,
+    sql: &str,
+    values: impl rusqlite::Params,
+) -> Result<Vec<RevisionRow>, JournalError> {
+    let mut rows = conn.prepare_cached(sql).map_err(storage)?;
+    let rows = rows
+        .query_map(values, |row| {
+            let revision = NewRevision {
+                author: row.get(1)?,
+                reason: row.get(2)?,
+                difference: row.get(3)?,
+                oldest_binary: row.get(4)?,
+                at: Timestamp::from_millis(row.get(5)?),
+                files: Bytes::from(row.get::<_, Vec<u8>>(6)?),
+            };
+            Ok((RevisionRow { number: unsigned(row.get(0)?), revision }, row.get::<_, i64>(7)?))
+        })
+        .map_err(storage)?;
+    let mut all = Vec::new();
+    for row in rows {
+        let (row, said) = row.map_err(storage)?;
+        if revision_guard(row.number, &row.revision) != said {
+            return Err(damaged("revision", row.number));
+        }
+        all.push(row);
+    }
+    Ok(all)
+}
+
+fn uploads(conn: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<Vec<UploadRow>, JournalError> {
+    let parse = |row: &Row<'_>| {
+        Ok(UploadRow {
+            system: row.get(0)?,
+            digest: row.get(1)?,
+            offset: unsigned(row.get(2)?),
+            done: row.get(3)?,
+            key: row.get(4)?,
+        })
+    };
+    let mut rows = conn.prepare_cached(sql).map_err(storage)?;
+    let rows = rows.query_map(values, parse).map_err(storage)?;
+    rows.map(|row| row.map_err(storage)).collect()
+}
+
+/// An attachment for who uploaded it, or for who was sent a record that carries it.
+fn find_upload(conn: &Connection, system: &str, digest: &[u8; 32]) -> Result<UploadAnswer, JournalError> {
+    const ONE: &str = "SELECT system, digest, size, done, key FROM upload WHERE system = ?1 AND digest = ?2";
+    let own = uploads(conn, ONE, params![system, digest])?;
+    if !own.is_empty() {
+        return Ok(UploadAnswer { rows: own });
+    }
+    let mut carriers = conn.prepare_cached("SELECT seq FROM carried WHERE digest = ?1").map_err(storage)?;
+    let carriers = carriers.query_map(params![digest], |row| row.get::<_, i64>(0)).map_err(storage)?;
+    for seq in carriers {
+        let seq = unsigned(seq.map_err(storage)?);
+        let Some(row) = read::head_row(conn, seq)? else { continue };
+        if was_sent(conn, seq, row.id, system, row.head.deliveries.len())? {
+            return Ok(UploadAnswer { rows: uploads(conn, ONE, params![row.head.system, digest])? });
+        }
+    }
+    Ok(UploadAnswer::default())
+}
+
+/// Whether a delivery of the message was frozen for the system: it was, or is being, sent to it.
+fn was_sent(conn: &Connection, seq: u64, id: MessageId, system: &str, made: usize) -> Result<bool, JournalError> {
+    let mut numbers: Vec<u64> = (1..=made as u64).map(|n| (seq << 16) | n).collect();
+    numbers.extend(read::added(conn, seq)?);
+    let mut frozen = conn.prepare_cached("SELECT 1 FROM frozen WHERE number = ?1").map_err(storage)?;
+    for number in numbers {
+        let delivery = id.delivery(u16::try_from(number & 0xffff).unwrap_or(0));
+        let to = super::outcomes::delivery_row(conn, delivery)?.map(|(_, row, _)| row.system);
+        let sent = frozen.query_row(params![signed(number)], |_| Ok(())).optional().map_err(storage)?.is_some();
+        if sent && to.as_deref() == Some(system) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

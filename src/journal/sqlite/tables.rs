@@ -1,0 +1,115 @@
+//! The tables of the SQLite store and how a connection is set up. What each table is for stands beside it.
+//! A change of any of them is a new `FORMAT` with a step that brings older stores up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::super::JournalError;
+
+/// The format of the store that this binary writes (`PRAGMA user_version`).
+pub(super) const FORMAT: u32 = 1;
+
+const TABLES: &str = "
+-- One row a message, in the order of acceptance; never changed. `keys`: hashes for the index below, eight bytes each.
+-- `original` and `shared`: compressed and sealed under the key in `wrapped`; NULL: in a file, or (shared) the original.
+CREATE TABLE message (
+    seq INTEGER PRIMARY KEY, id BLOB NOT NULL, leaf INTEGER NOT NULL, head BLOB NOT NULL, guard INTEGER NOT NULL,
+    wrapped BLOB NOT NULL, keys BLOB NOT NULL, private BLOB, original BLOB, shared BLOB
+);
+-- Ids are version 7: this index grows at its right edge.
+CREATE UNIQUE INDEX message_id ON message (id);
+-- Hash of an idempotency key, case key or person reference, or of a link's end: to message.seq, or to link.number.
+-- Filled in sorted bulk up to the marks in `meta`; newer rows are found in memory.
+CREATE TABLE keyed (hash INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hash, number)) WITHOUT ROWID;
+CREATE TABLE link (
+    number INTEGER PRIMARY KEY, link TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,
+    message INTEGER NOT NULL, at INTEGER NOT NULL, keys BLOB NOT NULL
+);
+-- The narrow queue: deliveries that are not settled, or hold their lane.
+CREATE TABLE open (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
+CREATE TABLE settled (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
+-- Bytes as they left; `bytes` is NULL where they are the bytes as received.
+CREATE TABLE frozen (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL, bytes BLOB);
+-- What receivers said, in order; the words sealed under a key of their own.
+CREATE TABLE said (
+    number INTEGER NOT NULL, nth INTEGER NOT NULL, word TEXT NOT NULL, mac BLOB NOT NULL, wrapped BLOB NOT NULL,
+    sealed BLOB NOT NULL, PRIMARY KEY (number, nth)
+) WITHOUT ROWID;
+-- Deliveries made after acceptance, by a person's order.
+CREATE TABLE added (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
+-- The next version of a message.
+CREATE TABLE version (seq INTEGER PRIMARY KEY, next INTEGER NOT NULL);
+-- Class 0 is liberty.
+CREATE TABLE feed (
+    system TEXT NOT NULL, class INTEGER NOT NULL, position INTEGER NOT NULL, number INTEGER NOT NULL,
+    office TEXT NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (system, class, position)
+) WITHOUT ROWID;
+-- The evidence log, from index 0.
+CREATE TABLE leaf (number INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE orders (number INTEGER PRIMARY KEY, row BLOB NOT NULL);
+CREATE TABLE upload (
+    system TEXT NOT NULL, digest BLOB NOT NULL, size INTEGER NOT NULL, done INTEGER NOT NULL, key BLOB NOT NULL,
+    at INTEGER NOT NULL, bound INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (system, digest)
+) WITHOUT ROWID;
+CREATE INDEX upload_unbound ON upload (at) WHERE bound = 0;
+CREATE TABLE carried (digest BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (digest, seq)) WITHOUT ROWID;
+CREATE TABLE revision (
+    number INTEGER PRIMARY KEY, author TEXT NOT NULL, reason TEXT NOT NULL, difference TEXT NOT NULL,
+    oldest_binary TEXT NOT NULL, at INTEGER NOT NULL, files BLOB NOT NULL, guard INTEGER NOT NULL
+);
+CREATE TABLE spent (jti TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX spent_until ON spent (until);
+CREATE TABLE refusal (
+    system TEXT NOT NULL, day INTEGER NOT NULL, nth INTEGER NOT NULL, at INTEGER, code TEXT, digest BLOB,
+    PRIMARY KEY (system, day, nth)
+) WITHOUT ROWID;
+CREATE TABLE counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// The writer's connection; makes the tables of a new store and refuses one of a newer format.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
+    let conn = Connection::open(path).map_err(storage)?;
+    conn.busy_timeout(Duration::from_secs(30)).map_err(storage)?;
+    let found: u32 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(storage)?;
+    if found > FORMAT {
+        return Err(JournalError::TooNew { found, known: FORMAT });
+    }
+    if found == 0 {
+        conn.execute_batch("PRAGMA page_size = 4096").map_err(storage)?;
+    }
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
+         PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
+    )
+    .map_err(storage)?;
+    if found == 0 {
+        conn.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"))
+            .map_err(storage)?;
+    }
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// A connection that only reads.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, JournalError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(storage)?;
+    conn.busy_timeout(Duration::from_secs(5)).map_err(storage)?;
+    conn.execute_batch("PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;").map_err(storage)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+/// What an error of the engine means for its caller.
+#[expect(clippy::needless_pass_by_value, reason = "shaped for `map_err`")]
+pub(super) fn storage(error: rusqlite::Error) -> JournalError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => JournalError::Full,
+        Some(ErrorCode::SystemIoFailure) => JournalError::Fatal(error.to_string()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => JournalError::Damaged(error.to_string()),
+        _ => JournalError::Storage(error.to_string()),
+    }
+}
