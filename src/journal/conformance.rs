@@ -222,7 +222,16 @@ pub async fn page(stage: &dyn Stage, system: &str, after: Option<FeedPosition>, 
 }
 
 pub fn ask(system: &str, after: Option<FeedPosition>, limit: usize) -> FeedAsk {
-    FeedAsk { system: system.to_owned(), offices: vec![], kinds: vec![], after, limit, max_bytes: 8 << 20 }
+    FeedAsk {
+        system: system.to_owned(),
+        offices: vec![],
+        kinds: vec![],
+        after,
+        limit,
+        max_bytes: 8 << 20,
+        upto: None,
+        heads: false,
+    }
 }
 
 /// The state of a message's `n`th delivery, from 1.

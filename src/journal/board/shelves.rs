@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Board, CLASSES, Desk, Number};
-use crate::journal::FeedPosition;
+use crate::identifiers::OfficeId;
+use crate::journal::{FeedAsk, FeedPosition};
 
 /// Above this many offices in a filter, all of the system's items are looked through instead.
 const OFFICES_MERGED: usize = 32;
@@ -35,24 +36,26 @@ impl Board {
     }
 
     /// The unsettled items of a system that match, as many as fit.
-    pub fn list(&self, system: &str, offices: &[String], kinds: &[String], limit: usize, max_bytes: u64) -> Listing {
-        let Some(desk) = self.desks.get(system) else { return Listing::default() };
-        let offices: HashSet<&str> = offices.iter().map(String::as_str).collect();
+    pub fn list(&self, ask: &FeedAsk) -> Listing {
+        let Some(desk) = self.desks.get(&*ask.system) else { return Listing::default() };
+        let offices: HashSet<&str> = ask.offices.iter().map(OfficeId::as_str).collect();
+        let max_bytes = if ask.heads { u64::MAX } else { ask.max_bytes as u64 };
+        let upto = ask.upto.map_or([u64::MAX; CLASSES], |upto| [upto.liberty, upto.rest]);
         let mut listing = Listing::default();
         let mut bytes = 0;
         let mut starts = desk.positions;
-        for (class, start) in starts.iter_mut().enumerate().take(CLASSES) {
+        for ((class, start), last) in starts.iter_mut().enumerate().zip(upto) {
             let mut first = None;
-            for (position, number) in desk.shelf(class, &offices) {
+            for (position, number) in desk.shelf(class, &offices).take_while(|(position, _)| *position <= last) {
                 let Some(open) = self.find(number) else { continue };
                 if !offices.is_empty() && !offices.contains(&*open.office) {
                     continue;
                 }
-                if !kinds.is_empty() && !kinds.iter().any(|kind| **kind == *open.kind) {
+                if !ask.kinds.is_empty() && !ask.kinds.iter().any(|kind| **kind == *open.kind) {
                     continue;
                 }
                 first.get_or_insert(position);
-                let full = listing.items.len() >= limit;
+                let full = listing.items.len() >= ask.limit;
                 let heavy = !listing.items.is_empty() && bytes + open.size > max_bytes;
                 if listing.more || full || heavy {
                     listing.more = true;

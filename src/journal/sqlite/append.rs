@@ -15,7 +15,6 @@ use super::rows::{DeliveryRow, HeadRow, json};
 use super::store::{Change, Store};
 use super::tables::storage;
 use crate::identifiers::MessageId;
-use crate::seal;
 
 /// What the writer did; the caller's task makes `Appended` of it.
 pub(super) enum Done {
@@ -244,9 +243,4 @@ pub(super) fn restate(
         message.head_json = json(&message.head)?;
     }
     Ok(())
-}
-
-/// The text of a digest, as rows keep it.
-pub(super) fn digest_text(digest: &Digest) -> String {
-    seal::hex(digest)
 }

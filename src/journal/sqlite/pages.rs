@@ -39,16 +39,15 @@ struct Shown {
 impl Store {
     /// Lists unsettled items and marks them.
     fn page(&mut self, ask: &FeedAsk) -> Result<(super::super::board::Listing, Shown), JournalError> {
-        let offices: Vec<String> = ask.offices.iter().map(|office| office.as_str().to_owned()).collect();
-        let listing = self.board.list(&ask.system, &offices, &ask.kinds, ask.limit, ask.max_bytes as u64);
-        let shown = self.show(&listing.items)?;
+        let listing = self.board.list(ask);
+        let shown = self.show(&listing.items, ask.heads)?;
         Ok((listing, shown))
     }
 
-    /// Marks items as shown, writing only those that were not.
-    fn show(&mut self, numbers: &[Number]) -> Result<Shown, JournalError> {
+    /// Marks items as shown, writing only those that were not. Heads alone are for an acknowledgement: they show nothing.
+    fn show(&mut self, numbers: &[Number], heads: bool) -> Result<Shown, JournalError> {
         let opens: Vec<Open> = numbers.iter().filter_map(|number| self.board.find(*number)).cloned().collect();
-        let new: Vec<Open> = opens.iter().filter(|open| !open.shown).cloned().collect();
+        let new: Vec<Open> = opens.iter().filter(|open| !open.shown && !heads).cloned().collect();
         if !new.is_empty() {
             self.write()?;
             let mut changes = Vec::new();
@@ -84,6 +83,7 @@ impl SqliteJournal {
     }
 
     async fn unsettled_page(&self, ask: FeedAsk) -> Result<FeedPage, JournalError> {
+        let heads = ask.heads;
         let (listing, shown) = self.writer.run(move |store| store.page(&ask)).await?;
         let listed = shown.opens.iter().map(|(open, _)| Listed {
             number: open.number,
@@ -92,21 +92,22 @@ impl SqliteJournal {
             office: open.office.to_string(),
         });
         let listed: Vec<Listed> = listed.collect();
-        let (items, next) = self.items(&listed, &shown, listing.start)?;
+        let (items, next) = self.items(&listed, &shown, listing.start, heads)?;
         Ok(FeedPage { items, next, more: listing.more })
     }
 
     async fn page_above(&self, ask: FeedAsk, after: FeedPosition) -> Result<FeedPage, JournalError> {
         let (mut listed, mut next, mut more) = self.readers.with(|conn| above(conn, &ask, after))?;
         let numbers: Vec<Number> = listed.iter().map(|item| item.number).collect();
-        let shown = self.writer.run(move |store| store.show(&numbers)).await?;
+        let heads = ask.heads;
+        let shown = self.writer.run(move |store| store.show(&numbers, heads)).await?;
         listed.retain(|item| !shown.gone.contains(&item.number));
-        let fitting = self.fitting(&listed, ask.max_bytes)?;
+        let fitting = if heads { listed.len() } else { self.fitting(&listed, ask.max_bytes)? };
         if fitting < listed.len() {
             listed.truncate(fitting);
             more = true;
         }
-        let (items, last) = self.items(&listed, &shown, after)?;
+        let (items, last) = self.items(&listed, &shown, after, heads)?;
         // Where the page was cut for its size, it ends with its last item; otherwise behind all that was looked through.
         if more && !items.is_empty() {
             next = last;
@@ -135,6 +136,7 @@ impl SqliteJournal {
         listed: &[Listed],
         shown: &Shown,
         start: FeedPosition,
+        heads: bool,
     ) -> Result<(Vec<FeedItem>, FeedPosition), JournalError> {
         let mut position = start;
         let mut items = Vec::with_capacity(listed.len());
@@ -145,7 +147,7 @@ impl SqliteJournal {
                 position.rest = item.position;
             }
             let open = shown.opens.iter().find(|(open, _)| open.number == item.number);
-            items.push(self.readers.with(|conn| self.item(conn, item, open, position))?);
+            items.push(self.readers.with(|conn| self.item(conn, item, open, position, heads))?);
         }
         Ok((items, position))
     }
@@ -156,9 +158,11 @@ impl SqliteJournal {
         item: &Listed,
         open: Option<&(Open, Vec<DeliveryId>)>,
         position: FeedPosition,
+        heads: bool,
     ) -> Result<FeedItem, JournalError> {
         let seq = item.number >> 16;
-        let row = read::full_row(conn, seq)?.ok_or_else(|| damaged("message row", seq))?;
+        let row = if heads { read::head_row(conn, seq)? } else { read::full_row(conn, seq)? };
+        let row = row.ok_or_else(|| damaged("message row", seq))?;
         let key = self.key_of(&row.wrapped, row.id)?;
         let delivery = row.id.delivery(u16::try_from(item.number & 0xffff).unwrap_or(0));
         let made = super::outcomes::delivery_row(conn, delivery)?.ok_or_else(|| damaged("delivery", delivery))?.1;
@@ -214,6 +218,10 @@ fn above(
             }
             let position = unsigned(row.get(0).map_err(storage)?);
             let (office, kind): (String, String) = (row.get(2).map_err(storage)?, row.get(3).map_err(storage)?);
+            let last = ask.upto.map_or(u64::MAX, |upto| if class == 0 { upto.liberty } else { upto.rest });
+            if position > last {
+                break;
+            }
             *end = position;
             looked += 1;
             let wanted = (offices.is_empty() || offices.contains(office.as_str()))

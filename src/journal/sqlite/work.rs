@@ -190,7 +190,7 @@ impl SqliteJournal {
             let row = read::full_row(conn, seq)?.ok_or_else(|| super::rows::damaged("message row", seq))?;
             let key = self.key_of(&row.wrapped, row.id)?;
             let (original, shared) = self.open_payload(&row, &key)?;
-            let frozen = if open.frozen_at.is_some() { read_frozen(conn, &key, &open, None)? } else { None };
+            let frozen = if open.frozen_at.is_some() { read_frozen(conn, &key, &open, None, false)? } else { None };
             let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
             drop(original);
             Ok(Some(Lease {
@@ -265,23 +265,17 @@ impl SqliteJournal {
     }
 }
 
-/// The bytes as they left, opened; `original` stands in where they are the bytes as received and the caller wants them.
+/// The bytes as they left, opened (not with `heads`); `original` stands in where they are the bytes as received and the caller wants them.
 pub(super) fn read_frozen(
     conn: &rusqlite::Connection,
     key: &DataKey,
     open: &Open,
     original: Option<&Bytes>,
+    heads: bool,
 ) -> Result<Option<Frozen>, JournalError> {
     let Some(row) = read::guarded_row::<FrozenRow>(conn, "frozen", open.number)? else { return Ok(None) };
     let damaged = || super::rows::damaged("frozen", open.id());
-    let mut bytes =
-        conn.prepare_cached("SELECT bytes FROM frozen WHERE number = ?1").map_err(super::tables::storage)?;
-    let sealed: Option<Vec<u8>> =
-        bytes.query_row(params![signed(open.number)], |row| row.get(0)).map_err(super::tables::storage)?;
-    let bytes = match sealed {
-        Some(sealed) => Some(unpack(key, &part(open.id()), open.message, &sealed)?),
-        None => original.cloned(),
-    };
+    let bytes = if heads { None } else { frozen_bytes(conn, key, open)?.or_else(|| original.cloned()) };
     let digest = seal::unhex(&row.sha256).and_then(|digest| digest.try_into().ok()).ok_or_else(damaged)?;
     if bytes.as_ref().is_some_and(|bytes| seal::sha256(bytes) != digest) {
         return Err(damaged());
@@ -294,6 +288,13 @@ pub(super) fn read_frozen(
         lost: row.lost,
         revision: row.revision,
     }))
+}
+
+fn frozen_bytes(conn: &rusqlite::Connection, key: &DataKey, open: &Open) -> Result<Option<Bytes>, JournalError> {
+    let mut rows = conn.prepare_cached("SELECT bytes FROM frozen WHERE number = ?1").map_err(super::tables::storage)?;
+    let sealed: Option<Vec<u8>> =
+        rows.query_row(params![signed(open.number)], |row| row.get(0)).map_err(super::tables::storage)?;
+    sealed.map(|sealed| unpack(key, &part(open.id()), open.message, &sealed)).transpose()
 }
 
 fn part(delivery: DeliveryId) -> String {
