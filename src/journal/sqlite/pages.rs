@@ -171,9 +171,9 @@ impl SqliteJournal {
             Some((open, _)) => open.action,
             None => made.action,
         };
-        let original =
-            if frozen_is_original(conn, item.number)? { Some(self.open_payload(&row, &key)?.0) } else { None };
-        let frozen: Option<Frozen> = work::read_frozen(conn, &key, &named, original.as_ref())?;
+        let whole = !heads && frozen_is_original(conn, item.number)?;
+        let original = if whole { Some(self.open_payload(&row, &key)?.0) } else { None };
+        let frozen: Option<Frozen> = work::read_frozen(conn, &key, &named, original.as_ref(), heads)?;
         let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
         let overtaken: &[Number] = open.map_or(&[], |(open, _)| &open.overtaken_by);
         Ok(FeedItem {
