@@ -13,7 +13,7 @@ use crate::journal::{
 };
 
 /// The kind of the messages that outcomes travel in.
-pub const KIND: &str = "outcome";
+pub const KIND: &str = crate::config::kinds::OUTCOME;
 
 /// One thing that a receiver said, with what is known of the delivery that it is about.
 #[derive(Clone, Debug)]

@@ -11,13 +11,12 @@ use icjs_kit::xml::XmlCodec;
 
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::Path;
-use super::kinds::Kinds;
+use super::kinds::{Kinds, OUTCOME};
 use super::loaded::Loaded;
 use super::systems;
+use super::verdicts::{self, VerdictRule, Verdicts};
 use crate::identifiers::KindName;
-use crate::journal::OutcomeWord;
 use crate::mapping::Plan;
-use crate::outcome;
 use crate::schema::Schema;
 
 /// The longest chain of `extends`.
@@ -70,50 +69,6 @@ pub enum Attach {
     /// Inside the record.
     Base64,
 }
-
-/// How a push answer is judged: tables over status and body of the answer.
-#[derive(Debug, Default, Clone)]
-pub struct Verdicts {
-    /// In order; the first that matches decides.
-    pub rules: Vec<VerdictRule>,
-}
-
-/// One line of an adapter's verdict table.
-#[derive(Debug, Clone)]
-pub struct VerdictRule {
-    /// HTTP statuses, empty for any.
-    pub status: Vec<u16>,
-    /// An XPath-like element path or JSON Pointer into the answer's body that must equal `value`.
-    pub field: Option<(String, String)>,
-    /// What it means.
-    pub verdict: Judged,
-    /// Where the receiver's own number stands: (scheme, path).
-    pub reference: Option<(String, String)>,
-    /// Where the reason stands.
-    pub reason: Option<String>,
-}
-
-/// What an answer means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judged {
-    /// An outcome.
-    Outcome(OutcomeWord),
-    /// Try again.
-    Again,
-}
-
-/// The words of `means`.
-const MEANS: [(&str, Judged); 9] = [
-    ("received", Judged::Outcome(OutcomeWord::Received)),
-    ("accepted", Judged::Outcome(OutcomeWord::Accepted)),
-    ("returned", Judged::Outcome(OutcomeWord::Returned)),
-    ("rejected", Judged::Outcome(OutcomeWord::Rejected)),
-    ("wrong-addressee", Judged::Outcome(OutcomeWord::WrongAddressee)),
-    ("executed", Judged::Outcome(OutcomeWord::Executed)),
-    ("not-executed", Judged::Outcome(OutcomeWord::NotExecuted)),
-    ("duplicate-of", Judged::Outcome(OutcomeWord::DuplicateOf)),
-    ("again", Judged::Again),
-];
 
 /// One `adapter.toml`, before what it extends is laid under it.
 #[derive(Debug, Default, Clone)]
@@ -215,7 +170,7 @@ fn draft(root: &mut Section<'_, '_>, path: &str, folder: &str) -> Draft {
         draft.kinds.insert(kind.value, read);
     }
     for mut section in root.sections("verdict") {
-        draft.verdicts.extend(verdict(&mut section));
+        draft.verdicts.extend(verdicts::read(&mut section));
         section.finish();
     }
     draft
@@ -240,36 +195,6 @@ fn kind_draft(section: &mut Section<'_, '_>, file: &str, line: usize) -> KindDra
     let attachments = section.word("attachments", &["link", "base64"]);
     let attachments = attachments.map(|said| if said.value == "base64" { Attach::Base64 } else { Attach::Link });
     KindDraft { line, wire, schema, mappings, directions, event_number, attachments }
-}
-
-fn verdict(section: &mut Section<'_, '_>) -> Option<VerdictRule> {
-    let mut status = Vec::new();
-    for said in section.numbers("status") {
-        match u16::try_from(said.value).ok().filter(|code| (100..600).contains(code)) {
-            Some(code) => status.push(code),
-            None => section.error(said.line, format!("`{}` is no HTTP status", said.value)),
-        }
-    }
-    let field = section.text("field");
-    let equals = section.text("equals");
-    if field.is_some() != equals.is_some() {
-        section.error(section.line, "`field` and `equals` go together");
-    }
-    let words: Vec<&str> = MEANS.iter().map(|(word, _)| *word).collect();
-    if !section.has("means") {
-        section.error(section.line, format!("`means` is missing; words are `{}`", words.join("`, `")));
-    }
-    let means = section.word("means", &words);
-    let reference = section.section("reference").and_then(|mut table| {
-        let scheme = table.required("scheme");
-        let at = table.required("at");
-        table.finish();
-        Some((scheme?.value, at?.value))
-    });
-    let reason = section.text("reason").map(|said| said.value);
-    let verdict = MEANS.iter().find(|(word, _)| Some(*word) == means.as_ref().map(|said| said.value.as_str()))?.1;
-    let field = field.zip(equals).map(|(field, equals)| (field.value, equals.value));
-    Some(VerdictRule { status, field, verdict, reference, reason })
 }
 
 /// The adapter with everything it extends laid under it. `None` where a base is missing or the chain is a ring.
@@ -342,8 +267,8 @@ impl Build<'_> {
         }
         // Outcomes go to every sender, in the shared form where its adapter says nothing of them.
         let shared = KindDraft { directions: Some(vec!["receive".to_owned()]), ..KindDraft::default() };
-        if !dialects.contains_key(outcome::KIND) && !broken.contains(outcome::KIND) {
-            dialects.insert(outcome::KIND.to_owned(), self.shared(outcome::KIND, &shared));
+        if !dialects.contains_key(OUTCOME) && !broken.contains(OUTCOME) {
+            dialects.insert(OUTCOME.to_owned(), self.shared(OUTCOME, &shared));
         }
         (dialects, broken)
     }
@@ -354,7 +279,7 @@ impl Build<'_> {
         if kind == "*" {
             return kinds.by_name.keys().filter(|name| !self.draft.kinds.contains_key(*name)).cloned().collect();
         }
-        if kinds.by_name.contains_key(kind) || kind == outcome::KIND {
+        if kinds.by_name.contains_key(kind) || kind == OUTCOME {
             return vec![kind.to_owned()];
         }
         // A shipped adapter may speak kinds that this configuration has no use for.
@@ -478,10 +403,9 @@ impl Build<'_> {
     /// A JSON Pointer from a native path, which must exist in the native schema.
     fn event_number(&self, at: &At, native: Option<&Schema>) -> String {
         let path = Path::parse(&at.value.replace('/', "."));
-        if let (Ok(path), Some(native)) = (path, native) {
-            if let Err(message) = path.check(&native.resolved) {
-                self.findings.error(&at.file, at.line, format!("`event_number`: {message}"));
-            }
+        let checked = path.ok().zip(native).map(|(path, native)| path.check(&native.resolved));
+        if let Some(Err(message)) = checked {
+            self.findings.error(&at.file, at.line, format!("`event_number`: {message}"));
         }
         format!("/{}", at.value.trim_start_matches('/'))
     }

@@ -17,6 +17,9 @@ use crate::schema::Schema;
 /// Where kinds are configured.
 pub const FILE: &str = "config/kinds.toml";
 
+/// The kind of the messages that carry outcomes back to senders: always there, never refused by sharing.
+pub const OUTCOME: &str = "outcome";
+
 /// The links that a record may bring.
 pub const LINKS: [&str; 8] = [
     "same",

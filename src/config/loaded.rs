@@ -71,15 +71,15 @@ impl<'f> Loaded<'f> {
         if !self.findings.clean(path) {
             return None;
         }
-        let compiled = self.load(BTreeSet::from([name.to_owned()])).compile(name);
-        // A document that `load` left out has its errors noted already.
-        compiled
-            .map_err(|message| {
-                if self.findings.clean(path) {
-                    self.findings.error(path, 0, message)
-                }
-            })
-            .ok()
+        match self.load(BTreeSet::from([name.to_owned()])).compile(name) {
+            Ok(schema) => Some(schema),
+            // A document that `load` left out has its errors noted already.
+            Err(_) if !self.findings.clean(path) => None,
+            Err(message) => {
+                self.findings.error(path, 0, message);
+                None
+            }
+        }
     }
 
     /// The documents of those names and all that they refer to, without those that have errors, which are noted: one that

@@ -11,6 +11,7 @@ mod loaded;
 pub mod kinds;
 pub mod facts;
 pub mod adapters;
+pub mod verdicts;
 pub mod systems;
 pub mod reference;
 pub mod routes;
@@ -18,7 +19,7 @@ pub mod routing;
 pub mod sharing;
 pub mod difference;
 
-pub use adapters::{Adapter, Attach, Dialect, Judged, VerdictRule, Verdicts};
+pub use adapters::{Adapter, Attach, Dialect};
 pub use difference::difference;
 pub use facts::Facts;
 pub use folder::Folder;
@@ -29,6 +30,7 @@ pub use routing::{Destination, rerouted};
 pub use settings::Settings;
 pub use sharing::{Permitted, Sharing};
 pub use systems::{Push, System, SystemLimits};
+pub use verdicts::{Judged, VerdictRule, Verdicts};
 
 /// One thing wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -106,10 +106,9 @@ pub(super) fn compile(known: &Known<'_>, findings: &Findings) -> Vec<Route> {
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for mut section in root.sections("route") {
         let name = section.required("name");
-        if let Some(said) = &name {
-            if let Some(first) = names.insert(said.value.clone(), said.line) {
-                section.error(said.line, format!("route `{}` is there twice; first in line {first}", said.value));
-            }
+        let twice = name.as_ref().and_then(|said| Some((said, names.insert(said.value.clone(), said.line)?)));
+        if let Some((said, first)) = twice {
+            section.error(said.line, format!("route `{}` is there twice; first in line {first}", said.value));
         }
         routes.extend(one(&mut section, name, known));
         section.finish();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Revision;
 use super::document::{Document, Findings, meant};
 use super::folder::Folder;
-use super::kinds::Kinds;
+use super::kinds::{Kinds, OUTCOME};
 use super::systems::{PILLARS, System};
 use crate::identifiers::KindName;
 
@@ -45,23 +45,18 @@ pub(super) fn compile(folder: &Folder, kinds: &Kinds, systems: &[String], findin
         let to = section.required("to");
         section.required("give");
         section.word("give", &["whole"]);
-        if let Some(said) = &kind {
-            if !kinds.knows(&said.value) {
-                let hint = kinds.hint(&said.value);
-                section.error(said.line, format!("a line for nothing: unknown kind `{}`{hint}", said.value));
-            }
+        if let Some(said) = kind.as_ref().filter(|said| !kinds.knows(&said.value)) {
+            let hint = kinds.hint(&said.value);
+            section.error(said.line, format!("a line for nothing: unknown kind `{}`{hint}", said.value));
         }
-        if let Some(said) = &to {
-            if let Some(message) = stranger(&said.value, systems) {
-                section.error(said.line, format!("a line for nobody: {message}"));
-            }
+        if let Some((said, message)) = to.as_ref().and_then(|said| Some((said, stranger(&said.value, systems)?))) {
+            section.error(said.line, format!("a line for nobody: {message}"));
         }
         let line = section.line;
         section.finish();
-        if let (Some(kind), Some(to)) = (kind, to) {
-            if !sharing.whole.insert((kind.value.clone(), to.value.clone())) {
-                findings.error(FILE, line, format!("`{}` to `{}` is there twice", kind.value, to.value));
-            }
+        let Some((kind, to)) = kind.zip(to) else { continue };
+        if !sharing.whole.insert((kind.value.clone(), to.value.clone())) {
+            findings.error(FILE, line, format!("`{}` to `{}` is there twice", kind.value, to.value));
         }
     }
     root.finish();
@@ -96,17 +91,15 @@ impl Revision {
     /// What `system` may see of it; `None` where its sharing rule gives nothing (`not-permitted`). An outcome is never
     /// refused. Extensions travel to the system that sent them only; what is taken out is listed.
     pub fn permit(&self, kind: &str, system: &System, sender: &str, mut shared: Value) -> Option<Permitted> {
-        if kind != crate::outcome::KIND && !self.sharing.gives(kind, system) {
+        if kind != OUTCOME && !self.sharing.gives(kind, system) {
             return None;
         }
         let mut withheld = Vec::new();
-        if system.name != sender {
-            if let Some(Value::Object(extensions)) =
-                shared.as_object_mut().and_then(|tree| tree.shift_remove("extensions"))
-            {
-                let full = extensions.iter().filter(|(_, value)| !empty(value));
-                withheld.extend(full.map(|(adapter, _)| format!("extensions.{adapter}")));
-            }
+        let own = system.name == sender;
+        let removed = shared.as_object_mut().filter(|_| !own).and_then(|tree| tree.shift_remove("extensions"));
+        if let Some(Value::Object(extensions)) = removed {
+            let full = extensions.iter().filter(|(_, value)| !empty(value));
+            withheld.extend(full.map(|(adapter, _)| format!("extensions.{adapter}")));
         }
         Some(Permitted { tree: shared, withheld })
     }
