@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod feed;
 pub mod outcomes;
 pub mod messages;
+pub mod attachments;
 pub mod model;
 pub mod token;
 pub mod openapi;
@@ -18,7 +19,9 @@ pub mod docs;
 pub mod asyncapi;
 pub mod ops;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -30,7 +33,8 @@ use utoipa_axum::routes;
 use crate::accept::{Code, Desk, Refusal};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::journal::Journal;
+use crate::journal::uploads::Uploads;
+use crate::journal::{Digest, Journal};
 use crate::keys::Keys;
 use crate::live::Live;
 use crate::seal::MacKey;
@@ -45,6 +49,9 @@ pub struct Exchange {
     pub desk: Desk,
     /// Issues and checks access tokens.
     pub tokens: Tokens,
+    uploads: Uploads,
+    /// Uploads in parts that are being written at this moment: one writer each.
+    writing: Mutex<HashSet<(String, Digest)>>,
     limits: access::Limiters,
     places: Semaphore,
     cursors: MacKey,
@@ -64,6 +71,8 @@ pub struct Parts {
     pub keys: Arc<Keys>,
     /// This node's options.
     pub settings: Arc<Settings>,
+    /// The folder of attachments.
+    pub attachments: PathBuf,
     /// The gateway's URLs: the first is its name in tokens, all are taken in assertions.
     pub urls: Vec<String>,
     /// Becomes true when the gateway stops: waiting feed pages are answered at once.
@@ -75,9 +84,12 @@ impl Exchange {
     pub fn new(parts: Parts) -> Arc<Self> {
         let cursors = parts.keys.store.derive("feed cursors");
         let tokens = Tokens::new(Arc::clone(&parts.keys), parts.urls);
+        let uploads = Uploads::new(parts.attachments, Arc::clone(&parts.keys));
         Arc::new(Self {
             tokens,
             desk: Desk::new(parts.journal, parts.live, parts.clock, parts.keys, parts.settings),
+            uploads,
+            writing: Mutex::default(),
             limits: access::Limiters::default(),
             places: Semaphore::new(IN_FLIGHT),
             cursors,
@@ -88,6 +100,29 @@ impl Exchange {
 
     fn journal(&self) -> &dyn Journal {
         self.desk.journal.as_ref()
+    }
+
+    /// The turn to write one upload in parts; held until it is dropped.
+    fn turn(&self, system: &str, digest: &Digest) -> Result<Turn<'_>, Refusal> {
+        let key = (system.to_owned(), *digest);
+        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if writing.insert(key.clone()) {
+            return Ok(Turn { exchange: self, key });
+        }
+        let detail = "another request writes a part of this attachment; wait for its answer";
+        Err(Refusal { retry_after: Some(1), ..Refusal::new(Code::Overloaded, detail) })
+    }
+}
+
+/// The turn to write one upload in parts.
+struct Turn<'a> {
+    exchange: &'a Exchange,
+    key: (String, Digest),
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.exchange.writing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 
@@ -103,6 +138,7 @@ fn calls() -> OpenApiRouter<Arc<Exchange>> {
         .routes(routes!(feed::feed))
         .routes(routes!(outcomes::acknowledge))
         .routes(routes!(outcomes::outcome))
+        .routes(routes!(attachments::put, attachments::patch, attachments::head, attachments::get))
         .routes(routes!(model::me))
         .routes(routes!(model::kinds))
         .routes(routes!(model::schema))

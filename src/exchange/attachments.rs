@@ -1,0 +1,392 @@
+//! Files that records name: uploaded before the record, whole or in parts, read back in ranges by those who were sent them.
+//! An upload is never skipped because somebody else has the same bytes: that would tell a stranger that they exist.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::BodyExt;
+
+use super::Exchange;
+use super::access::{Known, demand};
+use super::problem::Problem;
+use super::request::{self, Part};
+use crate::accept::{Code, Refusal};
+use crate::journal::uploads::{UploadError, Writer};
+use crate::journal::{Digest, UploadRow, UploadVerb};
+use crate::seal;
+use crate::tokens::Caller;
+
+/// Bytes that are sealed or opened in one go.
+const STRIDE: u64 = 1 << 20;
+
+/// Upload an attachment in one request.
+#[utoipa::path(put, path = "/v1/attachments/{sha256}", tag = "attachments",
+    params(("sha256" = String, Path, description = "SHA-256 of the bytes, 64 hex digits")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    responses(
+        (status = 201, description = "Durable; a record may name it"),
+        (status = 400, description = "The body broke off", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "This system sends nothing", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The path is no SHA-256", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The bytes have another digest", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json")))]
+pub async fn put(
+    State(exchange): State<Arc<Exchange>>,
+    Known(caller): Known,
+    Part(name): Part,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let upload = Upload::new(&exchange, &caller, &name)?;
+    let old = upload.row().await?;
+    let writer = begin(&exchange).await?;
+    let writer = upload.take(writer, request.into_body()).await?;
+    upload.complete(writer, old).await
+}
+
+/// Upload an attachment in parts.
+///
+/// Begin with `Upload-Offset: 0`; `HEAD` tells the offset to go on from. It is complete when the bytes have the digest of
+/// the path; with `Upload-Length` that is looked at once, at the end.
+#[utoipa::path(patch, path = "/v1/attachments/{sha256}", tag = "attachments",
+    params(
+        ("sha256" = String, Path, description = "SHA-256 of the whole"),
+        ("Upload-Offset" = u64, Header, description = "Where this part begins"),
+        ("Upload-Length" = Option<u64>, Header, description = "Bytes of the whole, where they are known")),
+    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
+    responses(
+        (status = 201, description = "Complete and durable"),
+        (status = 204, description = "This part is durable; go on at `Upload-Offset`"),
+        (status = 400, description = "The body broke off; what came is kept", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "This system sends nothing", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The path is no SHA-256", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Another offset is due, or the whole has another digest", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A header is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json")))]
+pub async fn patch(
+    State(exchange): State<Arc<Exchange>>,
+    Known(caller): Known,
+    Part(name): Part,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let upload = Upload::new(&exchange, &caller, &name)?;
+    let (parts, body) = request.into_parts();
+    let offset = number(&parts.headers, "Upload-Offset")?
+        .ok_or_else(|| Refusal::header("Upload-Offset", "header-missing", "say in `Upload-Offset` where this part begins"))?;
+    let length = number(&parts.headers, "Upload-Length")?;
+    let _turn = exchange.turn(caller.name(), &upload.digest)?;
+    let row = upload.row().await?;
+    let due = row.as_ref().filter(|row| !row.done).map_or(0, |row| row.offset);
+    if offset != due {
+        let refusal = Refusal::new(Code::DigestMismatch, format!("this part begins at {offset}; {due} is due"));
+        return Err(refusal);
+    }
+    let writer = match row.as_ref().filter(|row| !row.done && offset > 0) {
+        Some(row) => resume(&exchange, row.clone()).await?,
+        None => begin(&exchange).await?,
+    };
+    let writer = upload.take(writer, body).await?;
+    let old = row.filter(|row| row.key != writer.key());
+    upload.part(writer, length, old).await
+}
+
+/// How much of an attachment is there?
+#[utoipa::path(head, path = "/v1/attachments/{sha256}", tag = "attachments",
+    params(("sha256" = String, Path, description = "SHA-256")),
+    responses(
+        (status = 200, description = "`Upload-Offset`: bytes that are there; `Upload-Complete`: `?1` or `?0`"),
+        (status = 401, description = "No valid token"),
+        (status = 404, description = "You neither uploaded it nor were sent it"),
+        (status = 429, description = "Too many calls"),
+        (status = 503, description = "Overloaded")))]
+pub async fn head(
+    State(exchange): State<Arc<Exchange>>,
+    Known(caller): Known,
+    Part(name): Part,
+) -> Result<Response, Refusal> {
+    let row = find(&exchange, &caller, digest(&name)?).await?.ok_or_else(nothing)?;
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert("upload-offset", HeaderValue::from(row.offset));
+    headers.insert("upload-complete", HeaderValue::from_static(if row.done { "?1" } else { "?0" }));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if row.done {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(row.offset));
+    }
+    Ok(response)
+}
+
+/// Read an attachment that you uploaded or were sent.
+#[utoipa::path(get, path = "/v1/attachments/{sha256}", tag = "attachments",
+    params(("sha256" = String, Path, description = "SHA-256"), ("Range" = Option<String>, Header, description = "One range of bytes")),
+    responses(
+        (status = 200, description = "The bytes", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 206, description = "The range", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "You neither uploaded it nor were sent it", body = Problem, content_type = "application/problem+json"),
+        (status = 416, description = "The range lies outside; `Content-Range` tells the size"),
+        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+pub async fn get(
+    State(exchange): State<Arc<Exchange>>,
+    Known(caller): Known,
+    Part(name): Part,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let row = find(&exchange, &caller, digest(&name)?).await?.filter(|row| row.done).ok_or_else(nothing)?;
+    let size = row.offset;
+    let (status, range) = match wanted(&headers, size) {
+        Wanted::All => (StatusCode::OK, 0..size),
+        Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Wanted::Outside => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0),
+    };
+    let (start, end) = (range.start, range.end);
+    let mut response = Response::new(bytes_of(exchange, row, range));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    // Never shown by a browser as what it may claim to be.
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let place = match status {
+        StatusCode::PARTIAL_CONTENT => Some(format!("bytes {start}-{}/{size}", end.saturating_sub(1))),
+        StatusCode::RANGE_NOT_SATISFIABLE => Some(format!("bytes */{size}")),
+        _ => None,
+    };
+    if let Some(place) = place.and_then(|place| HeaderValue::from_str(&place).ok()) {
+        headers.insert(header::CONTENT_RANGE, place);
+    }
+    Ok(response)
+}
+
+fn nothing() -> Refusal {
+    Refusal::new(Code::NotFound, "no attachment with this digest that you uploaded or were sent")
+}
+
+fn digest(name: &str) -> Result<Digest, Refusal> {
+    let digest = seal::unhex(name).and_then(|bytes| Digest::try_from(bytes).ok());
+    digest.ok_or_else(|| Refusal::new(Code::NotFound, "an attachment is named by its SHA-256: 64 hex digits"))
+}
+
+fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Refusal> {
+    let sent = request::header(headers, name);
+    let read = |text: String| text.parse().map_err(|_| Refusal::header(name, "format", format!("`{name}` is a number")));
+    sent.map(read).transpose()
+}
+
+async fn find(exchange: &Exchange, caller: &Caller, digest: Digest) -> Result<Option<UploadRow>, Refusal> {
+    let answer = exchange.journal().upload(UploadVerb::Find { system: caller.name().to_owned(), digest }).await?;
+    // Of somebody else's upload only what is whole can have been sent.
+    Ok(answer.rows.into_iter().find(|row| row.done || row.system == caller.name()))
+}
+
+async fn begin(exchange: &Arc<Exchange>) -> Result<Writer, Refusal> {
+    let exchange = Arc::clone(exchange);
+    blocking(move || exchange.uploads.begin()).await
+}
+
+async fn resume(exchange: &Arc<Exchange>, row: UploadRow) -> Result<Writer, Refusal> {
+    let exchange = Arc::clone(exchange);
+    blocking(move || exchange.uploads.resume(&row.key, row.offset)).await
+}
+
+/// File work off the threads that serve everyone.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, UploadError> + Send + 'static,
+) -> Result<T, Refusal> {
+    let interrupted = || Refusal::new(Code::Overloaded, "the upload was interrupted; go on where `HEAD` says");
+    tokio::task::spawn_blocking(work).await.map_err(|_| interrupted())?.map_err(|error| {
+        if let UploadError::File(file) = &error
+            && matches!(file.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+        {
+            return Refusal { retry_after: Some(60), ..Refusal::new(Code::StorageFull, "the disk is full; try again later") };
+        }
+        tracing::error!(error = %error, "an attachment file failed");
+        interrupted()
+    })
+}
+
+/// One upload of one caller.
+struct Upload<'a> {
+    exchange: &'a Arc<Exchange>,
+    system: String,
+    digest: Digest,
+}
+
+impl<'a> Upload<'a> {
+    fn new(exchange: &'a Arc<Exchange>, caller: &Caller, name: &str) -> Result<Self, Refusal> {
+        if caller.system()?.send.is_empty() {
+            demand(caller, "send:<kind>")?;
+        }
+        Ok(Self { exchange, system: caller.name().to_owned(), digest: digest(name)? })
+    }
+
+    /// What this caller has uploaded of it.
+    async fn row(&self) -> Result<Option<UploadRow>, Refusal> {
+        let ask = UploadVerb::Find { system: self.system.clone(), digest: self.digest };
+        let rows = self.exchange.journal().upload(ask).await?.rows;
+        Ok(rows.into_iter().find(|row| row.system == self.system))
+    }
+
+    /// Takes a body to its end, or to where it breaks off: what came is written.
+    async fn take(&self, mut writer: Writer, mut body: Body) -> Result<Writer, Refusal> {
+        let most = self.exchange.desk.settings.limits.attachment;
+        let time = self.exchange.desk.settings.exchange.body_timeout;
+        let mut waiting = Vec::new();
+        loop {
+            let frame = tokio::time::timeout(time, body.frame()).await;
+            let Ok(Some(Ok(frame))) = frame else {
+                let whole = matches!(frame, Ok(None));
+                writer = written(writer, waiting).await?;
+                return if whole { Ok(writer) } else { Err(self.broken(writer).await) };
+            };
+            if let Some(data) = frame.data_ref() {
+                waiting.extend_from_slice(data);
+            }
+            if writer.size() + waiting.len() as u64 > most {
+                blocking(move || writer.discard()).await?;
+                return Err(Refusal::new(Code::TooLarge, format!("an attachment may have {most} bytes at most")));
+            }
+            if waiting.len() as u64 >= STRIDE {
+                writer = written(writer, std::mem::take(&mut waiting)).await?;
+            }
+        }
+    }
+
+    /// The connection broke: what is there is kept, so that the client may go on from it.
+    async fn broken(&self, writer: Writer) -> Refusal {
+        let refusal = Refusal::new(Code::EncodingRefused, "the body broke off; go on where `HEAD` says");
+        match self.pause(writer).await {
+            Ok(_) => refusal,
+            Err(worse) => worse,
+        }
+    }
+
+    async fn pause(&self, writer: Writer) -> Result<u64, Refusal> {
+        let (offset, key) = (writer.size(), writer.key().to_vec());
+        blocking(move || writer.pause()).await?;
+        self.note(offset, false, key).await?;
+        Ok(offset)
+    }
+
+    async fn note(&self, offset: u64, done: bool, key: Vec<u8>) -> Result<(), Refusal> {
+        let at = self.exchange.desk.clock.now();
+        let verb = UploadVerb::Put { system: self.system.clone(), digest: self.digest, offset, done, key, at };
+        self.exchange.journal().upload(verb).await?;
+        Ok(())
+    }
+
+    /// The whole is there: durable first, then named by its row; the file that it replaces goes last.
+    async fn complete(&self, writer: Writer, old: Option<UploadRow>) -> Result<Response, Refusal> {
+        let (size, key) = (writer.size(), writer.key().to_vec());
+        let found = blocking(move || writer.finish()).await?;
+        if found != self.digest {
+            self.remove(key).await?;
+            let detail = format!("the bytes have the SHA-256 {}", seal::hex(&found));
+            return Err(Refusal::new(Code::DigestMismatch, detail));
+        }
+        self.note(size, true, key).await?;
+        if let Some(old) = old {
+            self.remove(old.key).await?;
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::CREATED;
+        let location = format!("/v1/attachments/{}", seal::hex(&self.digest));
+        if let Ok(location) = HeaderValue::from_str(&location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        Ok(response)
+    }
+
+    /// One part is there. Whether it was the last, the length says, or the digest of all.
+    async fn part(&self, writer: Writer, length: Option<u64>, old: Option<UploadRow>) -> Result<Response, Refusal> {
+        let (size, key) = (writer.size(), writer.key().to_vec());
+        match length {
+            Some(length) if length == size => return self.complete(writer, old).await,
+            Some(_) => {
+                self.pause(writer).await?;
+            }
+            None => {
+                let found = blocking(move || writer.finish()).await?;
+                self.note(size, found == self.digest, key).await?;
+                if found == self.digest {
+                    return Ok(empty(StatusCode::CREATED, size));
+                }
+            }
+        }
+        Ok(empty(StatusCode::NO_CONTENT, size))
+    }
+
+    async fn remove(&self, key: Vec<u8>) -> Result<(), Refusal> {
+        let exchange = Arc::clone(self.exchange);
+        blocking(move || exchange.uploads.remove(&key)).await
+    }
+}
+
+async fn written(mut writer: Writer, bytes: Vec<u8>) -> Result<Writer, Refusal> {
+    blocking(move || {
+        writer.write(&bytes)?;
+        Ok(writer)
+    })
+    .await
+}
+
+fn empty(status: StatusCode, offset: u64) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert("upload-offset", HeaderValue::from(offset));
+    response
+}
+
+/// What a `Range` header asks for.
+enum Wanted {
+    All,
+    Part(Range<u64>),
+    Outside,
+}
+
+/// One range is served; several, or what is no range, get the whole (RFC 9110 section 14.2 allows it).
+fn wanted(headers: &HeaderMap, size: u64) -> Wanted {
+    let Some(text) = request::header(headers, "range") else { return Wanted::All };
+    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+        return Wanted::All;
+    };
+    let range = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
+        (Ok(first), Err(_)) if last.trim().is_empty() => first..size,
+        (Err(_), Ok(last)) if first.trim().is_empty() => size.saturating_sub(last)..size,
+        _ => return Wanted::All,
+    };
+    if range.start < range.end { Wanted::Part(range) } else { Wanted::Outside }
+}
+
+/// The bytes of a range, opened stride by stride while they are sent.
+fn bytes_of(exchange: Arc<Exchange>, row: UploadRow, range: Range<u64>) -> Body {
+    let key: Arc<[u8]> = row.key.into();
+    let strides = stream::try_unfold(range.start, move |at| {
+        let (exchange, key) = (Arc::clone(&exchange), Arc::clone(&key));
+        async move {
+            if at >= range.end {
+                return Ok(None);
+            }
+            let end = at.saturating_add(STRIDE).min(range.end);
+            let read = blocking(move || exchange.uploads.read(&key, at..end)).await;
+            // A file that cannot be read on ends the body before its length: the client sees that it is not whole.
+            read.map(|bytes| Some((Bytes::from(bytes), end))).map_err(|refusal| std::io::Error::other(refusal.detail))
+        }
+    });
+    Body::from_stream(strides)
+}

@@ -1,0 +1,224 @@
+//! The sealed files of attachments: written piece by piece, each piece of 64 KiB sealed under the file's own data key.
+//! A file is named after its wrapped key, so no two uploads ever share one, and a row that names a key names its file.
+//! Blocking: callers run these on a thread that may be blocked. Who may read what is decided above.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::keys::Keys;
+use crate::seal::{self, DataKey, SEAL_OVERHEAD, SealError, Sha256};
+
+use super::Digest;
+
+/// Plain bytes of a piece.
+pub const PIECE: usize = 64 * 1024;
+/// Sealed bytes of a whole piece.
+const SEALED: u64 = (PIECE + SEAL_OVERHEAD) as u64;
+
+/// The folder of the files.
+#[derive(Debug)]
+pub struct Uploads {
+    dir: PathBuf,
+    keys: Arc<Keys>,
+}
+
+/// What can go wrong with a file.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// Reading or writing failed.
+    #[error("attachment file cannot be read or written")]
+    File(#[from] io::Error),
+    /// The file was changed, or its key is not of this store.
+    #[error("attachment file does not open under its key")]
+    Sealed(#[from] SealError),
+}
+
+/// A file that is being written: it takes bytes in order and knows their digest so far, if it saw them all.
+#[derive(Debug)]
+pub struct Writer {
+    file: File,
+    path: PathBuf,
+    key: DataKey,
+    /// The wrapped key, for the row.
+    wrapped: Vec<u8>,
+    /// Plain bytes that do not fill a piece yet.
+    rest: Vec<u8>,
+    /// Whole pieces written.
+    pieces: u64,
+    digest: Option<Sha256>,
+}
+
+impl Uploads {
+    /// In the folder `dir`, which is made at the first upload.
+    pub fn new(dir: PathBuf, keys: Arc<Keys>) -> Self {
+        Self { dir, keys }
+    }
+
+    /// Begins a new file under a new key.
+    pub fn begin(&self) -> Result<Writer, UploadError> {
+        let (key, wrapped) = self.keys.store.data_key()?;
+        let path = self.path(&wrapped);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+        Ok(Writer { file, path, key, wrapped, rest: Vec::new(), pieces: 0, digest: Some(Sha256::new()) })
+    }
+
+    /// Goes on with a file that has `offset` plain bytes.
+    pub fn resume(&self, wrapped: &[u8], offset: u64) -> Result<Writer, UploadError> {
+        let key = self.keys.store.unwrap(wrapped)?;
+        let path = self.path(wrapped);
+        let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
+        let pieces = offset / PIECE as u64;
+        let mut rest = read_piece(&mut file, &key, pieces)?;
+        let kept = usize::try_from(offset % PIECE as u64).unwrap_or(0);
+        if rest.len() < kept {
+            // The row is written after the bytes: the file cannot be behind it unless it was changed.
+            return Err(UploadError::File(io::ErrorKind::UnexpectedEof.into()));
+        }
+        rest.truncate(kept);
+        file.set_len(pieces * SEALED)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Writer { file, path, key, wrapped: wrapped.to_vec(), rest, pieces, digest: None })
+    }
+
+    /// Plain bytes of a range, which must lie within the file's size.
+    pub fn read(&self, wrapped: &[u8], range: Range<u64>) -> Result<Vec<u8>, UploadError> {
+        let key = self.keys.store.unwrap(wrapped)?;
+        let mut file = File::open(self.path(wrapped))?;
+        let mut plain = Vec::new();
+        let first = range.start / PIECE as u64;
+        let mut piece = first;
+        while piece * (PIECE as u64) < range.end {
+            plain.extend(read_piece(&mut file, &key, piece)?);
+            piece += 1;
+        }
+        let skip = usize::try_from(range.start - first * PIECE as u64).unwrap_or(usize::MAX);
+        let length = usize::try_from(range.end - range.start).unwrap_or(0);
+        let wanted = plain.get(skip..skip.saturating_add(length));
+        wanted.map(<[u8]>::to_vec).ok_or_else(|| UploadError::File(io::ErrorKind::UnexpectedEof.into()))
+    }
+
+    /// Removes the file of a key; one that is not there is no error.
+    pub fn remove(&self, wrapped: &[u8]) -> Result<(), UploadError> {
+        match fs::remove_file(self.path(wrapped)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn path(&self, wrapped: &[u8]) -> PathBuf {
+        let name = seal::hex(&seal::sha256(wrapped));
+        self.dir.join(name.get(..2).unwrap_or("00")).join(name)
+    }
+}
+
+impl Writer {
+    /// Takes the next bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
+        self.rest.extend_from_slice(bytes);
+        while self.rest.len() >= PIECE {
+            let later = self.rest.split_off(PIECE);
+            let whole = std::mem::replace(&mut self.rest, later);
+            self.file.write_all(&self.key.seal(&context(self.pieces), &whole)?)?;
+            self.pieces += 1;
+        }
+        Ok(())
+    }
+
+    /// Plain bytes so far.
+    pub fn size(&self) -> u64 {
+        self.pieces * PIECE as u64 + self.rest.len() as u64
+    }
+
+    /// The wrapped key that names the file.
+    pub fn key(&self) -> &[u8] {
+        &self.wrapped
+    }
+
+    /// Makes what was written durable, and says the digest of the whole file.
+    pub fn finish(mut self) -> Result<Digest, UploadError> {
+        self.store()?;
+        match self.digest.take() {
+            Some(digest) => Ok(digest.finish()),
+            None => self.read_again(),
+        }
+    }
+
+    /// Makes what was written durable; more may follow later.
+    pub fn pause(mut self) -> Result<(), UploadError> {
+        self.store()
+    }
+
+    /// Takes the file away: its bytes are not those that were announced.
+    pub fn discard(self) -> Result<(), UploadError> {
+        Ok(fs::remove_file(&self.path)?)
+    }
+
+    fn store(&mut self) -> Result<(), UploadError> {
+        if !self.rest.is_empty() {
+            self.file.write_all(&self.key.seal(&context(self.pieces), &self.rest)?)?;
+        }
+        self.file.sync_all()?;
+        File::open(self.path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()?;
+        Ok(())
+    }
+
+    /// The digest of a file that was written in several calls.
+    fn read_again(&mut self) -> Result<Digest, UploadError> {
+        let mut digest = Sha256::new();
+        for piece in 0..=self.pieces {
+            digest.update(&read_piece(&mut self.file, &self.key, piece)?);
+        }
+        Ok(digest.finish())
+    }
+}
+
+/// One piece, opened; empty behind the end.
+fn read_piece(file: &mut File, key: &DataKey, piece: u64) -> Result<Vec<u8>, UploadError> {
+    file.seek(SeekFrom::Start(piece * SEALED))?;
+    let mut sealed = Vec::new();
+    file.take(SEALED).read_to_end(&mut sealed)?;
+    if sealed.is_empty() { Ok(sealed) } else { Ok(key.open(&context(piece), &sealed)?) }
+}
+
+/// A piece opens only in its own place.
+fn context(piece: u64) -> Vec<u8> {
+    [b"attachment piece ".as_slice(), &piece.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_comes_back_whole_in_ranges_and_after_pauses() {
+        let dir = tempfile::tempdir().unwrap();
+        let uploads = Uploads::new(dir.path().join("a"), Arc::new(Keys::open(dir.path()).unwrap()));
+        let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n % 251) as u8).collect();
+        let mut writer = uploads.begin().unwrap();
+        let key = writer.key().to_vec();
+        writer.write(&bytes[..70_000]).unwrap();
+        writer.pause().unwrap();
+        let mut writer = uploads.resume(&key, 70_000).unwrap();
+        writer.write(&bytes[70_000..]).unwrap();
+        assert_eq!(writer.size(), 200_000);
+        assert_eq!(writer.finish().unwrap(), seal::sha256(&bytes));
+        for range in [0..200_000, 0..1, 65_535..65_537, 131_072..131_073, 199_999..200_000, 5..5] {
+            let expected = &bytes[range.start as usize..range.end as usize];
+            assert_eq!(uploads.read(&key, range).unwrap(), expected);
+        }
+        assert!(uploads.read(&key, 0..200_001).is_err());
+        let sealed = fs::read(uploads.path(&key)).unwrap();
+        assert!(!sealed.windows(64).any(|window| window == &bytes[..64]), "nothing of it lies there in clear");
+        uploads.remove(&key).unwrap();
+        uploads.remove(&key).unwrap();
+    }
+}
