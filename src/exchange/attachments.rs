@@ -82,8 +82,9 @@ pub async fn patch(
 ) -> Result<Response, Refusal> {
     let upload = Upload::new(&exchange, &caller, &name)?;
     let (parts, body) = request.into_parts();
-    let offset = number(&parts.headers, "Upload-Offset")?
-        .ok_or_else(|| Refusal::header("Upload-Offset", "header-missing", "say in `Upload-Offset` where this part begins"))?;
+    let offset = number(&parts.headers, "Upload-Offset")?.ok_or_else(|| {
+        Refusal::header("Upload-Offset", "header-missing", "say in `Upload-Offset` where this part begins")
+    })?;
     let length = number(&parts.headers, "Upload-Length")?;
     let _turn = exchange.turn(caller.name(), &upload.digest)?;
     let row = upload.row().await?;
@@ -183,7 +184,8 @@ fn digest(name: &str) -> Result<Digest, Refusal> {
 
 fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Refusal> {
     let sent = request::header(headers, name);
-    let read = |text: String| text.parse().map_err(|_| Refusal::header(name, "format", format!("`{name}` is a number")));
+    let read =
+        |text: String| text.parse().map_err(|_| Refusal::header(name, "format", format!("`{name}` is a number")));
     sent.map(read).transpose()
 }
 
@@ -212,7 +214,10 @@ async fn blocking<T: Send + 'static>(
         if let UploadError::File(file) = &error
             && matches!(file.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
         {
-            return Refusal { retry_after: Some(60), ..Refusal::new(Code::StorageFull, "the disk is full; try again later") };
+            return Refusal {
+                retry_after: Some(60),
+                ..Refusal::new(Code::StorageFull, "the disk is full; try again later")
+            };
         }
         tracing::error!(error = %error, "an attachment file failed");
         interrupted()

@@ -20,7 +20,6 @@ pub mod asyncapi;
 pub mod ops;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -49,7 +48,7 @@ pub struct Exchange {
     pub desk: Desk,
     /// Issues and checks access tokens.
     pub tokens: Tokens,
-    uploads: Uploads,
+    uploads: Arc<Uploads>,
     /// Uploads in parts that are being written at this moment: one writer each.
     writing: Mutex<HashSet<(String, Digest)>>,
     limits: access::Limiters,
@@ -71,8 +70,8 @@ pub struct Parts {
     pub keys: Arc<Keys>,
     /// This node's options.
     pub settings: Arc<Settings>,
-    /// The folder of attachments.
-    pub attachments: PathBuf,
+    /// The files of attachments.
+    pub uploads: Arc<Uploads>,
     /// The gateway's URLs: the first is its name in tokens, all are taken in assertions.
     pub urls: Vec<String>,
     /// Becomes true when the gateway stops: waiting feed pages are answered at once.
@@ -84,11 +83,10 @@ impl Exchange {
     pub fn new(parts: Parts) -> Arc<Self> {
         let cursors = parts.keys.store.derive("feed cursors");
         let tokens = Tokens::new(Arc::clone(&parts.keys), parts.urls);
-        let uploads = Uploads::new(parts.attachments, Arc::clone(&parts.keys));
         Arc::new(Self {
             tokens,
             desk: Desk::new(parts.journal, parts.live, parts.clock, parts.keys, parts.settings),
-            uploads,
+            uploads: parts.uploads,
             writing: Mutex::default(),
             limits: access::Limiters::default(),
             places: Semaphore::new(IN_FLIGHT),

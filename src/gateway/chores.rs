@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Timestamp};
+use crate::journal::uploads::Uploads;
 use crate::journal::{Journal, UploadVerb};
 use crate::telemetry::Telemetry;
 
@@ -22,6 +23,8 @@ pub(super) struct Terms {
     pub(super) clock: Arc<dyn Clock>,
     /// How long an upload that no record named is kept.
     pub(super) unbound_uploads: Duration,
+    /// Their files.
+    pub(super) uploads: Arc<Uploads>,
 }
 
 /// Does them until told to stop.
@@ -50,7 +53,17 @@ async fn expire_uploads(journal: &dyn Journal, terms: &Terms) {
     let before = Timestamp::from_millis(terms.clock.now().millis().saturating_sub(kept));
     match journal.upload(UploadVerb::Expire { before }).await {
         Ok(answer) if !answer.rows.is_empty() => {
-            tracing::info!(uploads = answer.rows.len(), "uploads that no record named were dropped")
+            tracing::info!(uploads = answer.rows.len(), "uploads that no record named were dropped");
+            let uploads = Arc::clone(&terms.uploads);
+            let removing = tokio::task::spawn_blocking(move || {
+                for row in &answer.rows {
+                    if let Err(error) = uploads.remove(&row.key) {
+                        tracing::warn!(%error, "the file of a dropped upload could not be removed");
+                    }
+                }
+            });
+            // A panic there has been logged; the next round goes on.
+            let _ = removing.await;
         }
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "uploads that no record named could not be dropped"),

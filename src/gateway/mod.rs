@@ -31,6 +31,7 @@ use crate::exchange::ops::Ops;
 use crate::exchange::{self, Exchange};
 use crate::http_edge::{self, EdgeLimits};
 use crate::journal::Journal;
+use crate::journal::uploads::Uploads;
 use crate::keys::{Keys, write_secret};
 use crate::live::Live;
 use crate::revisions::{self, Author, Revisions};
@@ -103,7 +104,9 @@ impl Gateway {
         let telemetry = Telemetry::start();
         let (stop, stopping) = watch::channel(false);
         let addresses = listeners.addresses;
-        let core = Core { settings, clock, keys, journal, live, revisions, stopping, addresses };
+        let files = dir.join(&settings.store.attachments).join("uploads");
+        let uploads = Arc::new(Uploads::new(files, Arc::clone(&keys)));
+        let core = Core { settings, clock, keys, journal, uploads, live, revisions, stopping, addresses };
         let mut gateway = Self {
             addresses,
             listen_file,
@@ -212,6 +215,7 @@ struct Core {
     clock: Arc<dyn Clock>,
     keys: Arc<Keys>,
     journal: Arc<dyn Journal>,
+    uploads: Arc<Uploads>,
     live: Arc<Live>,
     revisions: Arc<Revisions>,
     stopping: watch::Receiver<bool>,
@@ -237,6 +241,7 @@ impl Core {
             clock: Arc::clone(&self.clock),
             keys: Arc::clone(&self.keys),
             settings: Arc::clone(&self.settings),
+            uploads: Arc::clone(&self.uploads),
             urls: self.settings.exchange.url.iter().cloned().chain([here]).collect(),
             stopping: self.stopping.clone(),
         }
@@ -252,7 +257,11 @@ impl Core {
     }
 
     fn chores(&self) -> chores::Terms {
-        chores::Terms { clock: Arc::clone(&self.clock), unbound_uploads: self.settings.store.unbound_uploads }
+        chores::Terms {
+            clock: Arc::clone(&self.clock),
+            unbound_uploads: self.settings.store.unbound_uploads,
+            uploads: Arc::clone(&self.uploads),
+        }
     }
 }
 

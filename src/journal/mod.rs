@@ -9,6 +9,7 @@ pub mod lanes;
 pub mod board;
 pub mod wakes;
 pub mod attachments;
+pub mod uploads;
 pub mod sqlite;
 #[cfg(test)]
 mod conformance;
