@@ -1,5 +1,127 @@
-//! To come.
+//! Later versions of a record: what never left is superseded, what left is followed.
 
 use super::*;
 
-pub(super) async fn run(_make: Make) {}
+pub(super) async fn run(make: Make) {
+    a_correction_takes_the_place_of_what_never_left(make()).await;
+    a_withdrawal_of_what_never_left_sends_nothing(make()).await;
+    a_correction_of_what_left_is_next_in_its_lane(make()).await;
+    a_correction_releases_the_lane_that_a_rejection_held(make()).await;
+    a_page_that_showed_it_keeps_it(make()).await;
+    only_the_newest_version_can_be_replaced(make()).await;
+    what_nobody_could_place_is_settled_by_its_correction(make()).await;
+}
+
+fn version(stage: &dyn Stage, action: Action, of: &str, deliveries: Vec<NewDelivery>) -> Entry {
+    let deliveries = deliveries.into_iter().map(|to| NewDelivery { action, ..to }).collect();
+    Entry { action, replaces: MessageId::parse(of), ..to(record(stage, &format!("{action:?}")), deliveries) }
+}
+
+async fn a_correction_takes_the_place_of_what_never_left(mut stage: Box<dyn Stage>) {
+    let one = append(&*stage, to(record(&*stage, "1"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let two = append(&*stage, to(record(&*stage, "2"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let three =
+        append(&*stage, version(&*stage, Action::Correct, &one.id, vec![push("court:DLCT01", &[case(1)])])).await;
+    assert_eq!(state(&*stage, &one.id, 1).await, State::Superseded);
+    stage.reopen().await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    assert_eq!(lease.message.id.to_string(), three.id, "it has the original's place");
+    assert_eq!(lease.action, Action::New, "the office has seen no version yet");
+    deliver(&*stage, &lease, OutcomeWord::Received).await;
+    assert_eq!(messages(&claim(&*stage, COURT).await), [two.id]);
+}
+
+async fn a_withdrawal_of_what_never_left_sends_nothing(stage: Box<dyn Stage>) {
+    let one = append(&*stage, to(record(&*stage, "1"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let gone =
+        append(&*stage, version(&*stage, Action::Withdraw, &one.id, vec![push("court:DLCT01", &[case(1)])])).await;
+    assert_eq!((gone.status.as_str(), gone.deliveries[0].state), ("withdrawn", State::Recalled));
+    assert!(claim(&*stage, COURT).await.is_empty());
+    assert_eq!(state(&*stage, &one.id, 1).await, State::Superseded);
+    assert_eq!(state(&*stage, &gone.id, 1).await, State::Recalled);
+}
+
+async fn a_correction_of_what_left_is_next_in_its_lane(mut stage: Box<dyn Stage>) {
+    let one = append(&*stage, to(record(&*stage, "1"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    stage.journal().freeze(&lease.token, frozen("1")).await.unwrap();
+    let two = append(&*stage, to(record(&*stage, "2"), vec![push("court:DLCT01", &[case(1)])])).await;
+    // Its keys were corrected too: it waits for its original all the same.
+    let fixed =
+        append(&*stage, version(&*stage, Action::Correct, &one.id, vec![push("court:DLCT01", &[case(2), case(1)])]))
+            .await;
+    let other =
+        append(&*stage, version(&*stage, Action::Correct, &fixed.id, vec![push("court:DLCT01", &[case(2)])])).await;
+    assert_eq!(state(&*stage, &fixed.id, 1).await, State::Superseded);
+    stage.reopen().await;
+    let leases = claim(&*stage, COURT).await;
+    assert_eq!(messages(&leases), [one.id.clone()]);
+    let outcome = says(&*stage, COURT, leases[0].token.delivery, OutcomeWord::Received);
+    settle(&*stage, &leases[0], Settled::Outcome(Box::new(outcome))).await;
+    let mut next = messages(&claim(&*stage, COURT).await);
+    next.sort();
+    let mut expected = vec![other.id, two.id];
+    expected.sort();
+    assert_eq!(next, expected, "the last correction shares no case with the second record");
+}
+
+async fn a_correction_releases_the_lane_that_a_rejection_held(stage: Box<dyn Stage>) {
+    let strict = NewDelivery { park_on_reject: true, ..push("court:DLCT01", &[case(1)]) };
+    let one = append(&*stage, to(record(&*stage, "1"), vec![strict.clone()])).await;
+    let two = append(&*stage, to(record(&*stage, "2"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    deliver(&*stage, &lease, OutcomeWord::Returned).await;
+    assert!(claim(&*stage, COURT).await.is_empty());
+    let fixed = append(&*stage, version(&*stage, Action::Correct, &one.id, vec![strict])).await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    assert_eq!((lease.message.id.to_string(), lease.action), (fixed.id, Action::Correct));
+    assert_eq!(state(&*stage, &one.id, 1).await, State::Rejected);
+    deliver(&*stage, &lease, OutcomeWord::Accepted).await;
+    assert_eq!(messages(&claim(&*stage, COURT).await), [two.id]);
+}
+
+async fn a_page_that_showed_it_keeps_it(mut stage: Box<dyn Stage>) {
+    let seen = append(&*stage, to(record(&*stage, "1"), vec![pull("court:DLCT01", &[case(1)])])).await;
+    shelve(&*stage, COURT).await;
+    page(&*stage, COURT, None, 10).await;
+    let unseen = append(&*stage, to(record(&*stage, "2"), vec![pull("court:DLCT01", &[case(2)])])).await;
+    shelve(&*stage, COURT).await;
+    stage.reopen().await;
+    append(&*stage, version(&*stage, Action::Correct, &seen.id, vec![pull("court:DLCT01", &[case(1)])])).await;
+    append(&*stage, version(&*stage, Action::Correct, &unseen.id, vec![pull("court:DLCT01", &[case(2)])])).await;
+    assert_eq!(state(&*stage, &seen.id, 1).await, State::Available);
+    assert_eq!(state(&*stage, &unseen.id, 1).await, State::Superseded);
+    assert_eq!(page(&*stage, COURT, None, 10).await.items.len(), 1);
+    assert_eq!(page(&*stage, COURT, Some(FeedPosition::default()), 10).await.items.len(), 1);
+    shelve(&*stage, COURT).await;
+    let all = page(&*stage, COURT, None, 10).await;
+    assert_eq!(
+        all.items.iter().map(|item| item.action).collect::<Vec<_>>(),
+        [Action::New, Action::Correct, Action::New]
+    );
+}
+
+async fn only_the_newest_version_can_be_replaced(stage: Box<dyn Stage>) {
+    let one = append(&*stage, record(&*stage, "1")).await;
+    let two = append(&*stage, version(&*stage, Action::Correct, &one.id, vec![])).await;
+    let late = stage.journal().append(version(&*stage, Action::Correct, &one.id, vec![])).await.unwrap();
+    assert!(matches!(late, Appended::RecordChanged(id) if id.to_string() == two.id), "{late:?}");
+    let alien = Entry { system: COURT.into(), ..version(&*stage, Action::Withdraw, &two.id, vec![]) };
+    assert!(matches!(stage.journal().append(alien).await.unwrap(), Appended::ReplacesUnknown));
+    let view = stage.journal().message(MessageId::parse(&one.id).unwrap()).await.unwrap().unwrap();
+    assert_eq!(view.head.replaced_by.unwrap().to_string(), two.id);
+}
+
+async fn what_nobody_could_place_is_settled_by_its_correction(stage: Box<dyn Stage>) {
+    let lost = NewDelivery {
+        office: None,
+        system: String::new(),
+        state: State::Parked,
+        code: Some("no-office".into()),
+        ..push("court:DLCT01", &[])
+    };
+    let one = append(&*stage, to(record(&*stage, "1"), vec![lost])).await;
+    append(&*stage, version(&*stage, Action::Correct, &one.id, vec![push("court:DLCT01", &[case(1)])])).await;
+    assert_eq!(state(&*stage, &one.id, 1).await, State::Superseded);
+    assert_eq!(claim(&*stage, COURT).await.len(), 1);
+}

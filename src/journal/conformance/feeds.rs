@@ -1,5 +1,85 @@
-//! To come.
+//! Feeds: positions, cursors, filters, what is shown again and what is not.
 
 use super::*;
 
-pub(super) async fn run(_make: Make) {}
+pub(super) async fn run(make: Make) {
+    pages_follow_positions_and_show_unsettled_items_again(make()).await;
+    liberty_comes_first_in_a_page_and_has_its_own_counter(make()).await;
+    filters_and_limits_hold(make()).await;
+    positions_are_never_given_twice(make()).await;
+}
+
+fn places(page: &FeedPage) -> Vec<(u64, u64)> {
+    page.items.iter().map(|item| (item.position.liberty, item.position.rest)).collect()
+}
+
+async fn pages_follow_positions_and_show_unsettled_items_again(mut stage: Box<dyn Stage>) {
+    for n in 1..=5 {
+        append(&*stage, to(record(&*stage, "x"), vec![pull("court:DLCT01", &[case(n)])])).await;
+    }
+    shelve(&*stage, COURT).await;
+    let first = page(&*stage, COURT, None, 2).await;
+    assert_eq!((places(&first), first.more), (vec![(0, 1), (0, 2)], true));
+    let delivery = first.items[0].delivery;
+    assert_eq!(first.items[0].frozen, frozen(&format!("native {delivery}")));
+    stage.journal().answer(vec![says(&*stage, COURT, delivery, OutcomeWord::Received)]).await.unwrap();
+    stage.reopen().await;
+    assert_eq!(places(&page(&*stage, COURT, None, 2).await), [(0, 2), (0, 3)]);
+    let rest = page(&*stage, COURT, Some(first.next), 10).await;
+    assert_eq!((places(&rest), rest.more), (vec![(0, 3), (0, 4), (0, 5)], false));
+    let all = page(&*stage, COURT, Some(FeedPosition::default()), 10).await;
+    assert_eq!(all.items.len(), 5, "with a cursor, settled items are shown too");
+    let end = page(&*stage, COURT, Some(rest.next), 10).await;
+    assert_eq!((end.items.len(), end.next, end.more), (0, rest.next, false));
+    let upto = FeedAsk { upto: Some(first.next), heads: true, ..ask(COURT, None, 10) };
+    assert_eq!(places(&stage.journal().feed(upto).await.unwrap()), [(0, 2)]);
+}
+
+async fn liberty_comes_first_in_a_page_and_has_its_own_counter(stage: Box<dyn Stage>) {
+    let paper = NewDelivery { system: PRISON.into(), ..pull("prison:TIHAR01", &[case(1)]) };
+    append(&*stage, to(record(&*stage, "paper"), vec![paper.clone()])).await;
+    shelve(&*stage, PRISON).await;
+    append(&*stage, to(record(&*stage, "remand"), vec![NewDelivery { how: How::Feed, ..liberty("pid/7") }])).await;
+    append(&*stage, to(record(&*stage, "release"), vec![NewDelivery { how: How::Feed, ..liberty("pid/7") }])).await;
+    shelve(&*stage, PRISON).await;
+    shelve(&*stage, PRISON).await;
+    let all = page(&*stage, PRISON, None, 10).await;
+    assert_eq!(places(&all), [(1, 0), (2, 0), (2, 1)]);
+    assert_eq!(all.items[1].after, [all.items[0].delivery]);
+    assert!(all.items[0].overtaken_by.is_empty(), "both are in order in one feed");
+    // Whoever goes on from here misses nothing that comes later, of either class.
+    append(&*stage, to(record(&*stage, "bail"), vec![NewDelivery { how: How::Feed, ..liberty("pid/8") }])).await;
+    shelve(&*stage, PRISON).await;
+    assert_eq!(places(&page(&*stage, PRISON, Some(all.next), 10).await), [(3, 1)]);
+}
+
+async fn filters_and_limits_hold(stage: Box<dyn Stage>) {
+    for n in 1..=6 {
+        let office = if n % 2 == 0 { "court:DLCT01" } else { "court:DLCT02" };
+        let kind = if n <= 3 { "fir" } else { "charge-sheet" };
+        append(&*stage, Entry { kind: kind.into(), ..to(record(&*stage, "x"), vec![pull(office, &[case(n)])]) }).await;
+    }
+    shelve(&*stage, COURT).await;
+    let one = FeedAsk { offices: vec![OfficeId::parse("court:DLCT02").unwrap()], ..ask(COURT, None, 10) };
+    assert_eq!(places(&stage.journal().feed(one.clone()).await.unwrap()), [(0, 1), (0, 3), (0, 5)]);
+    let after = FeedAsk { after: Some(FeedPosition { liberty: 0, rest: 1 }), ..one.clone() };
+    assert_eq!(places(&stage.journal().feed(after).await.unwrap()), [(0, 3), (0, 5)]);
+    let kind = FeedAsk { kinds: vec!["fir".into()], ..one };
+    assert_eq!(places(&stage.journal().feed(kind).await.unwrap()), [(0, 1), (0, 3)]);
+    let light = FeedAsk { max_bytes: 1, ..ask(COURT, None, 10) };
+    let light = stage.journal().feed(light).await.unwrap();
+    assert_eq!((light.items.len(), light.more), (1, true));
+    let light = FeedAsk { max_bytes: 1, ..ask(COURT, Some(FeedPosition::default()), 10) };
+    let light = stage.journal().feed(light).await.unwrap();
+    assert_eq!((places(&light), light.next.rest, light.more), (vec![(0, 1)], 1, true));
+}
+
+async fn positions_are_never_given_twice(mut stage: Box<dyn Stage>) {
+    let one = append(&*stage, to(record(&*stage, "1"), vec![pull("court:DLCT01", &[case(1)])])).await;
+    shelve(&*stage, COURT).await;
+    let fixed = Entry { action: Action::Correct, replaces: MessageId::parse(&one.id), ..record(&*stage, "2") };
+    append(&*stage, to(fixed, vec![pull("court:DLCT01", &[case(1)])])).await;
+    stage.reopen().await;
+    shelve(&*stage, COURT).await;
+    assert_eq!(places(&page(&*stage, COURT, None, 10).await), [(0, 2)], "position 1 was the superseded one's");
+}
