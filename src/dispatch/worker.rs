@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::breaker::Admits;
 use super::{Post, Reach, dispatch};
@@ -77,29 +77,21 @@ async fn serve(post: Arc<Post>, pace: Pace, name: SystemName, mut stop: watch::R
         wakes.mark_unchanged();
         let revision = post.live.newest();
         let Some(system) = revision.systems.get(&name) else { break };
-        let ask = ask(&post, pace, system, &reach, under_way.len(), liberty_under_way);
-        let (limit, wanted) = (ask.as_ref().map_or(0, |ask| ask.limit), places(system));
-        let leases = match ask {
-            Some(ask) => claim(&post, ask).await,
-            None => Vec::new(),
-        };
-        let full = leases.len() >= limit;
-        for lease in leases {
-            liberty_under_way += usize::from(is_liberty(&lease));
-            under_way.spawn(attempt(Arc::clone(&post), Arc::clone(&reach), lease));
-        }
-        if !full {
-            // Everything due was taken: something must change before there is more.
-            tokio::select! {
-                _ = wakes.changed() => {}
-                _ = stop.changed() => {}
-                Some(ended) = under_way.join_next() => liberty_under_way -= usize::from(survived(ended) == Some(true)),
-                () = tokio::time::sleep(pause(&post, pace, &reach)) => {}
+        let places = places(system);
+        if let Some(ask) = ask(&post, pace, system, &reach, under_way.len(), liberty_under_way) {
+            for lease in claim(&post, ask).await {
+                liberty_under_way += usize::from(is_liberty(&lease));
+                under_way.spawn(attempt(Arc::clone(&post), Arc::clone(&reach), lease));
             }
-        } else if let Ok(Some(ended)) = timeout(pace.poll, under_way.join_next()).await {
-            liberty_under_way -= usize::from(survived(ended) == Some(true));
         }
-        liberty_under_way -= gather(&mut under_way, wanted).await;
+        // Everything that is due and has a place was taken: something must change before there is more.
+        tokio::select! {
+            _ = wakes.changed() => {}
+            _ = stop.changed() => {}
+            Some(ended) = under_way.join_next() => liberty_under_way -= usize::from(survived(ended) == Some(true)),
+            () = tokio::time::sleep(pause(&post, pace, &reach)) => {}
+        }
+        liberty_under_way -= gather(&mut under_way, places).await;
     }
     while let Some(ended) = under_way.join_next().await {
         survived(ended);
