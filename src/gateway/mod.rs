@@ -31,6 +31,7 @@ use crate::exchange::ops::Ops;
 use crate::exchange::{self, Exchange};
 use crate::http_edge::{self, EdgeLimits};
 use crate::journal::Journal;
+use crate::journal::sqlite::{Options, SqliteJournal};
 use crate::journal::uploads::Uploads;
 use crate::keys::{Keys, write_secret};
 use crate::live::Live;
@@ -317,15 +318,26 @@ async fn newest(revisions: &Revisions, dir: &Path, apply: bool) -> Result<crate:
     Ok(newest)
 }
 
-/// Opens the folder's store; only one process may have it open.
-pub async fn open_store(
-    dir: &Path,
-    settings: &Settings,
-    keys: &Arc<Keys>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Arc<dyn Journal>, Ended> {
-    let _ = (dir, settings, keys, clock);
-    Err(Ended::bug(&"no store in this build"))
+/// How long the first attempt at an earlier liberty delivery may hold a later one up: the usual `timeout` of `[push]`.
+const FIRST_ATTEMPT: Duration = Duration::from_secs(10);
+
+/// Opens the folder's store; only one process may have it open. Reading what is open takes a while after a long outage, so
+/// it is not done on a thread that serves.
+pub async fn open_store(dir: &Path, settings: &Settings, keys: &Arc<Keys>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Journal>, Ended> {
+    let options = Options {
+        store_key: keys.store.clone(),
+        receipt_key_id: keys.receipts.id(),
+        clock: Arc::clone(clock),
+        max_open_deliveries: settings.store.max_open_deliveries,
+        push_timeout: FIRST_ATTEMPT,
+    };
+    let data = dir.join("data");
+    let opened = tokio::task::spawn_blocking(move || SqliteJournal::open(&data, options)).await;
+    match opened {
+        Ok(Ok(store)) => Ok(Arc::new(store)),
+        Ok(Err(error)) => Err(Ended::store(&error)),
+        Err(error) => Err(Ended::bug(&error)),
+    }
 }
 
 /// The data folder is there, and no file in it says that somebody listens.
