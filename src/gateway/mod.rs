@@ -323,7 +323,12 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(10);
 
 /// Opens the folder's store; only one process may have it open. Reading what is open takes a while after a long outage, so
 /// it is not done on a thread that serves.
-pub async fn open_store(dir: &Path, settings: &Settings, keys: &Arc<Keys>, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Journal>, Ended> {
+pub async fn open_store(
+    dir: &Path,
+    settings: &Settings,
+    keys: &Arc<Keys>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Journal>, Ended> {
     let options = Options {
         store_key: keys.store.clone(),
         receipt_key_id: keys.receipts.id(),

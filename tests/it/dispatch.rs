@@ -47,7 +47,8 @@ impl Scene {
 
     /// Sends a paper to an office; gives back the delivery's id.
     async fn paper(&self, to: &str, case: u32, note: &str) -> String {
-        let accepted = self.police.accepted("paper", note, &paper(STATION, &[to], case, note)).await;
+        let accepted =
+            self.police.accepted("paper", &note.escape_unicode().to_string(), &paper(STATION, &[to], case, note)).await;
         accepted["deliveries"][0]["id"].as_str().unwrap().to_owned()
     }
 
