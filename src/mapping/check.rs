@@ -1,0 +1,238 @@
+//! A mapping as a whole, at load: one row per target, required targets filled, closed lists covered by their code tables,
+//! conditions over what is there; and what falls through.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::compile::{Source, fault};
+use super::convert::Converter;
+use super::table::{Fault, Row};
+use super::{BESIDE, LossReport, Rule};
+use crate::expression::{Expression, disjoint};
+use crate::schema::path::{Path, Step, leaves, property};
+
+/// Every fault that no single row shows.
+pub(super) fn whole(source: &Source, rules: &[Rule], rows: &[&Row], conditions: &[Expression]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    targets(source, rules, rows, conditions, &mut faults);
+    conditions_filled(rules, rows, conditions, &mut faults);
+    for (rule, row) in rules.iter().zip(rows) {
+        faults.extend(values(source, rule).into_iter().map(|message| fault(row, message)));
+    }
+    let place = source.layers.last().map(|(file, _)| file.clone()).unwrap_or_default();
+    let mut missing = |side: &str, paths: Vec<String>| {
+        for path in paths {
+            let message = format!("the {side} schema requires `{path}`, and no row fills it");
+            faults.push(Fault { file: place.clone(), line: 0, message });
+        }
+    };
+    if source.sends {
+        let filled: Vec<&Path> = rules.iter().filter_map(|rule| rule.shared.as_ref()).collect();
+        missing("shared", unfilled(source.shared, &filled));
+    }
+    if source.receives {
+        let filled: Vec<&Path> = rules.iter().filter_map(|rule| rule.native.as_ref()).collect();
+        missing("native", unfilled(source.native, &filled));
+    }
+    faults
+}
+
+/// Two rows on one target need conditions that exclude each other; one target never lies inside another.
+fn targets(source: &Source, rules: &[Rule], rows: &[&Row], conditions: &[Expression], faults: &mut Vec<Fault>) {
+    let apart = |one: &Rule, other: &Rule| {
+        let of = |rule: &Rule| rule.condition.and_then(|place| conditions.get(place));
+        matches!((of(one), of(other)), (Some(one), Some(other)) if disjoint(one, other))
+    };
+    type Side<'r> = (bool, &'static str, fn(&'r Rule) -> Option<&'r Path>);
+    let sides: [Side; 2] = [
+        (source.sends, "shared", |rule| rule.shared.as_ref()),
+        (source.receives, "native", |rule| rule.native.as_ref()),
+    ];
+    for (needed, side, path_of) in sides {
+        let mut known: HashMap<&[Step], Vec<usize>> = HashMap::new();
+        for (place, rule) in rules.iter().enumerate() {
+            known.entry(path_of(rule).map(Path::steps).unwrap_or_default()).or_default().push(place);
+        }
+        let line = |place: usize| rows.get(place).map_or(0, |row| row.line);
+        for (place, (rule, row)) in rules.iter().zip(rows).enumerate() {
+            let Some(path) = path_of(rule) else {
+                continue;
+            };
+            let same = known.get(path.steps()).map(Vec::as_slice).unwrap_or_default();
+            for before in same.iter().copied().filter(|before| *before < place && needed) {
+                if rules.get(before).is_some_and(|other| !apart(rule, other)) {
+                    let at = line(before);
+                    faults.push(fault(row, format!("the {side} `{path}` is the target of line {at} too: two rows on one target need `when`s that exclude each other")));
+                }
+            }
+            for length in 1..path.steps().len() {
+                let around = path.steps().get(..length).and_then(|head| known.get(head)).and_then(|rows| rows.first());
+                if let Some(around) = around {
+                    let at = line(*around);
+                    faults.push(fault(row, format!("the {side} `{path}` lies inside `{}` of line {at}", path.head(length))));
+                }
+            }
+        }
+    }
+}
+
+/// A condition is over paths that rows without one fill.
+fn conditions_filled(rules: &[Rule], rows: &[&Row], conditions: &[Expression], faults: &mut Vec<Fault>) {
+    let filled: Vec<&Path> =
+        rules.iter().filter(|rule| rule.condition.is_none()).filter_map(|rule| rule.shared.as_ref()).collect();
+    for (place, condition) in conditions.iter().enumerate() {
+        for names in condition.paths() {
+            let touches = |path: &&Path| {
+                let keys: Vec<&str> = path.steps().iter().filter_map(key).collect();
+                keys.iter().zip(names).all(|(one, other)| one == other)
+            };
+            if !filled.iter().any(touches) {
+                let row = rules.iter().zip(rows).find(|(rule, _)| rule.condition == Some(place));
+                let message = format!("`when`: no row without a `when` fills `{}`", names.join("."));
+                faults.extend(row.map(|(_, row)| fault(row, message)));
+            }
+        }
+    }
+}
+
+fn key(step: &Step) -> Option<&str> {
+    match step {
+        Step::Key(name) => Some(name),
+        Step::Each => None,
+    }
+}
+
+/// Closed lists of values, on either side, have their counterparts.
+fn values(source: &Source, rule: &Rule) -> Vec<String> {
+    let part = |path: &Option<Path>, schema: &'_ Value| path.as_ref().and_then(|path| path.schema_in(schema)).cloned();
+    let (native, shared) = (part(&rule.native, source.native), part(&rule.shared, source.shared));
+    let options = |part: &Option<Value>| -> Vec<Value> {
+        let list = part.as_ref().and_then(|part| part.get("enum")).and_then(Value::as_array);
+        list.cloned().unwrap_or_default()
+    };
+    let mut messages = Vec::new();
+    match &rule.convert {
+        Converter::Code(code) => {
+            let Some(column) = code.table.column(&code.adapter) else {
+                return messages;
+            };
+            let closed = match (&shared, code.coded) {
+                (Some(shared), true) => options(&property(shared, "code").cloned()),
+                _ => options(&shared),
+            };
+            let name = &code.table.name;
+            for value in closed.iter().filter_map(Value::as_str).filter(|_| source.receives) {
+                if column.native(value).is_none() && column.unknown().is_none() {
+                    messages.push(format!(
+                        "`mappings/codes/{name}.csv` has no `{}` value for the shared `{value}`",
+                        code.adapter
+                    ));
+                }
+            }
+            for value in options(&native).iter().filter(|_| source.sends) {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                if code.table.by_native(column, &text).is_none() {
+                    messages.push(format!(
+                        "`mappings/codes/{name}.csv` has no row for the native `{text}` of `{}`",
+                        code.adapter
+                    ));
+                }
+            }
+        }
+        Converter::Text => {
+            let (ours, theirs) = (options(&native), options(&shared));
+            if !ours.is_empty() && !theirs.is_empty() {
+                let strange = ours
+                    .iter()
+                    .find(|value| !theirs.contains(value))
+                    .or(theirs.iter().find(|value| !ours.contains(value)));
+                messages.extend(strange.map(|value| {
+                    format!("both sides are closed lists, and `{value}` is in one only: use a code table")
+                }));
+            }
+        }
+        Converter::Constant(value) => {
+            for part in [&native, &shared].into_iter().flatten() {
+                if let Ok(schema) = crate::schema::Schema::from_resolved("constant", std::sync::Arc::new(part.clone()))
+                    && !schema.is_valid(value)
+                {
+                    messages.push(format!("the constant `{value}` is not valid there"));
+                }
+            }
+        }
+        _ => {}
+    }
+    if let (Some(default), Some(part)) = (&rule.default, &shared)
+        && let Ok(schema) = crate::schema::Schema::from_resolved("default", std::sync::Arc::new(part.clone()))
+        && !schema.is_valid(default)
+    {
+        messages.push(format!("the default `{default}` is not valid on the shared side"));
+    }
+    messages
+}
+
+/// Whether the object around the end of the path requires it.
+pub(super) fn is_required(schema: &Value, path: &Path) -> bool {
+    let Some((Step::Key(name), around)) = path.steps().split_last() else {
+        return true;
+    };
+    let parent = path.head(around.len());
+    let required = parent.schema_in(schema).and_then(|part| part.get("required")).and_then(Value::as_array);
+    required.is_some_and(|names| names.iter().any(|one| one == name))
+}
+
+/// Required paths that nothing fills. What is optional is looked into only where rows fill something in it.
+fn unfilled(schema: &Value, filled: &[&Path]) -> Vec<String> {
+    let mut missing = Vec::new();
+    below(schema, None, filled, &mut missing);
+    missing
+}
+
+fn below(schema: &Value, path: Option<&Path>, filled: &[&Path], missing: &mut Vec<String>) {
+    if let Some(path) = path
+        && filled.contains(&path)
+    {
+        return;
+    }
+    if let (Some(items), Some(path)) = (schema.get("items"), path) {
+        return below(items, Some(&path.each()), filled, missing);
+    }
+    let required: Vec<&str> =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let own = schema.get("properties").and_then(Value::as_object);
+    for (name, part) in own.into_iter().flatten() {
+        let child = match path {
+            Some(path) => path.child(name),
+            None => match Path::shared(name) {
+                Ok(child) => child,
+                Err(_) => continue,
+            },
+        };
+        let touched = filled.iter().any(|other| child.leads_to(other));
+        if touched {
+            below(part, Some(&child), filled, missing);
+        } else if required.contains(&name.as_str()) {
+            missing.push(child.to_string());
+        }
+    }
+}
+
+/// What no row reads or writes.
+pub(super) fn loss(source: &Source, rules: &[Rule]) -> LossReport {
+    let native: BTreeSet<String> = rules.iter().filter_map(|rule| rule.native.as_ref()).map(Path::to_string).collect();
+    let shared: Vec<&Path> = rules.iter().filter_map(|rule| rule.shared.as_ref()).collect();
+    let all = leaves(source.native, '/');
+    let unread: Vec<String> =
+        all.iter().map(|(path, _)| path.to_string()).filter(|path| !native.contains(path)).collect();
+    let (mut uncarried, mut carried) = (Vec::new(), 0);
+    for (path, _) in leaves(source.shared, '.') {
+        let beside = path.steps().first().and_then(key).is_some_and(|first| BESIDE.contains(&first));
+        if shared.iter().any(|row| row.leads_to(&path)) {
+            carried += 1;
+        } else if !beside {
+            uncarried.push(path.to_string());
+        }
+    }
+    LossReport { read: all.len() - unread.len(), unread, uncarried, carried }
+}
