@@ -397,7 +397,8 @@ impl Build<'_> {
         if layers.len() < draft.mappings.len() || layers.is_empty() {
             return None;
         }
-        self.loaded.plan(&self.draft.name, kind, &layers, native?, shared?)
+        let directions = (draft.allows("send"), draft.allows("receive"));
+        self.loaded.plan(&self.draft.name, kind, &layers, (native?, shared?), directions)
     }
 
     /// A JSON Pointer from a native path, which must exist in the native schema.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::document::{Findings, meant};
 use super::folder::Folder;
 use crate::codes::Codes;
-use crate::mapping::Plan;
+use crate::mapping::{Plan, Source};
 use crate::schema::{Schema, Schemas};
 
 /// What is being compiled.
@@ -116,14 +116,22 @@ impl<'f> Loaded<'f> {
         adapter: &str,
         kind: &str,
         layers: &[(String, &[u8])],
-        native: &Schema,
-        shared: &Schema,
+        (native, shared): (&Schema, &Schema),
+        (sends, receives): (bool, bool),
     ) -> Option<Arc<Plan>> {
-        let _ = (adapter, kind, native, shared);
-        for (path, _) in layers {
-            self.findings.error(path, 0, "mappings cannot be compiled yet");
+        // Where a variant has no column of its own in a code table, that of the adapter it extends stands in.
+        let owners = layers.iter().rev().filter_map(|(path, _)| path.split('/').nth(1));
+        let bases: Vec<String> = owners.filter(|owner| *owner != adapter).map(str::to_owned).collect();
+        let (native, shared) = (&*native.resolved, &*shared.resolved);
+        let codes = &self.codes;
+        let source = Source { adapter, kind, layers, native, shared, codes, bases: &bases, sends, receives };
+        match Plan::compile(source) {
+            Ok(plan) => Some(Arc::new(plan)),
+            Err(faults) => {
+                faults.into_iter().for_each(|fault| self.findings.error(&fault.file, fault.line, fault.message));
+                None
+            }
         }
-        None
     }
 
     /// A hint at the file that was probably meant.

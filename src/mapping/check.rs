@@ -70,7 +70,10 @@ fn targets(source: &Source, rules: &[Rule], rows: &[&Row], conditions: &[Express
                 let around = path.steps().get(..length).and_then(|head| known.get(head)).and_then(|rows| rows.first());
                 if let Some(around) = around {
                     let at = line(*around);
-                    faults.push(fault(row, format!("the {side} `{path}` lies inside `{}` of line {at}", path.head(length))));
+                    faults.push(fault(
+                        row,
+                        format!("the {side} `{path}` lies inside `{}` of line {at}", path.head(length)),
+                    ));
                 }
             }
         }
