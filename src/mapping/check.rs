@@ -29,11 +29,11 @@ pub(super) fn whole(source: &Source, rules: &[Rule], rows: &[&Row], conditions: 
     };
     if source.sends {
         let filled: Vec<&Path> = rules.iter().filter_map(|rule| rule.shared.as_ref()).collect();
-        missing("shared", unfilled(source.shared, &filled));
+        missing("shared", unfilled(source.shared, &filled, Path::shared));
     }
     if source.receives {
         let filled: Vec<&Path> = rules.iter().filter_map(|rule| rule.native.as_ref()).collect();
-        missing("native", unfilled(source.native, &filled));
+        missing("native", unfilled(source.native, &filled, Path::native));
     }
     faults
 }
@@ -186,35 +186,35 @@ pub(super) fn is_required(schema: &Value, path: &Path) -> bool {
 }
 
 /// Required paths that nothing fills. What is optional is looked into only where rows fill something in it.
-fn unfilled(schema: &Value, filled: &[&Path]) -> Vec<String> {
+fn unfilled(schema: &Value, filled: &[&Path], read: fn(&str) -> Result<Path, String>) -> Vec<String> {
     let mut missing = Vec::new();
-    below(schema, None, filled, &mut missing);
+    below(schema, &Path::default(), filled, read, &mut missing);
     missing
 }
 
-fn below(schema: &Value, path: Option<&Path>, filled: &[&Path], missing: &mut Vec<String>) {
-    if let Some(path) = path
-        && filled.contains(&path)
-    {
+fn below(
+    schema: &Value,
+    path: &Path,
+    filled: &[&Path],
+    read: fn(&str) -> Result<Path, String>,
+    missing: &mut Vec<String>,
+) {
+    if filled.contains(&path) {
         return;
     }
-    if let (Some(items), Some(path)) = (schema.get("items"), path) {
-        return below(items, Some(&path.each()), filled, missing);
+    if let Some(items) = schema.get("items") {
+        return below(items, &path.each(), filled, read, missing);
     }
     let required: Vec<&str> =
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-    let own = schema.get("properties").and_then(Value::as_object);
-    for (name, part) in own.into_iter().flatten() {
-        let child = match path {
-            Some(path) => path.child(name),
-            None => match Path::shared(name) {
-                Ok(child) => child,
-                Err(_) => continue,
-            },
+    for (name, part) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        // The first name is read, so that the path knows its side's separator.
+        let child = if path.steps().is_empty() { read(name) } else { Ok(path.child(name)) };
+        let Ok(child) = child else {
+            continue;
         };
-        let touched = filled.iter().any(|other| child.leads_to(other));
-        if touched {
-            below(part, Some(&child), filled, missing);
+        if filled.iter().any(|other| child.leads_to(other)) {
+            below(part, &child, filled, read, missing);
         } else if required.contains(&name.as_str()) {
             missing.push(child.to_string());
         }

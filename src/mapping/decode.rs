@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::convert::{Converter, Read};
 use super::frame::{At, Frame, Visit, indices, pointer, pointer_of};
 use super::{Decoded, Plan, Rule};
-use crate::schema::path::{Path, Step};
+use crate::schema::path::Step;
 
 /// At most so many violations and warnings are listed.
 const LISTED: usize = 100;

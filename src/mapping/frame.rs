@@ -229,9 +229,12 @@ impl Side {
                 let mut frames = Vec::with_capacity(items.len());
                 for (index, item) in items.iter().enumerate() {
                     let mut inner = Frame::new(size);
-                    way.push(At::Index(index));
-                    self.walk(list.item, item, sizes, &mut inner, way, visit);
-                    way.pop();
+                    // An item without anything in it is its frame and no more.
+                    if item.as_object().is_none_or(|fields| !fields.is_empty()) {
+                        way.push(At::Index(index));
+                        self.walk(list.item, item, sizes, &mut inner, way, visit);
+                        way.pop();
+                    }
                     frames.push(inner);
                 }
                 if let Some(place) = frame.lists.get_mut(list.place) {
