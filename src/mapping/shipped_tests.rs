@@ -1,0 +1,88 @@
+//! The laws over every shipped mapping: what comes with the gateway compiles, and loses nothing on the way.
+
+use icjs_kit::Limits;
+use proptest::test_runner::TestCaseError;
+use serde_json::Value;
+
+use super::tests::{law_a, law_b};
+use crate::config::{Folder, Revision};
+use crate::schema::generate::{Taste, record};
+
+const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64, keys: 100_000 };
+
+fn shipped() -> Revision {
+    Revision::compile(0, Folder::default()).unwrap_or_else(|errors| {
+        let lines: Vec<String> =
+            errors.iter().map(|error| format!("{}:{}: {}", error.file, error.line, error.message)).collect();
+        panic!("{} errors\n{}", lines.len(), lines.join("\n"))
+    })
+}
+
+#[test]
+fn the_laws_hold_for_every_shipped_mapping() {
+    let revision = shipped();
+    let mut plans = 0;
+    let mut wrong: Vec<String> = Vec::new();
+    for (name, adapter) in &revision.adapters {
+        for (kind, dialect) in &adapter.dialects {
+            let (Some(plan), Some(native)) = (&dialect.plan, &dialect.native) else {
+                continue;
+            };
+            plans += 1;
+            let Some(shared) = revision.kinds.get(kind).map(|kind| &kind.schema) else {
+                continue;
+            };
+            let mut refused = 0;
+            for seed in 0..40 {
+                let taste = Taste { optional: [5, 40, 90][usize::try_from(seed % 3).unwrap()], items: 2 };
+                let tree = record(&native.resolved, seed, taste);
+                refused += u64::from(plan.decode(&tree).is_err());
+                note(&mut wrong, name, kind, "A", law_a(plan, &tree));
+                let mut tree = record(&shared.resolved, seed, taste);
+                tree.as_object_mut().unwrap().remove("extensions");
+                note(&mut wrong, name, kind, "B", law_b(plan, &tree));
+            }
+            println!("{name} {kind}: {refused} of 40 generated native records are refused");
+        }
+    }
+    assert!(plans > 0, "no mapping is shipped");
+    assert!(wrong.is_empty(), "{} failures, the first: {}", wrong.len(), wrong[0]);
+}
+
+fn note(
+    wrong: &mut Vec<String>,
+    name: &str,
+    kind: &crate::identifiers::KindName,
+    law: &str,
+    result: Result<(), TestCaseError>,
+) {
+    if let Err(error) = result {
+        wrong.push(format!("{name} {kind:?}: law {law}: {error}"));
+    }
+}
+
+#[test]
+fn every_example_goes_to_the_shared_form_and_back() {
+    let revision = shipped();
+    let mut examples = 0;
+    for (name, adapter) in &revision.adapters {
+        for dialect in adapter.dialects.values() {
+            let Some(plan) = &dialect.plan else {
+                continue;
+            };
+            for path in &dialect.examples {
+                let bytes = revision.folder.files.get(path).unwrap_or_else(|| panic!("{path}"));
+                let native: Value =
+                    dialect.codec.read(bytes, &LIMITS).unwrap_or_else(|error| panic!("{path}: {error:?}"));
+                let violations = dialect.native.as_ref().map(|schema| schema.violations(&native)).unwrap_or_default();
+                assert_eq!(violations, [], "{name} {path}");
+                let decoded = plan.decode(&native).unwrap_or_else(|violations| panic!("{path}: {violations:#?}"));
+                assert_eq!(plan.encode(&decoded.shared).unwrap().native, native, "{path}");
+                let written = dialect.codec.write(&native).unwrap_or_else(|error| panic!("{path}: {error}"));
+                assert_eq!(dialect.codec.read(&written, &LIMITS).unwrap(), native, "{path}");
+                examples += 1;
+            }
+        }
+    }
+    assert!(examples > 0, "no example is shipped");
+}
