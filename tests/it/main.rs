@@ -12,6 +12,7 @@
 mod harness;
 mod house;
 mod shipped;
+mod configuration;
 mod exchange_in;
 mod exchange_out;
 mod exchange_docs;
