@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::{Revision, System};
 use crate::envelope::Envelope;
 use crate::identifiers::SystemName;
-use crate::journal::{Frozen, Journal, JournalError, Lease, Settled, Settlement};
+use crate::journal::{Frozen, Journal, JournalError, Lease, OutcomeWord, Settled, Settlement};
 use crate::live::Live;
 use crate::telemetry;
 
@@ -184,23 +184,27 @@ fn report(lease: &Lease, settlement: &Settlement, began: Instant) {
     if matches!(settlement.verdict, Settled::Outcome(_) | Settled::Available(_)) {
         telemetry::settled(system, settlement.at.since(lease.message.accepted_at));
     }
-    let (word, code) = match &settlement.verdict {
-        Settled::Outcome(said) => (serde_json::to_string(&said.outcome.outcome).unwrap_or_default(), None),
-        Settled::Available(_) => ("available".to_owned(), None),
-        Settled::RetryAt(_) => ("retrying".to_owned(), None),
-        Settled::Parked(code) => ("parked".to_owned(), Some(code.as_str())),
-        Settled::Released => ("released".to_owned(), None),
-    };
-    let became = word.trim_matches('"');
     let attempt = lease.attempts.saturating_add(1);
     let (message, delivery, office, kind) =
         (lease.message.id, lease.token.delivery, &lease.office, &lease.message.kind);
-    match code {
-        Some(code) => {
-            tracing::warn!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, code, note = %settlement.note, "delivery parked");
+    let note = settlement.note.as_str();
+    match &settlement.verdict {
+        // What goes well is one line among thousands a second: only who looks for it sees it.
+        Settled::Outcome(said) if said.outcome.outcome == OutcomeWord::Received => {
+            tracing::debug!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, "delivered");
         }
-        None => {
-            tracing::info!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, became, note = %settlement.note, "delivery attempted");
+        Settled::Available(_) | Settled::Released => {
+            tracing::debug!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, "carried");
+        }
+        Settled::Outcome(said) => {
+            let outcome = said.outcome.outcome;
+            tracing::info!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, ?outcome, "receiver spoke");
+        }
+        Settled::RetryAt(due) => {
+            tracing::info!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, %due, "will be tried again");
+        }
+        Settled::Parked(code) => {
+            tracing::warn!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, code, "delivery parked");
         }
     }
 }

@@ -80,7 +80,11 @@ pub fn serve(dir: &Path, apply: bool) -> Result<(), Ended> {
             ended = gateway.broke() => Some(ended),
         };
         match ended {
-            Some(ended) => Err(ended),
+            Some(ended) => {
+                // Nobody listens any more; everything else is left as it is, to be found so at the next start.
+                let _ = remove(&gateway.listen_file);
+                Err(ended)
+            }
             None => gateway.shutdown().await,
         }
     })
@@ -93,11 +97,13 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let data = dir.join("data");
         let listen_file = data.join("listen.json");
-        prepare(&data, &listen_file)?;
+        std::fs::create_dir_all(&data).map_err(|error| Ended::storage(&data, &error))?;
         // Addresses first: a port in use is the usual mistake, and nothing has been touched yet.
         let listeners = Listeners::bind(&settings).await?;
         let keys = Arc::new(Keys::open(dir).map_err(|error| Ended::keys(&error))?);
         let store = open_store(dir, &settings, &keys, &clock).await?;
+        // Only now is it certain that no other gateway runs on this folder, and that the file is a dead one's.
+        remove(&listen_file).map_err(|error| Ended::storage(&listen_file, &error))?;
         let (guarded, doom) = Guarded::new(store);
         let journal: Arc<dyn Journal> = Arc::new(guarded);
         let revisions = Arc::new(Revisions::new(Arc::clone(&journal), Arc::clone(&clock), dir));
@@ -156,7 +162,7 @@ impl Gateway {
             self.parts.shutdown().await;
         }
         // The file says where a gateway listens: none does any more. Failing to remove it misleads nobody for long.
-        let _ = std::fs::remove_file(&self.listen_file);
+        let _ = remove(&self.listen_file);
         drop(self.journal);
         result.unwrap_or(Ok(()))
     }
@@ -345,11 +351,10 @@ pub async fn open_store(
     }
 }
 
-/// The data folder is there, and no file in it says that somebody listens.
-fn prepare(data: &Path, listen_file: &Path) -> Result<(), Ended> {
-    std::fs::create_dir_all(data).map_err(|error| Ended::storage(data, &error))?;
-    match std::fs::remove_file(listen_file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Ended::storage(listen_file, &error)),
+/// Removes a file that may not be there.
+fn remove(file: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

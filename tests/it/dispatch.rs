@@ -470,3 +470,18 @@ async fn a_port_in_use_names_the_setting_to_change() {
     assert_eq!(output.status.code(), Some(69), "{said}");
     assert!(said.contains(&listen) && said.contains("[exchange]") && said.contains("ICJS_EXCHANGE__LISTEN"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_in_process_gives_up_its_store_when_it_is_shut_down() {
+    let folder = Folder::with(&[Party::pulling("police", "police", &[STATION])]);
+    for round in 1..=2 {
+        let settings = icjs::config::Settings::load(folder.root()).unwrap();
+        let gateway = icjs::gateway::Gateway::start(folder.root(), settings, false).await.unwrap();
+        let ready = request(gateway.addresses().ops, "GET", "/readyz", &[], b"").await.unwrap();
+        assert_eq!(ready.status, 200, "round {round}: {}", ready.text());
+        let settings = icjs::config::Settings::load(folder.root()).unwrap();
+        let second = icjs::gateway::Gateway::start(folder.root(), settings, false).await.err();
+        assert!(second.is_some_and(|ended| ended.code == 74), "one store, one gateway");
+        gateway.shutdown().await.unwrap();
+    }
+}
