@@ -146,3 +146,63 @@ fn the_shipped_configuration_compiles_as_it_is() {
         errors.iter().map(|error| format!("{}:{}: {}", error.file, error.line, error.message)).collect();
     assert!(lines.is_empty(), "{}", lines.join("\n"));
 }
+
+/// The limits of one document, as the gateway has them.
+const LIMITS: icjs_kit::Limits = icjs_kit::Limits { bytes: 1 << 20, depth: 64, keys: 100_000 };
+
+/// Every golden pair of every shipped adapter: the native example and the shared form beside it, which is written anew where
+/// `ICJS_WRITE_EXAMPLES` is set (then look at what changed before you keep it).
+#[test]
+fn every_golden_pair_comes_out_as_written_fits_its_schemas_and_goes_back() {
+    let revision = icjs::config::Revision::compile_all(icjs::config::Folder::default()).unwrap_or_else(|errors| {
+        let lines: Vec<String> =
+            errors.iter().map(|error| format!("{}:{}: {}", error.file, error.line, error.message)).collect();
+        panic!("{}", lines.join("\n"))
+    });
+    let mut faults: Vec<String> = Vec::new();
+    let mut pairs: BTreeMap<String, usize> = BTreeMap::new();
+    for adapter in revision.adapters.values() {
+        for (kind, dialect) in &adapter.dialects {
+            let (Some(native_schema), Some(plan)) = (&dialect.native, &dialect.plan) else { continue };
+            let shared_schema = schemas().compile(&format!("records/{kind}")).unwrap();
+            for example in &dialect.examples {
+                *pairs.entry(format!("{} {kind}", adapter.name)).or_default() += 1;
+                let native = dialect.codec.read(&std::fs::read(root().join(example)).unwrap(), &LIMITS).unwrap();
+                faults.extend(native_schema.violations(&native).iter().map(|one| format!("{example}: native {one:?}")));
+                let shared = match plan.decode(&native) {
+                    Ok(decoded) => decoded.shared,
+                    Err(violations) => {
+                        faults.extend(violations.iter().map(|one| format!("{example}: {one:?}")));
+                        continue;
+                    }
+                };
+                faults.extend(shared_schema.violations(&shared).iter().map(|one| format!("{example}: shared {one:?}")));
+                let beside = root().join(example.replace("/in/", "/out/")).with_extension("json");
+                if std::env::var_os("ICJS_WRITE_EXAMPLES").is_some() {
+                    std::fs::write(&beside, format!("{}\n", serde_json::to_string_pretty(&shared).unwrap())).unwrap();
+                }
+                if !beside.exists() || json(&beside) != shared {
+                    faults.push(format!("{example}: {} says something else", beside.display()));
+                }
+                match plan.encode(&shared) {
+                    Ok(encoded) if encoded.native == native => {}
+                    Ok(_) => faults.push(format!("{example}: does not come back as it was")),
+                    Err((code, violations)) => faults.push(format!("{example}: way back: {code} {violations:?}")),
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    for (adapter, kind) in [
+        ("cctns", "fir"),
+        ("cctns", "charge-sheet"),
+        ("cctns", "case-registration"),
+        ("cctns", "outcome"),
+        ("ecourts", "fir"),
+        ("ecourts", "charge-sheet"),
+        ("ecourts", "case-registration"),
+    ] {
+        let count = pairs.get(&format!("{adapter} {kind}")).copied().unwrap_or_default();
+        assert!(count >= 2, "{adapter} {kind} has {count} golden pairs; two at least");
+    }
+}
