@@ -280,3 +280,28 @@ fn remove(tree: &mut Value, pointer: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CASES, Sheets, event, numbered, serial};
+    use crate::config::{Folder, Revision};
+
+    #[test]
+    fn every_measured_sheet_passes_its_schemas_and_is_about_as_large_as_it_says() {
+        let revision = Revision::compile(0, Folder::default().over_embedded()).unwrap();
+        let sheets = Sheets::of(&revision, "cctns").unwrap();
+        let smallest = sheets.bytes(&sheets.smallest()).unwrap();
+        assert!(smallest.len() < 2_048, "the smallest has {} bytes", smallest.len());
+        for bytes in [10_240, 102_400] {
+            let sheet = sheets.of_size(bytes);
+            assert!(sheets.valid(&sheet));
+            let size = sheets.bytes(&sheet).unwrap().len();
+            assert!(size > bytes * 9 / 10 && size < bytes * 12 / 10, "{bytes} asked, {size} got");
+        }
+        let json = sheets.shared(&sheets.json_source(4_096).unwrap()).unwrap().to_string();
+        assert!(json.len() > 3_500 && json.len() <= 4_096, "{}", json.len());
+        let body = numbered(json.as_bytes(), CASES).unwrap();
+        let text = String::from_utf8(body.bytes(42)).unwrap();
+        assert!(text.contains(&event(42)) && text.contains(&serial(42, CASES).to_string()), "{text}");
+    }
+}
