@@ -38,7 +38,7 @@ pub async fn ensure(options: &Options, bodies: &Bodies, tell: &dyn Fn(&str)) -> 
     }
     stage::make(&kept)?;
     let journal = stage::journal(&kept)?;
-    let filled = fill(journal.as_ref(), &bodies.json, options.preload, tell).await;
+    let filled = fill(&journal, &bodies.json, options.preload, tell).await;
     filled.map_err(|error| Failure::new(Exit::Storage, error.to_string(), "check the disk"))?;
     drop(journal);
     std::fs::write(&complete, "").map_err(|error| file_failure(&complete, &error))?;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::load::{Done, Order, Template, Throttle};
-use super::process::{Process, gateway, listening, load};
+use super::process::{gateway, listening, load};
 use super::sheets::{CASES, KIND, template};
 use super::{Figures, Options, stage};
 use crate::clock::{Clock, WallClock};

@@ -2,7 +2,10 @@
 //! Made once with its keys and its full store, kept in a cache, and copied for each use, so that every run begins alike.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::clock::WallClock;
+use crate::journal::sqlite::{Options, SqliteJournal};
 use crate::keys::Keys;
 use crate::shell::exit::{Exit, Failure, file_failure};
 use crate::shell::starter::{NewSystem, Reached, Starter};
@@ -143,7 +146,9 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// The journal of a folder, as the gateway opens it.
-pub fn journal(dir: &Path) -> Result<std::sync::Arc<dyn crate::journal::Journal>, Failure> {
-    let _ = dir;
-    Err(Failure::new(Exit::Bug, "no store yet", ""))
+pub fn journal(dir: &Path) -> Result<SqliteJournal, Failure> {
+    let keys = Keys::open(dir).map_err(|error| Failure::new(Exit::Storage, error.to_string(), "check the disk"))?;
+    let options = Options::new(keys.store.clone(), keys.receipts.id(), Arc::new(WallClock));
+    SqliteJournal::open(&dir.join("data"), options)
+        .map_err(|error| Failure::new(Exit::Storage, error.to_string(), "check the disk"))
 }
