@@ -114,7 +114,9 @@ async fn an_order_with_an_unknown_code_is_treated_as_liberty_and_comes_first_in_
     let to = ["court:DLND01"];
     police.accepted("paper", "k1", &paper(POLICE, &to, 1, "paper")).await;
     police.accepted("order", "k2", &order(POLICE, &to, 1, 7, "adjournment", "adjournment")).await;
-    police.accepted("order", "k3", &order(POLICE, &to, 1, 7, "set free", "unknown code")).await;
+    let mut unknown = order(POLICE, &to, 1, 7, "set free", "unknown code");
+    unknown["order"]["kind"]["code"] = serde_json::Value::Null;
+    police.accepted("order", "k3", &unknown).await;
     let mut notes = Vec::new();
     for _ in 0..100 {
         let page = court.feed("wait=1").await.unwrap().expect(200).json();
