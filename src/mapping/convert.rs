@@ -113,10 +113,27 @@ impl Converter {
             },
             _ => return Read::Unread,
         };
-        if text.is_empty() && !matches!(self, Converter::Text) {
+        let exact = text.as_ref();
+        if let Converter::Text = self {
+            return Read::Exact(Value::String(exact.to_owned()));
+        }
+        // Values padded with white space are common: they are read without it, and the raw one is kept.
+        let text = exact.trim();
+        if text.is_empty() {
             return Read::Nothing;
         }
-        let text = text.as_ref();
+        match self.read_text(text, exact) {
+            Read::Exact(value)
+                if text.len() != exact.len() && !matches!(self, Converter::Code(Code { coded: true, .. })) =>
+            {
+                Read::Changed(value)
+            }
+            read => read,
+        }
+    }
+
+    /// `text` is without the white space around it that `exact` may have.
+    fn read_text(&self, text: &str, exact: &str) -> Read {
         match self {
             Converter::Text => Read::Exact(Value::String(text.to_owned())),
             Converter::Integer => match text.parse::<i64>() {
@@ -131,7 +148,7 @@ impl Converter {
             },
             Converter::Date(pattern) => pattern.read_date(text).map_or(Read::Wrong("a date"), Read::Exact),
             Converter::DateTime(pattern) => pattern.read_time(text).map_or(Read::Wrong("a date and time"), Read::Exact),
-            Converter::Code(code) => code.read(text),
+            Converter::Code(code) => code.read(text, exact),
             Converter::Prefix(prefix) => Read::Exact(Value::String(format!("{prefix}{text}"))),
             Converter::Split(separator) => {
                 let parts: Vec<&str> =
@@ -219,7 +236,7 @@ fn typed(text: &str, native: Scalar) -> Written {
 }
 
 impl Code {
-    fn read(&self, text: &str) -> Read {
+    fn read(&self, text: &str, exact: &str) -> Read {
         let row = self.table.column(&self.adapter).and_then(|column| self.table.by_native(column, text));
         if !self.coded {
             let Some(row) = row else {
@@ -235,7 +252,7 @@ impl Code {
         }
         let mut raw = Map::with_capacity(2);
         raw.insert("table".to_owned(), Value::String(self.id.clone()));
-        raw.insert("value".to_owned(), Value::String(text.to_owned()));
+        raw.insert("value".to_owned(), Value::String(exact.to_owned()));
         coded.insert("raw".to_owned(), Value::Object(raw));
         let coded = Value::Object(coded);
         if row.is_some() { Read::Exact(coded) } else { Read::UnknownCode(Some(coded)) }
@@ -250,7 +267,7 @@ impl Code {
         };
         let raw = shared.get("raw").filter(|raw| raw.get("table").and_then(Value::as_str) == Some(&self.id));
         if let Some(raw) = raw.and_then(|raw| raw.get("value")).and_then(Value::as_str) {
-            let means = self.table.by_native(column, raw).map(|row| row.shared.as_str());
+            let means = self.table.by_native(column, raw.trim()).map(|row| row.shared.as_str());
             if means == code {
                 return typed(raw, native);
             }

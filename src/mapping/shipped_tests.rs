@@ -11,7 +11,7 @@ use crate::schema::generate::{Taste, record};
 const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64, keys: 100_000 };
 
 fn shipped() -> Revision {
-    Revision::compile(0, Folder::default()).unwrap_or_else(|errors| {
+    Revision::compile_all(Folder::default()).unwrap_or_else(|errors| {
         let lines: Vec<String> =
             errors.iter().map(|error| format!("{}:{}: {}", error.file, error.line, error.message)).collect();
         panic!("{} errors\n{}", lines.len(), lines.join("\n"))

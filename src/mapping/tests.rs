@@ -360,11 +360,26 @@ fn a_condition_that_cannot_be_judged_refuses_at_decode_and_fails_at_encode() {
 }
 
 /// Law A: `encode(decode(n)) = n`. What decoding refuses (a day that no calendar has) is outside it.
+/// The values that are refused are taken out, so that the rest of the record is judged.
 pub(crate) fn law_a(plan: &Plan, native: &Value) -> Result<(), TestCaseError> {
-    if let Ok(decoded) = plan.decode(native) {
-        let encoded = plan.encode(&decoded.shared).map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
-        prop_assert_eq!(&encoded.native, native, "by way of {}", decoded.shared);
-    }
+    let mut native = native.clone();
+    let decoded = loop {
+        match plan.decode(&native) {
+            Ok(decoded) => break decoded,
+            Err(violations) => {
+                for violation in violations {
+                    let (parent, last) = violation.pointer.rsplit_once('/').unwrap();
+                    match native.pointer_mut(parent) {
+                        Some(Value::Object(object)) => drop(object.remove(last)),
+                        Some(Value::Array(items)) => drop(items.pop()),
+                        other => panic!("{} is not in the record: {other:?}", violation.pointer),
+                    }
+                }
+            }
+        }
+    };
+    let encoded = plan.encode(&decoded.shared).map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+    prop_assert_eq!(&encoded.native, &native, "by way of {}", decoded.shared);
     Ok(())
 }
 
@@ -376,7 +391,8 @@ pub(crate) fn law_b(plan: &Plan, shared: &Value) -> Result<(), TestCaseError> {
     let again = plan
         .decode(&encoded.native)
         .map_err(|error| TestCaseError::fail(format!("{error:?} of {}", encoded.native)))?;
-    for path in plan.carried().iter().filter(|path| !encoded.lost.contains(path)) {
+    let beside = |path: &str| BESIDE.iter().any(|name| path == *name || path.starts_with(&format!("{name}[")));
+    for path in plan.carried().iter().filter(|path| !encoded.lost.contains(path) && !beside(path)) {
         let of = |tree: &Value| -> Vec<Value> {
             let values = Path::shared(path).unwrap().values_in(tree).into_iter();
             let plain = |value: &Value| value.get("code").unwrap_or(value).clone();
