@@ -163,6 +163,7 @@ impl<'r> Draft<'_, 'r> {
             scalar: native_part.map_or(Scalar::Other, Scalar::of),
             empty_is_nothing: shared_part.is_some_and(takes_no_empty_text),
             required: native.as_ref().is_some_and(|path| check::is_required(self.source.native, path)),
+            due: shared.as_ref().is_some_and(|path| check::is_required(self.source.shared, path)),
             native,
             shared,
             convert,

@@ -275,7 +275,11 @@ impl Code {
         match code.and_then(|code| column.native(code)) {
             Some(value) => typed(value, native),
             None => match column.unknown() {
-                Some(value) => typed(value, native),
+                // A code that becomes `unknown` is lost on the way; one that was unknown before is not.
+                Some(value) => match typed(value, native) {
+                    Written::Exact(value) if code.is_some() => Written::Changed(value),
+                    written => written,
+                },
                 None => Written::UnknownCode,
             },
         }

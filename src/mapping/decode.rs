@@ -63,6 +63,13 @@ impl Found {
         (!extension.is_empty()).then_some(Value::Object(extension))
     }
 
+    /// Something stood there that could not be read: a default would be a guess.
+    fn is_unreadable(&self, rule: &Rule, at: &[usize]) -> bool {
+        let kept = rule.shared.as_ref().and_then(|path| self.raw.get(&pointer_of(path, at)));
+        let value = kept.and_then(|kept| kept.get("value"));
+        value.is_some_and(|value| value.as_str().is_none_or(|text| !text.trim().is_empty()))
+    }
+
     /// Keeps a raw value, and what was made of it: it is used again only while that is unchanged.
     fn keep(&mut self, shared: String, native: String, raw: Option<&Value>, parsed: Value) {
         let mut kept = Map::new();
@@ -72,6 +79,18 @@ impl Found {
         }
         kept.insert("parsed".to_owned(), parsed);
         self.raw.insert(shared, Value::Object(kept));
+    }
+
+    fn warn(&mut self, native: &str, shared: &str, rule: &str, message: String) {
+        if self.warnings.len() < LISTED {
+            self.warnings.push(Violation {
+                pointer: native.to_owned(),
+                shared_pointer: Some(shared.to_owned()),
+                rule: rule.to_owned(),
+                message,
+                ..Violation::default()
+            });
+        }
     }
 
     fn refuse(&mut self, native: String, shared: Option<String>, rule: &str, message: String) {
@@ -155,22 +174,23 @@ fn convert(rule: &Rule, value: &Value, at: &dyn Fn() -> Vec<usize>, found: &mut 
             (None, false)
         }
         Read::UnknownCode(read) => {
-            if found.warnings.len() < LISTED {
-                found.warnings.push(Violation {
-                    pointer: native.clone(),
-                    shared_pointer: Some(shared.clone()),
-                    rule: "code-unknown".to_owned(),
-                    message: "the code is in no row of its table: it is passed on without a label".to_owned(),
-                    ..Violation::default()
-                });
-            }
+            let message = "the code is in no row of its table: it is passed on without a label".to_owned();
+            found.warn(&native, &shared, "code-unknown", message);
             if read.is_none() {
                 found.keep(shared, native, Some(value), Value::Null);
             }
             (read, false)
         }
-        Read::Wrong(what) => {
+        Read::Wrong(what) if rule.due => {
             found.refuse(native, Some(shared), "mapping-failed", format!("must be {what}{}", rule.convert.form()));
+            (None, false)
+        }
+        // Dirty values are a fact of old records: kept, shown, never guessed at.
+        Read::Wrong(what) => {
+            let message =
+                format!("must be {what}{}: it is kept as it is, and the field stays empty", rule.convert.form());
+            found.warn(&native, &shared, "value-unreadable", message);
+            found.keep(shared, native, Some(value), Value::Null);
             (None, false)
         }
         Read::Unread => (None, true),
@@ -189,7 +209,7 @@ fn fill(plan: &Plan, row: usize, rule: &Rule, frame: &mut Frame, level: usize, a
         return;
     }
     let slot = plan.slots.get(row).copied().unwrap_or(usize::MAX);
-    if let Some(value) = rule.filling().filter(|_| !frame.has(slot)) {
+    if let Some(value) = rule.filling().filter(|_| !frame.has(slot) && !found.is_unreadable(rule, at)) {
         frame.put(slot, value.clone());
         note_filled(rule, at, value, found);
     }

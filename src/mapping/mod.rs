@@ -9,7 +9,6 @@ mod dates;
 mod decode;
 mod encode;
 mod frame;
-pub mod report;
 pub mod table;
 
 use icjs_kit::Violation;
@@ -51,6 +50,8 @@ struct Rule {
     empty_is_nothing: bool,
     /// The native side must have it.
     required: bool,
+    /// The shared side must have it.
+    due: bool,
     /// Place of the list around it in its frame, from the outermost: how frames are reached.
     lists: Vec<usize>,
 }

@@ -224,20 +224,31 @@ fn a_code_that_the_receiver_requires_and_does_not_know_parks() {
 }
 
 #[test]
-fn what_is_no_value_of_its_form_is_refused_with_both_places() {
+fn what_is_no_value_of_its_form_is_kept_with_a_warning_or_refused_where_it_is_due() {
     let native = json!({"Report": {"NO": "1", "SERIES": "1", "DT": "31/02/2026", "PAGES": "x", "List": {"Accused": [{"YN": "Q"}]}}});
-    let found = plan().decode(&native).unwrap_err();
-    let plain: Vec<_> = found
+    let decoded = plan().decode(&native).unwrap();
+    assert_eq!(decoded.shared["accused"], json!([{}]));
+    let plain: Vec<_> = decoded
+        .warnings
         .iter()
-        .map(|one| (one.pointer.as_str(), one.shared_pointer.as_deref().unwrap(), one.message.as_str()))
+        .map(|one| (one.pointer.as_str(), one.shared_pointer.as_deref().unwrap(), one.rule.as_str()))
         .collect();
     assert_eq!(
         plain,
         [
-            ("/Report/DT", "/report/date", "must be a date, `dd/MM/yyyy`"),
-            ("/Report/PAGES", "/report/pages", "must be a whole number"),
-            ("/Report/List/Accused/0/YN", "/accused/0/held", "must be one of the two words of a yes or no, `Y` or `N`"),
+            ("/Report/DT", "/report/date", "value-unreadable"),
+            ("/Report/PAGES", "/report/pages", "value-unreadable"),
+            ("/Report/List/Accused/0/YN", "/accused/0/held", "value-unreadable"),
         ]
+    );
+    assert!(decoded.warnings[0].message.starts_with("must be a date, `dd/MM/yyyy`"));
+    assert_eq!(plan().encode(&decoded.shared).unwrap().native, native);
+    let rows =
+        ROWS.replace("shared = \"office\"\nas = \"prefix ps:\"", "shared = \"office\"\nas = \"date dd/MM/yyyy\"");
+    let found = compiled(&rows, "pol").unwrap().decode(&native).unwrap_err();
+    assert_eq!(
+        (found[0].pointer.as_str(), found[0].rule.as_str(), found[0].message.as_str()),
+        ("/Report/NO", "mapping-failed", "must be a date, `dd/MM/yyyy`")
     );
 }
 
@@ -357,6 +368,21 @@ fn a_condition_that_cannot_be_judged_refuses_at_decode_and_fails_at_encode() {
     let found = plan.decode(&json!({"Report": {"NO": "1", "CUSTODY": "x"}})).unwrap_err();
     assert_eq!((found[0].rule.as_str(), found[0].pointer.as_str()), ("mapping-failed", "/Report/CUSTODY"));
     assert_eq!(plan.encode(&json!({"report": {}})).unwrap_err().0, "mapping-failed");
+}
+
+#[test]
+fn the_example_of_the_manual_is_true() {
+    let manual = include_str!("../../docs/mapping.md");
+    let block = |language: &str, place: usize| {
+        let open = format!("```{language}\n");
+        let text = manual.split(&open).nth(place).unwrap().split("```").next().unwrap();
+        text.to_owned()
+    };
+    let plan = compiled(&block("toml", 1), "pol").unwrap_or_else(|faults| panic!("{faults:#?}"));
+    let native: Value = serde_json::from_str(&block("json", 1)).unwrap();
+    let shared: Value = serde_json::from_str(&block("json", 2)).unwrap();
+    assert_eq!(plan.decode(&native).unwrap().shared, shared);
+    assert_eq!(plan.encode(&shared).unwrap().native, native);
 }
 
 /// Law A: `encode(decode(n)) = n`. What decoding refuses (a day that no calendar has) is outside it.
