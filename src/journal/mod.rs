@@ -8,7 +8,7 @@ mod registry;
 pub mod lanes;
 pub mod board;
 pub mod wakes;
-pub mod attachments;
+mod durable;
 pub mod uploads;
 pub mod sqlite;
 #[cfg(test)]
@@ -59,7 +59,7 @@ pub trait Journal: Send + Sync {
     /// A person's order over one delivery: retry, release, replay, repair.
     async fn order(&self, order: Order) -> Result<OrderAnswer, JournalError>;
 
-    /// Reads and writes of the attachment registry; bytes lie in files, see `attachments`.
+    /// Reads and writes of the attachment registry; bytes lie in files, see `uploads`.
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError>;
     /// Revisions: add one, or read one or all.
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError>;

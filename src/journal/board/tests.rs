@@ -1,1 +1,141 @@
-//! The board: turns, leases, liberty, feeds.
+//! The board against a model that looks at every delivery every time (design: nouns, Lane).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A new delivery with these lines.
+    New(Vec<LineKey>),
+    /// Claim up to so many.
+    Claim(usize),
+    /// The `n`th open delivery comes to this state.
+    Becomes(usize, State),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let keys = proptest::collection::btree_set(0_u64..5, 1..3).prop_map(|keys| Step::New(keys.into_iter().collect()));
+    let state = prop_oneof![
+        Just(State::Sending),
+        Just(State::Retrying),
+        Just(State::Parked),
+        Just(State::Available),
+        Just(State::Held),
+        Just(State::Delivered),
+        Just(State::Rejected),
+        Just(State::Queued),
+    ];
+    let becomes = (0_usize..40, state).prop_map(|(n, state)| Step::Becomes(n, state));
+    proptest::collection::vec(prop_oneof![3 => keys, 2 => (1_usize..4).prop_map(Step::Claim), 3 => becomes], 1..80)
+}
+
+fn fresh(number: u64, keys: Vec<LineKey>) -> Open {
+    Open {
+        number,
+        message: MessageId::from_bytes([1; 16]),
+        system: Arc::from("s"),
+        office: Arc::from("o"),
+        kind: Arc::from("k"),
+        lane: Lane::Papers,
+        place: Place { first: number, then: 0 },
+        keys,
+        park_on_reject: true,
+        ..Open::default()
+    }
+}
+
+/// Who may be claimed: queued and behind nobody that is open and holds; or sent before and given back.
+fn due_in_model(model: &BTreeMap<u64, Open>) -> Vec<u64> {
+    let holds = |open: &Open| {
+        matches!(open.state, State::Queued | State::Sending | State::Retrying | State::Parked | State::Rejected)
+    };
+    let waits = |open: &Open| {
+        model.values().any(|other| {
+            other.number < open.number && holds(other) && other.keys.iter().any(|key| open.keys.contains(key))
+        })
+    };
+    let due = |open: &&Open| {
+        open.lease.is_none()
+            && match open.state {
+                State::Queued => !waits(open),
+                State::Sending | State::Retrying => true,
+                _ => false,
+            }
+    };
+    model.values().filter(due).map(|open| open.number).collect()
+}
+
+proptest! {
+    #[test]
+    fn whoever_is_claimed_waits_for_nobody_and_nobody_who_waits_for_nobody_is_forgotten(steps in steps()) {
+        let mut board = Board::new(0, Duration::from_secs(10));
+        let mut model: BTreeMap<u64, Open> = BTreeMap::new();
+        let (now, lease) = (Timestamp::from_millis(1000), Duration::from_secs(60));
+        for (step, number) in steps.into_iter().zip(1_u64..) {
+            match step {
+                Step::New(keys) => {
+                    board.insert(fresh(number, keys.clone()));
+                    model.insert(number, fresh(number, keys));
+                }
+                Step::Claim(limit) => {
+                    let expected: Vec<u64> = due_in_model(&model).into_iter().take(limit).collect();
+                    let claimed = board.claim("s", limit, now, lease, false);
+                    prop_assert_eq!(&claimed, &expected);
+                    for number in claimed {
+                        model.get_mut(&number).unwrap().lease = board.find(number).unwrap().lease;
+                    }
+                }
+                Step::Becomes(nth, state) => {
+                    let Some(number) = model.keys().nth(nth).copied() else { continue };
+                    if state == State::Delivered {
+                        board.remove(number);
+                        model.remove(&number);
+                    } else {
+                        let change = |open: &mut Open| {
+                            open.state = state;
+                            open.lease = None;
+                            open.position = number;
+                        };
+                        board.change(number, change);
+                        change(model.get_mut(&number).unwrap());
+                    }
+                }
+            }
+            let counted: u64 = board.counts().map(|(.., count)| count).sum();
+            prop_assert_eq!(counted, model.len() as u64);
+        }
+        // A board made of the same rows afterwards agrees: nothing hangs on how it came about.
+        let mut again = Board::new(0, Duration::from_secs(10));
+        for open in model.values() {
+            again.insert(Open { lease: None, ..open.clone() });
+        }
+        for open in model.values_mut() {
+            open.lease = None;
+        }
+        prop_assert_eq!(again.claim("s", 1000, now, lease, false), due_in_model(&model));
+        for number in model.keys() {
+            board.remove(*number);
+        }
+        prop_assert!(board.lanes.lines() == 0 && board.leases.is_empty() && board.is_empty());
+    }
+}
+
+#[test]
+fn a_long_backlog_of_one_case_is_claimed_one_by_one_and_quickly() {
+    let mut board = Board::new(0, Duration::from_secs(10));
+    let begun = std::time::Instant::now();
+    for number in 1..=20_000 {
+        board.insert(fresh(number, vec![1]));
+    }
+    for number in 1..=20_000 {
+        let claimed = board.claim("s", 10, Timestamp::from_millis(1), Duration::from_secs(60), false);
+        assert_eq!(claimed, [number]);
+        board.remove(number);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}

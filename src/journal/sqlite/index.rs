@@ -11,7 +11,7 @@ use super::super::JournalError;
 use super::tables::storage;
 
 /// Beyond so many young entries a merge begins: enough that each page of the table takes several at once.
-const MERGE_AT: usize = 65_536;
+const MERGE_AT: usize = if cfg!(test) { 256 } else { 65_536 };
 
 /// Rows that have one hash.
 #[derive(Debug)]

@@ -28,7 +28,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::attachments::Attachments;
 use super::wakes::Wakes;
 use super::{
     Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease, LeaseToken,
@@ -77,7 +76,6 @@ pub struct SqliteJournal {
     checkpoints: checkpoint::Stop,
     readers: Readers,
     workshop: Workshop,
-    attachments: Attachments,
     index: Arc<Index>,
     kinds: RwLock<BTreeSet<String>>,
     clock: Arc<dyn Clock>,
@@ -110,7 +108,6 @@ impl SqliteJournal {
             threads: vec![thread, checkpointer],
             checkpoints,
             readers: Readers::new(path),
-            attachments: Attachments::new(data, options.store_key.clone()),
             workshop: Workshop {
                 blind: Blind::new(&options.store_key),
                 keys: options.store_key,
@@ -123,11 +120,6 @@ impl SqliteJournal {
             wakes,
             _lock: lock,
         })
-    }
-
-    /// The files of attachments that belong to this store.
-    pub fn attachments(&self) -> &Attachments {
-        &self.attachments
     }
 
     /// Resolves with the reason when the store has failed for good: the process must end then, and find out by starting

@@ -262,8 +262,7 @@ impl Workshop {
             return Ok(Some(sealed));
         }
         let path = self.file(part, id);
-        let written =
-            tokio::task::spawn_blocking(move || super::super::attachments::write_durably(&path, &sealed)).await;
+        let written = tokio::task::spawn_blocking(move || super::super::durable::write_durably(&path, &sealed)).await;
         match written {
             Ok(Ok(())) => Ok(None),
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::StorageFull => Err(JournalError::Full),

@@ -128,14 +128,7 @@ impl SqliteJournal {
         if let UploadVerb::Find { system, digest } = &verb {
             return self.readers.with(|conn| find_upload(conn, system, digest));
         }
-        let answer = self.writer.run(move |store| store.put_upload(&verb)).await?;
-        for row in answer.rows.iter() {
-            // The row is gone and nobody can ask for the file any more: one that stays only takes room.
-            if let Err(error) = self.attachments.remove(&row.system, &row.digest) {
-                tracing::warn!(%error, "an expired upload's file stays behind");
-            }
-        }
-        Ok(answer)
+        self.writer.run(move |store| store.put_upload(&verb)).await
     }
 
     pub(super) async fn revisions(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {

@@ -146,7 +146,7 @@ impl Store {
         let mut rows = rows.query([]).map_err(storage)?;
         while let Some(row) = rows.next().map_err(storage)? {
             let number = unsigned(row.get(0).map_err(storage)?);
-            let bytes = row.get_ref(1).and_then(|value| Ok(value.as_blob()?)).map_err(storage)?;
+            let bytes = row.get_ref(1).and_then(|value| Ok(value.as_bytes()?)).map_err(storage)?;
             let open: Open = checked("open", number, bytes, row.get(2).map_err(storage)?)?;
             self.board.insert(open);
         }

@@ -50,3 +50,204 @@ impl Stage for Folder {
 async fn the_store_conforms() {
     conformance::run(|| Box::new(Folder::new())).await;
 }
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusqlite::{Connection, params};
+
+use crate::identifiers::MessageId;
+use crate::journal::conformance::{append, case, claim, deliver, event, frozen, push, record, state, to};
+use crate::journal::{Appended, Entry, JournalError, MessageFilter, OutcomeWord, State};
+
+/// Opens the file behind the store's back, while it is closed.
+fn behind(stage: &mut Folder, change: impl FnOnce(&Connection)) {
+    drop(stage.journal.take());
+    change(&Connection::open(stage.folder.path().join("journal.db")).unwrap());
+    stage.journal = Some(Arc::new(SqliteJournal::open(stage.folder.path(), options(&stage.clock)).unwrap()));
+}
+
+#[tokio::test]
+async fn a_store_in_use_is_not_opened_twice() {
+    let stage = Folder::new();
+    let Err(second) = SqliteJournal::open(stage.folder.path(), options(&stage.clock)) else { panic!("opened twice") };
+    assert!(second.to_string().contains("in use by another process"), "{second}");
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_format_is_refused() {
+    let mut stage = Folder::new();
+    drop(stage.journal.take());
+    let conn = Connection::open(stage.folder.path().join("journal.db")).unwrap();
+    conn.execute_batch("PRAGMA user_version = 99").unwrap();
+    drop(conn);
+    let opened = SqliteJournal::open(stage.folder.path(), options(&stage.clock));
+    assert!(matches!(opened.err(), Some(JournalError::TooNew { found: 99, known: 1 })));
+}
+
+#[tokio::test]
+async fn keys_are_found_in_memory_while_they_are_merged_and_after_every_restart() {
+    let mut stage = Folder::new();
+    let entry = |stage: &Folder, n: u32| Entry {
+        idempotency: event(&n.to_string()),
+        cases: vec![case(n)],
+        ..record(stage, &n.to_string())
+    };
+    for n in 0..500 {
+        append(&stage, entry(&stage, n)).await;
+        if n % 97 == 0 {
+            stage.reopen().await;
+        }
+    }
+    let merged: i64 = {
+        let conn = Connection::open(stage.folder.path().join("journal.db")).unwrap();
+        conn.query_row("SELECT count(*) FROM keyed", [], |row| row.get(0)).unwrap()
+    };
+    assert!(merged > 256, "{merged}");
+    for n in 0..500 {
+        let twin = Entry { id: MessageId::new(conformance::dawn()), ..entry(&stage, n) };
+        assert!(matches!(stage.journal().append(twin).await.unwrap(), Appended::Replayed(_)), "{n}");
+        let filter = MessageFilter { case: Some(case(n)), limit: 10, ..MessageFilter::default() };
+        assert_eq!(stage.journal().messages(filter).await.unwrap().len(), 1, "{n}");
+    }
+}
+
+#[tokio::test]
+async fn a_changed_row_is_reported_and_its_delivery_parked() {
+    for column in ["head", "wrapped", "original", "shared", "keys"] {
+        let mut stage = Folder::new();
+        let entry = to(record(&stage, "x"), vec![push("court:DLCT01", &[case(1)])]);
+        let stored = append(&stage, entry.clone()).await;
+        let good = append(&stage, to(record(&stage, "y"), vec![push("court:DLCT01", &[case(2)])])).await;
+        behind(&mut stage, |conn| {
+            let sql = format!("SELECT {column} FROM message WHERE seq = 1");
+            let mut bytes: Vec<u8> = conn.query_row(&sql, [], |row| row.get(0)).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            conn.execute(&format!("UPDATE message SET {column} = ?1 WHERE seq = 1"), params![bytes]).unwrap();
+        });
+        let payload = stage.journal().payload(entry.id).await;
+        assert!(matches!(payload, Err(JournalError::Damaged(_))), "{column}: {payload:?}");
+        let leases = claim(&stage, conformance::COURT).await;
+        assert_eq!(leases.len(), 1, "{column}");
+        assert_eq!(leases[0].message.id.to_string(), good.id);
+        if matches!(column, "original" | "shared") {
+            assert_eq!(state(&stage, &stored.id, 1).await, State::Parked);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_queue_row_keeps_the_store_from_opening_and_says_which() {
+    let mut stage = Folder::new();
+    append(&stage, to(record(&stage, "x"), vec![push("court:DLCT01", &[case(1)])])).await;
+    drop(stage.journal.take());
+    let conn = Connection::open(stage.folder.path().join("journal.db")).unwrap();
+    conn.execute("UPDATE open SET row = replace(CAST(row AS TEXT), 'queued', 'parked')", []).unwrap();
+    drop(conn);
+    let opened = SqliteJournal::open(stage.folder.path(), options(&stage.clock));
+    assert!(matches!(opened.err(), Some(JournalError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn large_records_lie_in_files_and_a_twin_leaves_none() {
+    let mut stage = Folder::new();
+    let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(300_000).collect();
+    let entry = Entry { original: Bytes::from(noise), idempotency: event("1"), ..record(&stage, "x") };
+    append(&stage, entry.clone()).await;
+    let twin = Entry { id: MessageId::new(conformance::dawn()), ..entry.clone() };
+    assert!(matches!(stage.journal().append(twin).await.unwrap(), Appended::Replayed(_)));
+    stage.reopen().await;
+    let payload = stage.journal().payload(entry.id).await.unwrap().unwrap();
+    assert_eq!(payload.original, entry.original);
+    let mut files = Vec::new();
+    for shard in std::fs::read_dir(stage.folder.path().join("attachments/records")).unwrap() {
+        files.extend(std::fs::read_dir(shard.unwrap().path()).unwrap().map(|file| file.unwrap().path()));
+    }
+    assert_eq!(files.len(), 1, "{files:?}");
+    let mut bytes = std::fs::read(&files[0]).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&files[0], bytes).unwrap();
+    assert!(matches!(stage.journal().payload(entry.id).await, Err(JournalError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn above_the_limit_of_open_deliveries_nothing_is_accepted() {
+    let mut stage = Folder::new();
+    drop(stage.journal.take());
+    let limited = super::Options { max_open_deliveries: 2, ..options(&stage.clock) };
+    stage.journal = Some(Arc::new(SqliteJournal::open(stage.folder.path(), limited).unwrap()));
+    for n in 1..=2 {
+        append(&stage, to(record(&stage, "x"), vec![push("court:DLCT01", &[case(n)])])).await;
+    }
+    let more = to(record(&stage, "x"), vec![push("court:DLCT01", &[case(3)])]);
+    assert!(matches!(stage.journal().append(more.clone()).await.unwrap(), Appended::Overloaded));
+    let lease = claim(&stage, conformance::COURT).await.remove(0);
+    deliver(&stage, &lease, OutcomeWord::Received).await;
+    stage.clock.advance(Duration::from_secs(1));
+    assert!(matches!(stage.journal().append(more).await.unwrap(), Appended::Overloaded), "the outcome is open now");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_and_nothing_is_lost_or_half_written() {
+    let mut stage = Folder::new();
+    let limit = async |stage: &Folder, pages: u32| {
+        let journal = Arc::clone(stage.journal.as_ref().unwrap());
+        let set = move |store: &mut super::store::Store| {
+            store.conn.execute_batch(&format!("PRAGMA max_page_count = {pages}")).map_err(super::tables::storage)
+        };
+        journal.writer.run(set).await.unwrap();
+    };
+    append(&stage, to(record(&stage, "x"), vec![push("court:DLCT01", &[case(1)])])).await;
+    limit(&stage, 1).await;
+    let noise = || Bytes::from_iter(std::iter::repeat_with(|| fastrand::u8(..)).take(20_000));
+    let mut accepted = 1;
+    let refused = loop {
+        let entry = Entry { original: noise(), ..to(record(&stage, "y"), vec![push("court:DLCT01", &[case(1)])]) };
+        match stage.journal().append(entry).await {
+            Ok(Appended::New(_)) => accepted += 1,
+            other => break other,
+        }
+        assert!(accepted < 100);
+    };
+    assert!(matches!(refused, Err(JournalError::Full)), "{refused:?}");
+    limit(&stage, 1_000_000).await;
+    append(&stage, Entry { original: noise(), ..to(record(&stage, "z"), vec![push("court:DLCT01", &[case(2)])]) })
+        .await;
+    let before = stage.journal().count().await.unwrap();
+    assert_eq!(before.accepted, [("charge-sheet".to_owned(), accepted + 1)]);
+    stage.reopen().await;
+    assert_eq!(stage.journal().count().await.unwrap(), before);
+    assert_eq!(claim(&stage, conformance::COURT).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_kept_shows_no_names() {
+    let mut stage = Folder::new();
+    let name = "Ramcharitmanas Tiwari";
+    let entry = Entry {
+        original: Bytes::from(format!("<Accused>{name}</Accused>")),
+        shared: Some(Bytes::from(format!("{{\"name\":\"{name}\"}}"))),
+        reason: Some(format!("wrong name: {name}")),
+        actor: Some(name.to_owned()),
+        persons: vec!["pid/TIHAR01-4711".to_owned()],
+        ..to(record(&stage, "x"), vec![conformance::liberty("pid/TIHAR01-4711")])
+    };
+    append(&stage, entry).await;
+    let lease = claim(&stage, conformance::PRISON).await.remove(0);
+    stage.journal().freeze(&lease.token, frozen(name)).await.unwrap();
+    let mut said = conformance::says(&stage, conformance::PRISON, lease.token.delivery, OutcomeWord::Returned);
+    said.outcome.reason = Some(format!("{name} is not here"));
+    stage.journal().answer(vec![said]).await.unwrap();
+    drop(stage.journal.take());
+    for file in std::fs::read_dir(stage.folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            for secret in [name.as_bytes(), b"TIHAR01-4711".as_slice()] {
+                assert!(!bytes.windows(secret.len()).any(|window| window == secret), "{path:?}");
+            }
+        }
+    }
+    stage.journal = Some(Arc::new(SqliteJournal::open(stage.folder.path(), options(&stage.clock)).unwrap()));
+}

@@ -1,0 +1,27 @@
+//! Files that are whole and durable under their name, or not there at all: the large parts of records lie in such.
+//! Written under a draft's name, synced, renamed, and the folder synced, before any row names them.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes a file so that it is whole and durable under its name when this returns, or not there at all.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().ok_or_else(|| io::Error::other("a file needs a folder"))?;
+    fs::create_dir_all(folder)?;
+    let draft = path.with_added_extension("draft");
+    let mut file = File::create(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&draft, path)?;
+    sync_folder(path)
+}
+
+/// A name is durable once its folder is, and a new folder once the one above it is.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    for folder in path.ancestors().skip(1).take(2) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
