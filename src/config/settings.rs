@@ -88,8 +88,6 @@ pub struct Rates {
 /// How deliveries are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dispatch {
-    /// Under way at once.
-    pub workers: usize,
     /// A worker's hold on a delivery.
     pub lease: Duration,
     /// Between looks at the queue.
@@ -110,34 +108,20 @@ pub struct Dispatch {
     pub answer: usize,
 }
 
-/// The store on this node. Paths are relative to the folder.
+/// The store on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
-    /// The journal.
-    pub path: String,
-    /// The attachment store.
+    /// The attachment store, relative to the folder.
     pub attachments: String,
     /// Unsettled deliveries.
     pub max_open_deliveries: usize,
-    /// Records waiting for the writer.
-    pub queue: usize,
-    /// Records a commit.
-    pub batch: usize,
-    /// Life of an `Idempotency-Key`.
-    pub idempotency: Duration,
     /// Life of an upload that no record named.
     pub unbound_uploads: Duration,
-    /// Refusals remembered per system and day.
-    pub refusals_per_day: u32,
 }
 
 /// Access tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tokens {
-    /// Of an access token.
-    pub lifetime: Duration,
-    /// Of a client's assertion.
-    pub assertion: Duration,
     /// Verified tokens remembered.
     pub cache: usize,
 }
@@ -202,7 +186,6 @@ impl Default for Rates {
 impl Default for Dispatch {
     fn default() -> Self {
         Self {
-            workers: 64,
             lease: Duration::from_secs(60),
             poll: Duration::from_millis(500),
             retry_base: Duration::from_secs(1),
@@ -219,21 +202,16 @@ impl Default for Dispatch {
 impl Default for Store {
     fn default() -> Self {
         Self {
-            path: "data/journal.db".to_owned(),
             attachments: "data/attachments".to_owned(),
             max_open_deliveries: 2_000_000,
-            queue: 4096,
-            batch: 512,
-            idempotency: Duration::from_secs(30 * 86_400),
             unbound_uploads: Duration::from_secs(7 * 86_400),
-            refusals_per_day: 10_000,
         }
     }
 }
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { lifetime: Duration::from_secs(600), assertion: Duration::from_secs(300), cache: 10_000 }
+        Self { cache: 10_000 }
     }
 }
 
@@ -297,9 +275,6 @@ impl Settings {
 
     /// What no single key can say.
     fn check(&self, findings: &Findings) {
-        if self.tokens.lifetime > Duration::from_secs(600) || self.tokens.lifetime.is_zero() {
-            findings.error(FILE, 0, "`lifetime` of [tokens] must be more than nothing and at most 10 minutes");
-        }
         if self.dispatch.retry_base.is_zero() || self.dispatch.retry_base > self.dispatch.retry_cap {
             findings.error(FILE, 0, "`retry_base` of [dispatch] must be more than nothing and at most `retry_cap`");
         }
@@ -307,10 +282,7 @@ impl Settings {
             findings.error(FILE, 0, "`liberty_retry_cap` of [dispatch] must be at most 60s");
         }
         let counts = [
-            ("workers", self.dispatch.workers),
             ("max_connections", self.exchange.max_connections),
-            ("queue", self.store.queue),
-            ("batch", self.store.batch),
             ("record", self.limits.record),
             ("depth", self.limits.depth),
             ("keys", self.limits.keys),
@@ -358,7 +330,6 @@ impl Rates {
 
 impl Dispatch {
     fn read(&mut self, table: &mut Section<'_, '_>) {
-        set(&mut self.workers, count(table, "workers"));
         set(&mut self.lease, table.duration("lease"));
         set(&mut self.poll, table.duration("poll"));
         set(&mut self.retry_base, table.duration("retry_base"));
@@ -373,21 +344,14 @@ impl Dispatch {
 
 impl Store {
     fn read(&mut self, table: &mut Section<'_, '_>) {
-        set(&mut self.path, table.required_if_there("path"));
         set(&mut self.attachments, table.required_if_there("attachments"));
         set(&mut self.max_open_deliveries, count(table, "max_open_deliveries"));
-        set(&mut self.queue, count(table, "queue"));
-        set(&mut self.batch, count(table, "batch"));
-        set(&mut self.idempotency, table.duration("idempotency"));
         set(&mut self.unbound_uploads, table.duration("unbound_uploads"));
-        set(&mut self.refusals_per_day, rate(table, "refusals_per_day"));
     }
 }
 
 impl Tokens {
     fn read(&mut self, table: &mut Section<'_, '_>) {
-        set(&mut self.lifetime, table.duration("lifetime"));
-        set(&mut self.assertion, table.duration("assertion"));
         set(&mut self.cache, count(table, "cache"));
     }
 }

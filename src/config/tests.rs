@@ -182,18 +182,19 @@ fn every_option_of_the_node_stands_in_the_embedded_file_with_a_comment() {
 
 #[test]
 fn layers_of_settings_lie_over_one_another_and_the_environment_is_on_top() {
-    let file = b"[exchange]\nlisten = \"127.0.0.1:9000\"\n[limits]\nrecord = \"2 MiB\"\n[dispatch]\nworkers = 3\n";
+    let file =
+        b"[exchange]\nlisten = \"127.0.0.1:9000\"\n[limits]\nrecord = \"2 MiB\"\n[dispatch]\nbreaker_failures = 3\n";
     let variables = [
         ("ICJS_EXCHANGE__LISTEN".to_owned(), "0".to_owned()),
-        ("ICJS_DISPATCH__WORKERS".to_owned(), "7".to_owned()),
+        ("ICJS_DISPATCH__BREAKER_FAILURES".to_owned(), "7".to_owned()),
         ("ICJS_DIR".to_owned(), "somewhere".to_owned()),
         ("PATH".to_owned(), "a__b".to_owned()),
     ];
     let settings = Settings::layered(Some(file), variables).unwrap();
     assert_eq!(settings.exchange.listen.port(), 0);
-    assert_eq!(settings.dispatch.workers, 7);
+    assert_eq!(settings.dispatch.breaker_failures, 7);
     assert_eq!(settings.limits.record, 2 << 20);
-    assert_eq!(settings.tokens.lifetime, Duration::from_secs(600));
+    assert_eq!(settings.dispatch.lease, Duration::from_secs(60));
 }
 
 #[test]
