@@ -82,11 +82,13 @@ impl Revisions {
 
     /// The newest revision, compiled; in a fresh store the first is made of the folder.
     pub async fn open(&self) -> Result<Revision, NotApplied> {
-        if self.newest().await?.is_none() {
+        let Some(newest) = self.newest().await? else {
+            let _turn = self.one_at_a_time.lock().await;
             let author = Author { name: "first start".to_owned(), reason: "the folder's configuration".to_owned() };
-            self.apply(read(&self.dir)?, &author, None).await?;
-        }
-        let newest = self.newest().await?.ok_or(NotApplied::NoSuchRevision(1))?;
+            let folder = read(&self.dir)?.over_embedded();
+            let difference = difference(&Folder::default(), &folder);
+            return Ok(self.add(folder, difference, &author).await?.1);
+        };
         if newer(&newest.revision.oldest_binary, env!("CARGO_PKG_VERSION")) {
             let oldest = newest.revision.oldest_binary;
             return Err(NotApplied::NeedsNewer { number: newest.number, oldest });
@@ -105,7 +107,9 @@ impl Revisions {
         if let (Some(newest), true) = (&newest, difference.is_empty()) {
             return Ok(Applied { number: newest.number, difference });
         }
-        self.add(folder, difference, author, live).await
+        let (applied, revision) = self.add(folder, difference, author).await?;
+        go_live(revision, author, live);
+        Ok(applied)
     }
 
     /// Makes the files of an old revision the newest.
@@ -115,7 +119,9 @@ impl Revisions {
         let before = self.newest().await?.as_ref().map(files).transpose()?.unwrap_or_default();
         let difference = difference(&before, &old);
         let difference = format!("rollback to revision {number}\n{difference}");
-        self.add(old, difference, author, live).await
+        let (applied, revision) = self.add(old, difference, author).await?;
+        go_live(revision, author, live);
+        Ok(applied)
     }
 
     /// All revisions, newest first, without their files.
@@ -139,8 +145,7 @@ impl Revisions {
         folder: Folder,
         difference: String,
         author: &Author,
-        live: Option<&Live>,
-    ) -> Result<Applied, NotApplied> {
+    ) -> Result<(Applied, Revision), NotApplied> {
         // Checked before it is stored: a revision that cannot run must not exist.
         let mut revision = self.compile(0, folder.clone()).await?;
         let new = NewRevision {
@@ -154,11 +159,7 @@ impl Revisions {
         let rows = self.journal.revise(RevisionVerb::Add(new)).await?;
         let row = rows.into_iter().next().ok_or(NotApplied::NoSuchRevision(0))?;
         revision.number = row.number;
-        if let Some(live) = live {
-            live.publish(revision);
-            tracing::info!(revision = row.number, author = author.name, "revision is live");
-        }
-        Ok(Applied { number: row.number, difference })
+        Ok((Applied { number: row.number, difference }, revision))
     }
 
     /// Compiles on a thread of its own: schemas and mappings take a while, and the others serve requests.
@@ -203,6 +204,13 @@ fn secret(text: &str) -> Result<Vec<u8>, String> {
         None => text.as_bytes().to_vec(),
     };
     if bytes.len() < 16 { Err("a secret has 16 bytes or more".to_owned()) } else { Ok(bytes) }
+}
+
+fn go_live(revision: Revision, author: &Author, live: Option<&Live>) {
+    if let Some(live) = live {
+        tracing::info!(revision = revision.number, author = author.name, "revision goes live");
+        live.publish(revision);
+    }
 }
 
 /// The files of a folder on disk.
