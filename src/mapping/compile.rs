@@ -38,10 +38,9 @@ pub struct Source<'s> {
 }
 
 /// See `Plan::compile`.
-pub(super) fn plan(source: Source) -> Result<Plan, Vec<Fault>> {
-    let rows = layers(&source)?;
-    let mut draft =
-        Draft { source: &source, faults: Vec::new(), rules: Vec::new(), lines: Vec::new(), conditions: Vec::new() };
+pub(super) fn plan(source: &Source) -> Result<Plan, Vec<Fault>> {
+    let rows = layers(source)?;
+    let mut draft = Draft { source, faults: Vec::new(), rules: Vec::new(), lines: Vec::new(), conditions: Vec::new() };
     for row in &rows {
         draft.row(row);
     }
@@ -60,7 +59,7 @@ pub(super) fn plan(source: Source) -> Result<Plan, Vec<Fault>> {
         }
     }
     if faults.is_empty() {
-        faults.extend(check::whole(&source, &rules, &lines, &conditions));
+        faults.extend(check::whole(source, &rules, &lines, &conditions));
     }
     if !faults.is_empty() {
         faults.sort();
@@ -78,7 +77,7 @@ pub(super) fn plan(source: Source) -> Result<Plan, Vec<Fault>> {
     }
     native.finish(source.native);
     shared.finish(source.shared);
-    let loss = check::loss(&source, &rules);
+    let loss = check::loss(source, &rules);
     let adapter = source.adapter.to_owned();
     Ok(Plan { adapter, rows: rules, slots, sizes: contexts.sizes, conditions, native, shared, loss })
 }

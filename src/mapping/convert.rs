@@ -220,7 +220,8 @@ fn read_number(text: &str) -> Read {
     match text.parse::<f64>() {
         Ok(number) if plain && digits <= 15 => {
             let value = Value::from(number);
-            sure(value.to_string() == text, value)
+            let written = value.to_string();
+            sure(written == text, value)
         }
         _ => Read::Wrong("a decimal number of at most 15 digits"),
     }

@@ -93,7 +93,7 @@ const BESIDE: [&str; 4] = ["office", "to", "attachments", "extensions"];
 impl Plan {
     /// Compiles a mapping and checks it against both schemas and the code tables; every fault is listed.
     pub fn compile(source: Source) -> Result<Self, Vec<Fault>> {
-        compile::plan(source)
+        compile::plan(&source)
     }
 
     /// Native to shared. Violations carry `pointer` into the native tree and `shared_pointer`.

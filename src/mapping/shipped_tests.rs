@@ -33,7 +33,7 @@ fn the_laws_hold_for_every_shipped_mapping() {
                 continue;
             };
             let mut refused = 0;
-            for seed in 0..40 {
+            for seed in 0..15 {
                 let taste = Taste { optional: [5, 40, 90][usize::try_from(seed % 3).unwrap()], items: 2 };
                 let tree = record(&native.resolved, seed, taste);
                 refused += u64::from(plan.decode(&tree).is_err());
@@ -42,7 +42,7 @@ fn the_laws_hold_for_every_shipped_mapping() {
                 tree.as_object_mut().unwrap().remove("extensions");
                 note(&mut wrong, name, kind, "B", law_b(plan, &tree));
             }
-            println!("{name} {kind}: {refused} of 40 generated native records are refused");
+            println!("{name} {kind}: {refused} of 15 generated native records are refused");
         }
     }
     assert!(plans > 0, "no mapping is shipped");

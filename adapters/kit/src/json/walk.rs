@@ -31,7 +31,7 @@ pub(super) fn line_column(text: &str, offset: usize) -> (u32, u32) {
 }
 
 /// Calls `each` with every number: its pointer (made only when asked for), its text and its offset.
-pub(super) fn scalars(text: &str, each: &mut dyn FnMut(&dyn Fn() -> String, &str, usize)) {
+pub(super) fn scalars(text: &str, each: &mut Each) {
     let mut walk = Walk { text: text.as_bytes(), at: 0 };
     let mut path = Vec::new();
     walk.numbers(text, &mut path, each);
@@ -61,6 +61,9 @@ fn decimal(token: &str) -> (String, i64) {
     let exponent: i64 = exponent.parse().unwrap_or(i64::MAX / 2);
     (significant, exponent - i64::try_from(fraction.len()).unwrap_or(0) + zeros)
 }
+
+/// Told of a number: its pointer (made only when asked for), its text, its offset.
+type Each<'e> = dyn FnMut(&dyn Fn() -> String, &str, usize) + 'e;
 
 struct Walk<'t> {
     text: &'t [u8],
@@ -177,7 +180,7 @@ impl Walk<'_> {
     }
 
     /// Depth is bounded: the text was parsed under the limits before.
-    fn numbers(&mut self, text: &str, path: &mut Vec<String>, each: &mut dyn FnMut(&dyn Fn() -> String, &str, usize)) {
+    fn numbers(&mut self, text: &str, path: &mut Vec<String>, each: &mut Each) {
         self.space();
         match self.peek() {
             open @ (b'{' | b'[') => {

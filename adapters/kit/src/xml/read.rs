@@ -204,7 +204,11 @@ fn typed(text: String, shape: &Shape) -> Value {
         Shape::Boolean => text.parse::<bool>().ok().map(Value::from),
         _ => None,
     };
-    found.filter(|value| value.to_string() == text).unwrap_or(Value::String(text))
+    let same = |value: &Value| {
+        let written = value.to_string();
+        written == text
+    };
+    found.filter(same).unwrap_or(Value::String(text))
 }
 
 /// Where an element is: names, and a number where it has sisters of its name.
