@@ -2,7 +2,8 @@
 //! Which fields those are, the shared schema says (`x-national-id`, or `x-sensitivity: national-id`). Twelve digits, the first
 //! 2 to 9, with a valid Verhoeff check digit (UIDAI); anything else is somebody else's number and passes.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use icjs_kit::Violation;
 use serde_json::Value;
@@ -16,27 +17,28 @@ use crate::schema::Schema;
 pub struct Fields(Arc<Vec<Vec<Option<String>>>>);
 
 /// The tagged fields of schemas that were asked for before. The schema is kept with its fields: its address names it.
-#[derive(Debug)]
-pub struct Tagged(moka::sync::Cache<usize, (Arc<Schema>, Fields)>);
+#[derive(Debug, Default)]
+pub struct Tagged(RwLock<HashMap<usize, (Arc<Schema>, Fields)>>);
 
-impl Default for Tagged {
-    fn default() -> Self {
-        Self(moka::sync::Cache::new(512))
-    }
-}
+/// Schemas remembered; when there are more (revisions came and went), all are looked at anew.
+const REMEMBERED: usize = 512;
 
 impl Tagged {
     /// The tagged fields of a submission's kind.
     pub fn of(&self, door: &Door) -> Result<Fields, Refusal> {
         let schema = &door.kind()?.schema;
         let address = Arc::as_ptr(schema).addr();
-        if let Some((_, fields)) = self.0.get(&address) {
-            return Ok(fields);
+        if let Some((_, fields)) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&address) {
+            return Ok(fields.clone());
         }
         let mut found = Vec::new();
         collect(&schema.resolved, &mut Vec::new(), &mut found);
         let fields = Fields(Arc::new(found));
-        self.0.insert(address, (Arc::clone(schema), fields.clone()));
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(address, (Arc::clone(schema), fields.clone()));
         Ok(fields)
     }
 }

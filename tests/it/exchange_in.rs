@@ -13,15 +13,10 @@ use super::harness::{Client, Folder, Gateway, Party};
 const POLICE: &str = "ps:38101004";
 const COURT: &str = "court:DLCT01";
 
-/// A police station that speaks shared JSON, one that speaks CCTNS's XML, and a court that pulls.
+/// A police station and a court that pulls, both speaking shared JSON.
 async fn started() -> (Folder, Gateway, Client, Client) {
-    let mut xml = Party::pulling("police-x", "police", &["ps:38101009"]);
-    xml.adapter = "cctns".to_owned();
-    xml.send = vec!["fir".to_owned(), "charge-sheet".to_owned()];
-    xml.receive = vec![];
     let folder = Folder::with(&[
         Party::pulling("police-a", "police", &[POLICE, "ps:38101005"]),
-        xml,
         Party::pulling("court-a", "courts", &[COURT]),
     ]);
     let gateway = Gateway::start(&folder).await;
@@ -61,7 +56,12 @@ async fn malformed_json_is_400_and_no_other_json_is() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn malformed_xml_is_400_and_a_document_type_is_refused_by_name() {
-    let (folder, gateway, _sender, _court) = started().await;
+    let mut party = Party::pulling("police-x", "police", &["ps:38101009"]);
+    party.adapter = "cctns".to_owned();
+    party.send = vec!["fir".to_owned(), "charge-sheet".to_owned()];
+    party.receive = vec![];
+    let folder = Folder::with(&[party]);
+    let gateway = Gateway::start(&folder).await;
     let station = Client::connect(&folder, gateway.exchange, "police-x").await;
     for path in corpus("xml/not-wf/sa") {
         let answer = station.submit_xml("fir", &std::fs::read(&path).unwrap()).await;

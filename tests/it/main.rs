@@ -15,6 +15,7 @@ mod shipped;
 mod configuration;
 mod exchange_in;
 mod exchange_out;
+mod exchange_files;
 mod exchange_docs;
 mod checker;
 mod liberty;
