@@ -9,9 +9,9 @@ use super::receive;
 use super::refuse::Refusal;
 use crate::clock::Timestamp;
 use crate::config::{Destination, Facts, rerouted};
-use crate::identifiers::MessageId;
+use crate::identifiers::{MessageId, OfficeId};
 use crate::journal::{
-    Action, DeliveryView, Entry, JournalError, Lane, MessageView, NewDelivery, Snapshot, SnapshotAsk, State,
+    Action, DeliveryView, Entry, How, JournalError, Lane, MessageView, NewDelivery, Snapshot, SnapshotAsk, State,
 };
 use crate::outcome::record_key;
 use crate::tokens::Caller;
@@ -98,6 +98,44 @@ pub async fn again(
     let fits = |to: &Destination| delivered.office.is_none() || to.office == delivered.office;
     let found = routed.into_iter().find(|to| to.code.is_none() && fits(to));
     Ok(found.map(|to| delivery(to, delivered.action, delivered.lane, keys, desk.clock.now())))
+}
+
+/// Times that receivers may send a record on to another office before a person must look at it.
+const MOST_HOPS: usize = 3;
+const SENT_ON: &str = "wrong-addressee: sent on by";
+
+/// A receiver says that a record belongs to another office: a new delivery, to the office that it names.
+pub async fn sent_on(
+    desk: &Desk,
+    view: &MessageView,
+    delivered: &DeliveryView,
+    office: OfficeId,
+) -> Result<Option<NewDelivery>, JournalError> {
+    let Some(payload) = desk.journal.payload(view.head.id).await? else { return Ok(None) };
+    let Ok(shared) = serde_json::from_slice::<Value>(&payload.shared) else { return Ok(None) };
+    let revision = desk.live.newest();
+    let facts = revision.facts(&view.head.kind, &shared);
+    let ask = SnapshotAsk { cases: facts.cases.clone(), replaces: view.head.replaces, delivery: None };
+    let known = desk.journal.snapshot(ask).await?;
+    let keys = keys(desk, &facts, view.head.replaces, &known, delivered.lane, view.head.id);
+    let hops = view.deliveries.iter().filter(|other| other.why.starts_with(SENT_ON)).count();
+    let system = revision.serving(&office);
+    let code = match system {
+        _ if hops >= MOST_HOPS => Some("too-many-hops"),
+        None => Some("no-office"),
+        Some(system) if !revision.sharing.gives(&view.head.kind, system) => Some("not-permitted"),
+        Some(_) => None,
+    };
+    let to = Destination {
+        how: system.map_or(delivered.how, |system| if system.push.is_some() { How::Push } else { How::Feed }),
+        system: system.map(|system| system.name.clone()).unwrap_or_default(),
+        office: Some(office),
+        code: code.map(str::to_owned),
+        hold: None,
+        why: format!("{SENT_ON} {}", delivered.id),
+        park_on_reject: false,
+    };
+    Ok(Some(delivery(to, delivered.action, delivered.lane, keys, desk.clock.now())))
 }
 
 fn delivery(to: Destination, action: Action, lane: Lane, keys: Vec<String>, now: Timestamp) -> NewDelivery {

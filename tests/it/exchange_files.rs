@@ -71,9 +71,9 @@ async fn an_attachment_goes_with_its_record_to_those_who_are_sent_it_and_to_nobo
     stage.court.call("GET", &path, &[("range", "bytes=300000-")], b"").await.unwrap().expect(416);
     assert_eq!(stage.stranger.get(&path).await.unwrap().status, 404);
     // The same bytes of somebody else spare no upload.
-    let refused =
-        stage.court.submit("paper", "k2", &[], naming(&bytes, 2).to_string().replace(POLICE, COURT).as_bytes());
-    assert_eq!(refused.await.unwrap().expect(422).code(), "attachment-missing");
+    let body = naming(&bytes, 2).to_string().replace(POLICE, COURT);
+    let refused = stage.court.submit("paper", "k2", &[], body.as_bytes()).await.unwrap();
+    assert_eq!(refused.expect(422).code(), "attachment-missing");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

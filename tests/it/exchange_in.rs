@@ -72,6 +72,8 @@ async fn malformed_xml_is_400_and_a_document_type_is_refused_by_name() {
         let answer = station.submit_xml("fir", &bytes).await;
         if bytes.windows(9).any(|window| window == b"<!DOCTYPE") {
             assert_eq!((answer.status, answer.code().as_str()), (400, "doctype-refused"), "{}", name(path));
+        } else if answer.status == 400 {
+            assert_eq!(answer.code(), "encoding-refused", "{}: UTF-16 is XML, and not taken here", name(path));
         } else {
             assert_eq!(answer.status, 422, "{}: well-formed, and no FIR: {}", name(path), answer.text());
         }
@@ -334,7 +336,7 @@ async fn what_is_too_large_is_refused_within_a_second() {
     assert_eq!((answer.status, answer.code().as_str()), (413, "too-large"));
     let many = format!("[{}1]", "1,".repeat(300_000));
     let answer = sender.submit("paper", "k", &[], many.as_bytes()).await.unwrap();
-    assert!(answer.status == 400 || answer.status == 422, "{}", answer.text());
+    assert_eq!((answer.status, answer.code().as_str()), (413, "too-large"), "too many items");
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     // A header that never ends, and a length that is none.
     let endless = format!("GET /v1/me HTTP/1.1\r\nhost: x\r\n{}\r\n", "a: b\r\n".repeat(500));

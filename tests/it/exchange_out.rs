@@ -195,6 +195,21 @@ async fn a_later_outcome_that_contradicts_must_say_that_it_corrects() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_at_the_wrong_office_goes_to_the_one_that_is_named() {
+    let stage = started().await;
+    let accepted = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 5, "x")).await;
+    unsettled(&stage.court, "", 1).await;
+    let wrong = json!([{"id": accepted["deliveries"][0]["id"], "outcome": "wrong-addressee",
+                        "reference": {"scheme": "office", "value": ROOM}, "reason": "another court's"}]);
+    assert_eq!(stage.court.answer(wrong).await.unwrap().expect(200).json()["settled"], 1);
+    let page = unsettled(&stage.court, &format!("&office={ROOM}"), 1).await;
+    assert_eq!(page["items"][0]["icjsmessage"], accepted["id"]);
+    assert_ne!(page["items"][0]["id"], accepted["deliveries"][0]["id"], "a delivery of its own");
+    let state = stage.police.message(accepted["id"].as_str().unwrap()).await;
+    assert_eq!(state["deliveries"].as_array().unwrap().len(), 2, "{state:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_elses_message_is_not_there() {
     let stage = started().await;
     let accepted = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 6, "x")).await;
