@@ -195,6 +195,9 @@ struct Desk {
     positions: [u64; CLASSES],
 }
 
+/// Deliveries by the time of their acceptance.
+type Ages = BTreeSet<(Timestamp, Number)>;
+
 /// All deliveries that are not settled.
 #[derive(Debug, Default)]
 pub struct Board {
@@ -203,7 +206,7 @@ pub struct Board {
     liberty: Lanes,
     desks: HashMap<Arc<str>, Desk>,
     counts: BTreeMap<(Arc<str>, Arc<str>, State), u64>,
-    oldest: BTreeMap<(Arc<str>, Lane), BTreeSet<(Timestamp, Number)>>,
+    oldest: BTreeMap<(Arc<str>, Lane), Ages>,
     names: HashMap<Arc<str>, Arc<str>>,
     tokens: u64,
     leases: HashMap<u64, Number>,

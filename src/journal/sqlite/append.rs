@@ -55,7 +55,7 @@ impl Store {
         }
         self.write()?;
         let mut changes = Vec::new();
-        let done = self.insert_message(message, replaced, &mut changes)?;
+        let done = self.insert_message(message, replaced.as_ref(), &mut changes)?;
         self.apply(changes);
         Ok(done)
     }
@@ -113,7 +113,7 @@ impl Store {
     pub(super) fn insert_message(
         &mut self,
         mut message: Prepared,
-        replaced: Option<Replaced>,
+        replaced: Option<&Replaced>,
         changes: &mut Vec<Change>,
     ) -> Result<Done, JournalError> {
         let seq = self.seq;
@@ -123,7 +123,7 @@ impl Store {
             open.place.first = open.number;
         }
         let mut settled = Vec::new();
-        if let Some(replaced) = &replaced {
+        if let Some(replaced) = replaced {
             settled = self.correct(&mut message, &mut opens, replaced, changes)?;
         }
         let leaf = self.put_leaf(&message.leaf, &message.leaf_hash)?;

@@ -47,7 +47,9 @@ impl Store {
         for (nth, open) in opens.iter_mut().enumerate() {
             let line = message.versions.get(nth).copied();
             let Some((number, _)) = numbers.iter().rev().find(|(_, office)| **office == *open.office) else { continue };
-            let Some(old) = self.board.find(*number).cloned() else {
+            // A second delivery to one office finds the original settled by the first.
+            let open_still = !changes.iter().any(|change| matches!(change, Change::Remove(gone) if gone == number));
+            let Some(old) = self.board.find(*number).filter(|_| open_still).cloned() else {
                 self.follow_settled(open, *number)?;
                 continue;
             };
@@ -67,7 +69,7 @@ impl Store {
                 } else if old.action == Action::New && open.action == Action::Withdraw {
                     unsent.push(open.number);
                     restate(message, nth, |row| {
-                        (row.state, row.code) = (State::Recalled, Some("nothing-sent".into()))
+                        (row.state, row.code) = (State::Recalled, Some("nothing-sent".into()));
                     })?;
                 }
             }

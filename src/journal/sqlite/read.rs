@@ -48,7 +48,6 @@ impl Readers {
 /// A message's row, with as much of it as was asked for.
 #[derive(Debug)]
 pub(super) struct MessageRow {
-    pub(super) seq: u64,
     pub(super) id: MessageId,
     pub(super) leaf: u64,
     pub(super) head: HeadRow,
@@ -99,7 +98,6 @@ fn parse(row: &Row<'_>, seq: u64, full: bool) -> Result<MessageRow, JournalError
         return Err(bad());
     }
     Ok(MessageRow {
-        seq,
         id,
         leaf: unsigned(row.get(2).map_err(|_| bad())?),
         head: serde_json::from_slice(head).map_err(|_| bad())?,

@@ -190,15 +190,24 @@ impl SqliteJournal {
         if let Some(case) = &filter.case {
             return above(blind.hash("case", &[case.as_str()]));
         }
-        if let Some(party) = &filter.party {
+        // What is not settled is a small part of everything: the queue knows it.
+        let settled = [State::Delivered, State::Rejected, State::Superseded, State::Recalled];
+        let queued = !filter.states.is_empty() && !filter.states.iter().any(|state| settled.contains(state));
+        if let Some(party) = filter.party.as_ref().filter(|_| !queued) {
             return above(blind.hash("party", &[party]));
         }
-        let sql = "SELECT seq FROM message WHERE seq > ?1 ORDER BY seq LIMIT ?2";
+        let sql = if queued {
+            "SELECT number >> 16 FROM open WHERE number >= (?1 + 1) << 16 ORDER BY number LIMIT ?2"
+        } else {
+            "SELECT seq FROM message WHERE seq > ?1 ORDER BY seq LIMIT ?2"
+        };
         let mut rows = conn.prepare_cached(sql).map_err(storage)?;
         let rows = rows
             .query_map(params![signed(after), signed(CHUNK as u64)], |row| row.get::<_, i64>(0))
             .map_err(storage)?;
-        rows.map(|seq| seq.map(unsigned).map_err(storage)).collect()
+        let mut seqs: Vec<u64> = rows.map(|seq| seq.map(unsigned).map_err(storage)).collect::<Result<_, _>>()?;
+        seqs.dedup();
+        Ok(seqs)
     }
 
     pub(super) fn read_payload(&self, id: MessageId) -> Result<Option<Payload>, JournalError> {
