@@ -255,6 +255,8 @@ fn fates(books: &Books, world: &World<'_>, found: &mut Vec<String>) {
             Some("superseded") if newer && !track.seen() => None,
             Some("superseded") if newer => Some("was superseded although it had been seen"),
             Some("recalled") if newer => None,
+            // A withdrawal of what nobody had seen sends nothing.
+            Some("recalled") if track.sent.withdraws && !track.seen() && unseen_before(world, track) => None,
             Some("delivered") => Some("is called delivered, but its receiver never took it"),
             Some("rejected") => Some("is called rejected, but its receiver never refused it"),
             Some(_) => Some("is still open"),
@@ -273,6 +275,12 @@ fn fates(books: &Books, world: &World<'_>, found: &mut Vec<String>) {
             }
         }
     }
+}
+
+/// The version that this one replaces never reached the office.
+fn unseen_before(world: &World<'_>, track: &Track<'_>) -> bool {
+    let before = track.sent.replaces.as_deref().and_then(|mark| world.by_act.get(&(mark, track.office)));
+    before.is_some_and(|id| world.tracks[id].superseded)
 }
 
 /// One delivery id per business effect at an office, the same bytes in every attempt, and nothing from nowhere.
@@ -348,7 +356,9 @@ fn liberty(world: &World<'_>, found: &mut Vec<String>) {
     for lane in world.lanes(true) {
         for (number, later) in lane.iter().enumerate() {
             for earlier in lane[..number].iter().filter(|earlier| !earlier.superseded && earlier.index != later.index) {
-                unsaid_after(earlier, later, found);
+                if !may_pass(world, later, earlier) {
+                    unsaid_after(earlier, later, found);
+                }
                 unsaid_overtaking(earlier, later, found);
             }
         }

@@ -115,7 +115,14 @@ async fn catch_up(world: &World, feed: Feed, mut after: String, mut known: BTree
 async fn acknowledge(world: &World, feed: Feed, upto: &str, ids: impl Iterator<Item = &String>) {
     // Written down before it is sent: its answer may be lost, its effect not.
     let at = tick();
-    world.books.lock().unwrap().acknowledged.extend(ids.map(|id| (id.clone(), at)));
+    {
+        let mut books = world.books.lock().unwrap();
+        let ids: Vec<String> = ids.cloned().collect();
+        // A cursor settles what earlier pages have shown, too.
+        let shown = books.followed.get(feed.name).cloned().unwrap_or_default();
+        let place = shown.iter().rposition(|id| ids.contains(id)).map_or(0, |place| place + 1);
+        books.acknowledged.extend(shown[..place].iter().chain(&ids).map(|id| (id.clone(), at)));
+    }
     let body = json!({"offices": feed.offices, "kinds": feed.kinds, "upto": upto});
     expect(world, "ack upto", &post(world, feed, &body).await);
 }
