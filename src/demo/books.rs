@@ -11,8 +11,6 @@ pub enum Expect {
     Reaches,
     /// Accepted, and its one delivery stops with this code.
     Parked(&'static str),
-    /// Accepted, and its one delivery is held.
-    Held,
     /// Refused with this code.
     Refused(&'static str),
 }
@@ -34,6 +32,8 @@ pub struct Sent {
     pub case: String,
     /// What the scenario wants.
     pub expect: Expect,
+    /// An office for which the scenario wants it held.
+    pub held_for: Option<&'static str>,
     /// The line of the record that this one corrects or withdraws.
     pub replaces: Option<usize>,
     /// A person's name in the record, byte for byte.

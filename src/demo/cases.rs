@@ -12,7 +12,7 @@ use super::documents::{self, Case, Series};
 use super::link::{Document, Link, line, open};
 use super::people;
 use super::police::reference;
-use super::world::{STATIONS, Station};
+use super::world::{PROSECUTION, STATIONS, Station};
 
 /// What happens in a case beyond the ordinary.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct Script {
     hasty: bool,
     /// Something that must be refused is tried first.
     mistaken: bool,
+    /// The charge sheet also names the prosecution, whose copies are held until the case has a pre-trial number.
+    prosecuted: bool,
     seed: u64,
 }
 
@@ -58,6 +60,7 @@ fn script(place: u32, round: u32, dice: &mut Rng) -> Option<Script> {
         withdrawn: chance(20),
         hasty: chance(25),
         mistaken: chance(8),
+        prosecuted: !homeless && chance(10),
         case: Case { station, serial: round * 100_000 + place + 1, complainant, accused, offence, story },
         seed: dice.u64(..),
     })
@@ -150,14 +153,16 @@ impl Play {
 
     async fn sheet(&mut self, series: Series, replaces: Option<&Done>, cnr: Option<&str>) -> Result<Done, String> {
         let event = self.event("FR");
-        let body = documents::charge_sheet(&self.script.case, &event, series, cnr);
-        let entry = self.entry("charge-sheet", event);
+        let to = (self.script.prosecuted && cnr.is_none()).then_some(PROSECUTION);
+        let body = documents::charge_sheet(&self.script.case, &event, series, cnr, to);
+        let mut entry = self.entry("charge-sheet", event);
+        entry.held_for = to;
         self.send(entry, body, replaces.map(|done| (done, "correct", "defects mended: list of witnesses added"))).await
     }
 
     async fn withdraw(&mut self, done: &Done, cnr: &str) -> Result<Done, String> {
         let event = self.event("WD");
-        let body = documents::charge_sheet(&self.script.case, &event, Series::Supplementary(2), Some(cnr));
+        let body = documents::charge_sheet(&self.script.case, &event, Series::Supplementary(2), Some(cnr), None);
         let entry = self.entry("charge-sheet", event);
         self.send(entry, body, Some((done, "withdraw", "sent in error"))).await
     }

@@ -77,8 +77,13 @@ impl Xml {
         self.leaf("AGE_YEARS", &person.age.to_string()).leaf("GENDER_CD", if person.woman { "2" } else { "1" })
     }
 
-    fn head(&mut self, case: &Case, event: &str) -> &mut Self {
+    fn head(&mut self, case: &Case, event: &str, to: Option<&str>) -> &mut Self {
         self.leaf("EVENT_NO", event).leaf("SENDER_PS_CD", case.station.code);
+        if let Some(to) = to {
+            self.within("SendToList", |list| {
+                list.leaf("SEND_TO", to);
+            });
+        }
         self.leaf("RECORD_CREATED_ON", "20/11/2026 18:05:00").leaf("OCCURRED_ON", "20/11/2026 17:30:00");
         self.leaf("ENTRY_MODE", "live").leaf("CAS_VERSION", "5.0.3")
     }
@@ -102,7 +107,7 @@ impl Xml {
 pub fn fir(case: &Case, event: &str, version: u32) -> String {
     let mut xml = Xml::new();
     xml.within("FirstInformationReport", |form| {
-        form.head(case, event).case(case);
+        form.head(case, event, None).case(case);
         form.leaf("PS_NAME", case.station.name).leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial));
         form.leaf("FIR_DT", "20/11/2026").offence(case);
         form.within("Complainant", |block| {
@@ -144,7 +149,7 @@ pub enum Series {
 }
 
 /// A final report (IIF-5).
-pub fn charge_sheet(case: &Case, event: &str, series: Series, cnr: Option<&str>) -> String {
+pub fn charge_sheet(case: &Case, event: &str, series: Series, cnr: Option<&str>, to: Option<&str>) -> String {
     let (code, number) = match series {
         Series::First { .. } => ("1".to_owned(), 1),
         Series::Supplementary(number) => (format!("S{number}"), number + 1),
@@ -152,7 +157,7 @@ pub fn charge_sheet(case: &Case, event: &str, series: Series, cnr: Option<&str>)
     let complete = series != Series::First { complete: false };
     let mut xml = Xml::new();
     xml.within("FinalReport", |form| {
-        form.head(case, event).case(case);
+        form.head(case, event, to).case(case);
         form.leaf("PS_NAME", case.station.name).leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial));
         form.leaf("FIR_DT", "20/11/2026");
         if let Some(cnr) = cnr {

@@ -210,6 +210,7 @@ pub fn line(system: &str, office: &str, kind: &'static str, event: String, case:
         event,
         case: case.to_owned(),
         expect: super::books::Expect::Reaches,
+        held_for: None,
         replaces: None,
         name: name.to_owned(),
         begun: 0,

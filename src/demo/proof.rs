@@ -128,15 +128,23 @@ fn ends(view: &View<'_>, proof: &mut Proof) {
             continue;
         }
         let event = view.event(&delivery.message);
+        let held_for = event.and_then(|(_, sent)| sent.held_for).is_some_and(|office| office == delivery.office);
+        let replaced = event.is_some_and(|(line, _)| view.replaced.contains(&line));
+        let gone = replaced && matches!(state, "superseded" | "recalled");
+        if held_for != (state == "held") && !gone {
+            proof
+                .unexpected
+                .push(format!("{name}: {state} with `{}`; held is not what the scenario says", delivery.code));
+        }
         match (state, event.map(|(_, sent)| &sent.expect)) {
             ("parked", Some(Expect::Parked(code))) if *code == delivery.code => {}
-            ("held", Some(Expect::Held)) => {}
-            ("parked" | "held", _) => {
+            ("held", _) => {}
+            ("parked", _) => {
                 proof
                     .unexpected
                     .push(format!("{name}: {state} with `{}`, which the scenario does not want", delivery.code));
             }
-            (_, Some(Expect::Parked(_) | Expect::Held)) => {
+            (_, Some(Expect::Parked(_))) => {
                 proof.unexpected.push(format!("{name}: {state}, though the scenario wants it stopped"));
             }
             ("superseded" | "recalled", Some(_)) if event.is_some_and(|(line, _)| view.replaced.contains(&line)) => {}
@@ -147,7 +155,7 @@ fn ends(view: &View<'_>, proof: &mut Proof) {
         }
     }
     for (line, sent) in view.books.sent.iter().enumerate() {
-        let stops = matches!(sent.expect, Expect::Parked(_) | Expect::Held | Expect::Refused(_));
+        let stops = matches!(sent.expect, Expect::Parked(_) | Expect::Refused(_));
         let made = sent.messages.first().and_then(|id| view.of_message.get(id.as_str())).map_or(0, Vec::len);
         // A withdrawal of what never left sends nothing; everything else makes at least one delivery.
         let nothing = sent.action == "withdraw" && sent.replaces.is_some_and(|original| !was_taken(view, original));

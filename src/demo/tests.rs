@@ -184,6 +184,18 @@ fn what_is_parked_must_be_wanted_so() {
 }
 
 #[test]
+fn what_is_held_must_be_wanted_so_and_for_that_office() {
+    let mut forgery = Forgery::good();
+    forgery.books.taken.pop();
+    forgery.finals[1].state = "held".to_owned();
+    assert_eq!(forgery.proof().unexpected.len(), 1);
+    forgery.books.sent[1].held_for = Some("court:A/1");
+    assert!(forgery.proof().holds());
+    forgery.books.sent[1].held_for = Some("pp:A");
+    assert_eq!(forgery.proof().unexpected.len(), 1);
+}
+
+#[test]
 fn an_answer_that_its_sender_never_heard_is_lost() {
     let mut forgery = Forgery::good();
     forgery.books.say("court", &delivery(SECOND), "accepted");

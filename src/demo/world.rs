@@ -1,8 +1,9 @@
-//! The demo's world: two police systems, two court systems, their offices, and which court each station belongs to.
+//! The demo's world: two police systems, two court systems, a prosecution that waits, their offices, and which court each station belongs to.
 //! Also writes the gateway's folder for it. One station belongs to no court: what it sends must stop, visibly.
 
 use std::path::Path;
 
+use crate::config::Folder;
 use crate::shell::exit::Failure;
 use crate::shell::starter::{NewSystem, Reached, Starter};
 
@@ -21,7 +22,8 @@ pub struct Station {
     pub state: &'static str,
 }
 
-/// A court system and the courts that it serves, in groups that are pulled together.
+/// A court system and the courts that it serves, in groups that are pulled together. An office without a number is the
+/// registry of its establishment: papers that name a CNR go there.
 #[derive(Debug, Clone)]
 pub struct CourtSystem {
     /// Its name.
@@ -35,9 +37,35 @@ pub const POLICE: &[&str] = &["cctns-dl", "cctns-tn"];
 
 /// The court systems.
 pub const COURTS: &[CourtSystem] = &[
-    CourtSystem { name: "ecourts-dl", pullers: &[&["court:DLCT01/3", "court:DLCT01/4"], &["court:DLST02/1"]] },
-    CourtSystem { name: "ecourts-tn", pullers: &[&["court:TNCH01/1", "court:TNCH01/2"]] },
+    CourtSystem {
+        name: "ecourts-dl",
+        pullers: &[&["court:DLCT01/3", "court:DLCT01/4", "court:DLCT01"], &["court:DLST02/1", "court:DLST02"]],
+    },
+    CourtSystem { name: "ecourts-tn", pullers: &[&["court:TNCH01/1", "court:TNCH01/2", "court:TNCH01"]] },
 ];
+
+/// The prosecution office; its copies are held.
+pub const PROSECUTION: &str = "pp:DLCT01";
+
+/// A route of the demo's own: the prosecution gets a charge sheet that names it, once the case has a pre-trial number;
+/// in the demo no case ever gets one.
+const ROUTE: &str = "
+[[route]]
+name = \"charge-sheet-to-prosecution\"
+kind = \"charge-sheet\"
+to = \"prosecution\"
+office = [\"addressee\"]
+hold_until = \"has(case.ptn)\"
+hold_for = \"30d\"
+";
+
+/// The prosecution may see what it is sent.
+const SHARE: &str = "
+[[share]]
+kind = \"charge-sheet\"
+to = \"prosecution\"
+give = \"whole\"
+";
 
 const fn station(
     system: &'static str,
@@ -91,6 +119,13 @@ pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
     for courts in COURTS {
         starter.system(&court_system(courts))?;
     }
+    starter.system(&prosecution())?;
+    let shipped = Folder::embedded().files;
+    for (path, more) in [("config/routes.toml", ROUTE), ("config/sharing.toml", SHARE)] {
+        let mut text = shipped.get(path).cloned().unwrap_or_default();
+        text.extend_from_slice(more.as_bytes());
+        starter.file(path, &text)?;
+    }
     starter.file("config/reference/police_stations.csv", stations_table().as_bytes())?;
     starter.file("config/reference/courts.csv", courts_table().as_bytes())?;
     starter.file("config/reference/ps_court.csv", ps_court_table().as_bytes())
@@ -110,6 +145,19 @@ fn police(name: &str, url: &str) -> NewSystem {
     }
 }
 
+fn prosecution() -> NewSystem {
+    NewSystem {
+        name: "eprosecution-dl".to_owned(),
+        adapter: "shared",
+        pillar: "prosecution",
+        offices: vec![PROSECUTION.to_owned()],
+        send: &[],
+        receive: &["charge-sheet"],
+        reached: Reached::Feed,
+        per_second: 100,
+    }
+}
+
 fn court_system(courts: &CourtSystem) -> NewSystem {
     NewSystem {
         name: courts.name.to_owned(),
@@ -123,19 +171,19 @@ fn court_system(courts: &CourtSystem) -> NewSystem {
     }
 }
 
-/// Head of the tables of offices.
-const OFFICES: &str = "office,name,name_hi,state,district,lgd,local_code,valid_from,valid_to,successor,source,kind\n";
+/// The columns that tables of offices have after their first, which holds the office's code.
+const COLUMNS: &str = "name,name_hi,state,district,lgd,local,valid_from,valid_to,successor,source,kind\n";
 
 fn stations_table() -> String {
     let rows = STATIONS.iter().map(|station| {
         format!(
-            "ps:{code},{name},{name},{state},{state},{state},{code},2001-01-01,,,demo,station\n",
+            "{code},{name},{name},{state},{state},{state},{code},2001-01-01,,,demo,station\n",
             code = station.code,
             name = station.name,
             state = station.state
         )
     });
-    OFFICES.to_owned() + &rows.collect::<String>()
+    format!("national,{COLUMNS}{}", rows.collect::<String>())
 }
 
 fn courts_table() -> String {
@@ -143,14 +191,15 @@ fn courts_table() -> String {
     let rows = offices.map(|office| {
         let state = if office.contains(":TN") { "33" } else { "07" };
         let code = office.trim_start_matches("court:");
-        format!("{office},Court {code},न्यायालय {code},{state},{state},{state},{code},2001-01-01,,,demo,magistrate\n")
+        format!("{code},Court {code},न्यायालय {code},{state},{state},{state},{code},2001-01-01,,,demo,magistrate\n")
     });
-    OFFICES.to_owned() + &rows.collect::<String>()
+    format!("establishment,{COLUMNS}{}", rows.collect::<String>())
 }
 
 fn ps_court_table() -> String {
-    let rows = STATIONS
-        .iter()
-        .filter_map(|station| Some(format!("ps:{},magistrate,{},2001-01-01,,demo\n", station.code, station.court?)));
-    "station,class,court,valid_from,valid_to,source\n".to_owned() + &rows.collect::<String>()
+    let rows = STATIONS.iter().filter_map(|station| {
+        let court = station.court?.trim_start_matches("court:");
+        Some(format!("{},magistrate,{court},2001-01-01,,,demo\n", station.code))
+    });
+    format!("station,class,court,valid_from,valid_to,successor,source\n{}", rows.collect::<String>())
 }
