@@ -202,10 +202,7 @@ impl Play {
         let mut body = documents::fir(&self.script.case, &event, 1);
         let mut entry = self.entry("fir", event);
         if self.dice.bool() {
-            body.truncate(body.len() / 2);
-            while !body.is_char_boundary(body.len()) {
-                body.pop();
-            }
+            body.truncate(body.floor_char_boundary(body.len() / 2));
             entry.expect = Expect::Refused("malformed-xml");
         } else {
             body =

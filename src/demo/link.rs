@@ -149,6 +149,8 @@ impl Link {
 
     /// One submission. `None`: no answer, or one that says to come again.
     async fn attempt(&self, line: usize, path: &str, document: &Document) -> Option<Result<Value, String>> {
+        // While the gateway is down there is nobody to submit to.
+        self.exchange().ok()?;
         if let Some(sent) = open(&self.books).sent.get_mut(line) {
             sent.tries += 1;
         }

@@ -225,7 +225,11 @@ impl Stage {
         let mut tick = tokio::time::interval(Duration::from_millis(50));
         loop {
             tokio::select! {
-                ended = playing.join_next() => if ended.is_none() { break },
+                ended = playing.join_next() => match ended {
+                    None => break,
+                    Some(Err(error)) => open(&self.books).troubles.push(format!("a case broke off: {error}")),
+                    Some(Ok(())) => {}
+                },
                 _ = tick.tick() => {}
             }
             let finished = done.load(Ordering::Relaxed);

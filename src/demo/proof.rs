@@ -136,18 +136,21 @@ fn ends(view: &View<'_>, proof: &mut Proof) {
                 .unexpected
                 .push(format!("{name}: {state} with `{}`; held is not what the scenario says", delivery.code));
         }
-        match (state, event.map(|(_, sent)| &sent.expect)) {
-            ("parked", Some(Expect::Parked(code))) if *code == delivery.code => {}
+        match (state, event) {
+            ("parked", Some((_, Sent { expect: Expect::Parked(code), .. }))) if *code == delivery.code => {}
             ("held", _) => {}
             ("parked", _) => {
                 proof
                     .unexpected
                     .push(format!("{name}: {state} with `{}`, which the scenario does not want", delivery.code));
             }
-            (_, Some(Expect::Parked(_))) => {
+            (_, Some((_, Sent { expect: Expect::Parked(_), .. }))) => {
                 proof.unexpected.push(format!("{name}: {state}, though the scenario wants it stopped"));
             }
-            ("superseded" | "recalled", Some(_)) if event.is_some_and(|(line, _)| view.replaced.contains(&line)) => {}
+            ("superseded" | "recalled", Some((line, _))) if view.replaced.contains(&line) => {}
+            // A withdrawal of what never left has nothing to say to anybody.
+            ("recalled" | "superseded", Some((_, sent)))
+                if sent.action == "withdraw" && !original_taken(view, sent, delivery) => {}
             ("superseded" | "recalled", _) => {
                 proof.unexpected.push(format!("{name}: {state}, though nothing replaced it"));
             }
@@ -168,6 +171,14 @@ fn ends(view: &View<'_>, proof: &mut Proof) {
             proof.unexpected.push(format!("{} `{}`: {made} deliveries where one was to stop", sent.kind, sent.event));
         }
     }
+}
+
+/// Whether the office of this withdrawal has the original that it withdraws.
+fn original_taken(view: &View<'_>, withdrawal: &Sent, delivery: &Final) -> bool {
+    let original = withdrawal.replaces.and_then(|line| view.books.sent.get(line)?.messages.first());
+    let deliveries = original.and_then(|id| view.of_message.get(id.as_str()));
+    let here = deliveries.into_iter().flatten().filter(|one| one.office == delivery.office);
+    here.into_iter().any(|one| view.effects.contains_key(one.id.as_str()))
 }
 
 /// Whether any delivery of the event on `line` is in a receiver's books.
