@@ -62,6 +62,7 @@ struct Body<'a> {
 }
 
 /// The outcome with its message to the sending office.
+#[expect(clippy::needless_pass_by_value, reason = "what was said is used up: it becomes the entry")]
 pub fn entry(revision: &Revision, said: Said<'_>) -> OutcomeEntry {
     let mut outcome = said.outcome.clone();
     outcome.delivery = said.delivery.to_string();

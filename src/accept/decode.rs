@@ -182,7 +182,7 @@ fn sending_office(door: &Door, facts: &Facts) -> Result<OfficeId, Refusal> {
 
 /// Violations of the native tree, at their places in the bytes.
 fn placed(codec: &dyn Codec, bytes: &[u8], violations: Vec<Violation>) -> Vec<Violation> {
-    violations.into_iter().map(|violation| at(codec, bytes, violation.pointer.clone(), violation)).collect()
+    violations.into_iter().map(|violation| at(codec, bytes, &violation.pointer.clone(), violation)).collect()
 }
 
 /// Violations of the shared form, traced back through the mapping to their places in the bytes.
@@ -196,7 +196,7 @@ fn traced(dialect: &Dialect, bytes: &[u8], violations: Vec<Violation>) -> Vec<Vi
         .map(|mut violation| {
             let shared = violation.shared_pointer.take().unwrap_or_else(|| violation.pointer.clone());
             violation.shared_pointer = Some(shared.clone());
-            at(dialect.codec.as_ref(), bytes, native(&shared), violation)
+            at(dialect.codec.as_ref(), bytes, &native(&shared), violation)
         })
         .collect()
 }
@@ -208,7 +208,7 @@ fn ancestors(pointer: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn at(codec: &dyn Codec, bytes: &[u8], pointer: String, violation: Violation) -> Violation {
-    let place = codec.locate(bytes, &pointer);
+fn at(codec: &dyn Codec, bytes: &[u8], pointer: &str, violation: Violation) -> Violation {
+    let place = codec.locate(bytes, pointer);
     Violation { pointer: place.pointer, line: place.line, column: place.column, ..violation }
 }

@@ -2,6 +2,7 @@
 //! Every outcome is written with the message that takes it back to the sender (see `outcome`), in one transaction a call.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -263,10 +264,11 @@ async fn entry(
     let named = spoken.id.as_deref().unwrap_or("");
     let message = DeliveryId::parse(named).map(DeliveryId::message).or_else(|| MessageId::parse(named));
     let message = message.ok_or_else(nothing)?;
-    if !known.contains_key(&message) {
-        known.insert(message, exchange.journal().message(message).await?);
-    }
-    let view = known.get(&message).and_then(Option::as_ref).ok_or_else(nothing)?;
+    let view = match known.entry(message) {
+        Slot::Occupied(seen) => seen.into_mut(),
+        Slot::Vacant(slot) => slot.insert(exchange.journal().message(message).await?),
+    };
+    let view = view.as_ref().ok_or_else(nothing)?;
     let delivery = delivered(caller, view, DeliveryId::parse(named))?;
     said(exchange, caller, view, delivery, spoken)
 }
