@@ -191,20 +191,20 @@ fn report(lease: &Lease, settlement: &Settlement, began: Instant) {
     match &settlement.verdict {
         // What goes well is one line among thousands a second: only who looks for it sees it.
         Settled::Outcome(said) if said.outcome.outcome == OutcomeWord::Received => {
-            tracing::debug!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, "delivered");
+            tracing::debug!(message.id = %message, %delivery, system, %office, kind, attempt, elapsed_ms, note, "delivered");
         }
         Settled::Available(_) | Settled::Released => {
-            tracing::debug!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, "carried");
+            tracing::debug!(message.id = %message, %delivery, system, %office, kind, attempt, elapsed_ms, note, "carried");
         }
         Settled::Outcome(said) => {
             let outcome = said.outcome.outcome;
-            tracing::info!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, ?outcome, "receiver spoke");
+            tracing::info!(message.id = %message, %delivery, system, %office, kind, attempt, elapsed_ms, note, ?outcome, "receiver spoke");
         }
         Settled::RetryAt(due) => {
-            tracing::info!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, %due, "will be tried again");
+            tracing::info!(message.id = %message, %delivery, system, %office, kind, attempt, elapsed_ms, note, %due, "will be tried again");
         }
         Settled::Parked(code) => {
-            tracing::warn!(%message, %delivery, system, %office, kind, attempt, elapsed_ms, note, code, "delivery parked");
+            tracing::warn!(message.id = %message, %delivery, system, %office, kind, attempt, elapsed_ms, note, code, "delivery parked");
         }
     }
 }
