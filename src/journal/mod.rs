@@ -5,6 +5,7 @@
 mod entry;
 mod outcome;
 mod registry;
+pub mod leaf;
 pub mod lanes;
 pub mod board;
 pub mod wakes;

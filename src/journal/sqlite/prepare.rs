@@ -10,8 +10,8 @@ use super::super::board::Open;
 use super::super::lanes::{LineKey, Place};
 use super::super::{Action, Digest, Entry, IdempotencyKey, JournalError, Lane, NewDelivery, NewLink, State};
 use super::rows::{DeliveryRow, FrozenRow, HeadRow, Private, guard, json, pack, sealing};
-use crate::evidence::leaf::{self, Leaf};
 use crate::identifiers::{DeliveryId, MessageId};
+use crate::journal::leaf::{self, Leaf};
 use crate::seal::{self, DataKey, MacKey, StoreKey};
 
 /// Originals (and shared forms) that are larger than this once compressed lie in files beside the database.

@@ -15,7 +15,7 @@ use super::rows::{SettledRow, checked, guarded};
 use super::tables::storage;
 use super::writer::Fate;
 use crate::clock::Clock;
-use crate::evidence::leaf::{self, Leaf};
+use crate::journal::leaf::{self, Leaf};
 
 /// Limits and names that the writer needs.
 #[derive(Debug, Clone)]
