@@ -36,6 +36,7 @@ pub(super) struct DryRun {
 }
 
 /// Configuration errors as a failure that lists them all.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 pub(super) fn errors(list: Vec<ConfigError>) -> Failure {
     let count = list.len();
     let lines = list.iter().map(|error| {
@@ -52,7 +53,7 @@ pub(super) fn errors(list: Vec<ConfigError>) -> Failure {
     };
     let mut failure = Failure::new(Exit::Configuration, what, "mend the places named above; nothing was changed")
         .with(lines.collect());
-    failure.problem = serde_json::to_value(&list).ok().map(|errors| json!({ "errors": errors }));
+    failure.problem = serde_json::to_value(&list).ok().map(|errors| Box::new(json!({ "errors": errors })));
     failure
 }
 

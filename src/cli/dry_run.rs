@@ -88,18 +88,24 @@ fn preview(revision: &Revision, ask: &DryRun, sender: &System, shared: &Value, t
     let Some(receiver) = revision.systems.get(&to.system) else { return shown };
     let permitted = revision.permit(&ask.kind, receiver, &sender.name, shared.clone());
     let Some(permitted) = permitted else {
-        shown["state"] = json!("parked: not-permitted");
+        put(&mut shown, "state", json!("parked: not-permitted"));
         return shown;
     };
-    shown["withheld"] = json!(permitted.withheld.join(" "));
+    put(&mut shown, "withheld", json!(permitted.withheld.join(" ")));
     let plan = revision.dialect(receiver, &ask.kind).and_then(|dialect| dialect.plan.as_ref());
     match plan.map(|plan| plan.encode(&permitted.tree)) {
         Some(Ok(encoded)) => {
-            shown["lost"] = json!(encoded.lost.join(" "));
-            shown["native"] = encoded.native;
+            put(&mut shown, "lost", json!(encoded.lost.join(" ")));
+            put(&mut shown, "native", encoded.native);
         }
-        Some(Err((code, _))) => shown["state"] = json!(format!("parked: {code}")),
-        None => shown["native"] = permitted.tree,
+        Some(Err((code, _))) => put(&mut shown, "state", json!(format!("parked: {code}"))),
+        None => put(&mut shown, "native", permitted.tree),
     }
     shown
+}
+
+fn put(shown: &mut Value, key: &str, value: Value) {
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert(key.to_owned(), value);
+    }
 }

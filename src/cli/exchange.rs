@@ -114,7 +114,7 @@ impl Caller {
         let exchange = dir.addresses()?.exchange;
         let client = Client::new()?;
         let answer = credentials.token(&client, &exchange, WallClock.now()).await?;
-        let answer = token_answer(answer.map_err(|why| unreachable(&exchange, &why))?, system)?;
+        let answer = token_answer(&answer.map_err(|why| unreachable(&exchange, &why))?, system)?;
         let token = text(&answer, "access_token").to_owned();
         Ok(Self { client, exchange, token })
     }
@@ -135,7 +135,7 @@ impl Caller {
     }
 }
 
-fn token_answer(answer: Answer, system: &str) -> Result<Value, Failure> {
+fn token_answer(answer: &Answer, system: &str) -> Result<Value, Failure> {
     if answer.good() {
         return Ok(answer.json());
     }
@@ -147,10 +147,10 @@ fn token_answer(answer: Answer, system: &str) -> Result<Value, Failure> {
                 "check that config/systems/{system}.toml is applied and that its jwks_file holds the public half of the key"
             ),
         );
-        failure.problem = Some(answer.json());
+        failure.problem = Some(Box::new(answer.json()));
         return Err(failure);
     }
-    Err(refused(&answer))
+    Err(refused(answer))
 }
 
 /// Prints an access token, and nothing else on standard output.
@@ -158,7 +158,7 @@ pub(super) async fn token(dir: &GatewayFolder, arguments: &TokenArguments, outpu
     let credentials = Credentials::read(dir, &arguments.system, arguments.key.as_deref())?;
     let exchange = dir.addresses()?.exchange;
     let answer = credentials.token(&Client::new()?, &exchange, WallClock.now()).await?;
-    let answer = token_answer(answer.map_err(|why| unreachable(&exchange, &why))?, &arguments.system)?;
+    let answer = token_answer(&answer.map_err(|why| unreachable(&exchange, &why))?, &arguments.system)?;
     if output.json {
         output.document(&answer);
     } else {

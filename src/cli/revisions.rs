@@ -148,7 +148,7 @@ fn not_applied(answer: &Answer) -> Failure {
     let problem = answer.json();
     let what = "the gateway refused the configuration; nothing was changed";
     let mut failure = Failure::new(Exit::Configuration, what, "mend the places named above").with(violations(&problem));
-    failure.problem = Some(problem);
+    failure.problem = Some(Box::new(problem));
     failure
 }
 

@@ -174,7 +174,7 @@ impl Stage {
         let proof = proof::check(&books, &finals);
         let mut report = Report::of(&books, &finals);
         if output.json {
-            output.document(&report.to_json(&proof, &books, kills));
+            output.document(&report.document(&proof, &books, kills));
         } else {
             output.line(format!("{} cases in {:.1} s", options.cases, began.elapsed().as_secs_f64()));
             report.print(&proof, &books, kills, output);

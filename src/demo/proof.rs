@@ -195,11 +195,11 @@ fn reached(view: &View<'_>, proof: &mut Proof) {
         let settled = matches!(delivery.state.as_str(), "delivered" | "rejected");
         match (settled, view.effects.get(delivery.id.as_str())) {
             (true, None) => {
-                proof.lost.push(format!("{name}: {}, and not in the books of {}", delivery.state, delivery.system))
+                proof.lost.push(format!("{name}: {}, and not in the books of {}", delivery.state, delivery.system));
             }
             (true, Some(taken)) => arrived_whole(view, &name, delivery, taken, proof),
             (false, Some(_)) => {
-                proof.unexpected.push(format!("{name}: {}, and yet its receiver has it", delivery.state))
+                proof.unexpected.push(format!("{name}: {}, and yet its receiver has it", delivery.state));
             }
             (false, None) => {}
         }
@@ -280,10 +280,13 @@ fn returned(view: &View<'_>, proof: &mut Proof) {
     }
 }
 
+/// The effects of one lane with the events that they carry.
+type Lane<'a> = Vec<(&'a Taken, &'a Sent)>;
+
 /// In each lane (receiving office and case) effects follow the order of acceptance: where one event was answered before
 /// another was begun, the first comes first. A correction stands where its original stood.
 fn ordered(view: &View<'_>, proof: &mut Proof) {
-    let mut lanes: BTreeMap<(&str, &str, &str), Vec<(&Taken, &Sent)>> = BTreeMap::new();
+    let mut lanes: BTreeMap<(&str, &str, &str), Lane<'_>> = BTreeMap::new();
     for taken in &view.books.taken {
         if let Some((_, sent)) = view.event(&taken.message) {
             lanes.entry((&taken.system, &taken.office, &sent.case)).or_default().push((taken, sent));

@@ -37,7 +37,7 @@ impl Progress {
         }
         self.last = Some(std::time::Instant::now());
         let mischief: u64 = books.mischief.values().sum();
-        let filled = if cases == 0 { 20 } else { done * 20 / cases };
+        let filled = (done * 20).checked_div(cases).unwrap_or(20);
         let bar: String = (0..20).map(|place| if place < filled { '#' } else { '.' }).collect();
         let line = format!(
             "[{bar}] cases {done}/{cases}  sent {}  taken {}  gateway killed {kills}  mischief {mischief}",
@@ -133,7 +133,7 @@ impl Report {
     }
 
     /// For programs. The first keys are the contract of `icjs demo --json`.
-    pub fn to_json(&mut self, proof: &Proof, books: &Books, kills: u32) -> Value {
+    pub fn document(&mut self, proof: &Proof, books: &Books, kills: u32) -> Value {
         let pairs: Vec<Value> = self.pairs.iter_mut().map(|((kind, from, to), pair)| {
             json!({ "kind": kind, "from": from, "to": to, "deliveries": pair.deliveries, "delivered": pair.delivered,
                 "rejected": pair.rejected, "retries": pair.retries, "again": pair.again,

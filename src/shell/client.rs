@@ -169,7 +169,7 @@ pub fn refused(answer: &Answer) -> Failure {
     let name = if code.is_empty() { output::text(&problem, "error").to_owned() } else { code.clone() };
     let what = format!("refused with {} `{name}`: {said}", answer.status);
     let mut failure = Failure::new(exit, what, advice(&code, answer)).with(output::violations(&problem));
-    failure.problem = Some(problem);
+    failure.problem = Some(Box::new(problem));
     failure
 }
 

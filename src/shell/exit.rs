@@ -50,7 +50,7 @@ pub struct Failure {
     /// What to do; empty where the details say it.
     pub advice: String,
     /// The gateway's own words (problem+json), where it spoke.
-    pub problem: Option<Value>,
+    pub problem: Option<Box<Value>>,
 }
 
 impl Failure {
