@@ -192,7 +192,9 @@ impl<'a> World<'a> {
         acts.sort_by_key(|(_, accepted)| accepted.index);
         for (sent, accepted) in acts {
             for (delivery, office) in &accepted.deliveries {
-                let superseded = books.states.get(delivery).is_some_and(|state| state == "superseded");
+                // `recalled`: a withdrawal of what nobody had seen, which takes no place either.
+                let state = books.states.get(delivery).map(String::as_str);
+                let superseded = matches!(state, Some("superseded" | "recalled"));
                 let taken = sent.replaces.as_deref().and_then(|mark| world.by_act.get(&(mark, office.as_str())));
                 let taken = taken.map(|id| &world.tracks[id]).filter(|track| track.superseded);
                 let place = taken.map_or(accepted.index, |track| track.place);

@@ -143,17 +143,24 @@ pub async fn settle(world: Arc<World>) {
     let mut rng = fastrand::Rng::with_seed(world.seed ^ 99);
     let mut settled = BTreeSet::new();
     while !world.over() {
-        answer_unsettled(&world, &mut rng, &mut settled).await;
+        answer_unsettled(&world, &mut rng, &mut settled, 20).await;
     }
 }
 
-async fn answer_unsettled(world: &World, rng: &mut fastrand::Rng, settled: &mut BTreeSet<String>) -> usize {
-    let page = read(world, ROOM, &format!("limit={}&wait=1", rng.u32(1..20))).await;
+/// `crashes`: of a hundred pages, how many are read and then forgotten.
+async fn answer_unsettled(
+    world: &World,
+    rng: &mut fastrand::Rng,
+    settled: &mut BTreeSet<String>,
+    crashes: u32,
+) -> usize {
+    let wait = u32::from(crashes > 0);
+    let page = read(world, ROOM, &format!("limit={}&wait={wait}", rng.u32(1..20))).await;
     let ids: Vec<String> = items(&page).map(|item| text(item, "id")).collect();
     if let Some(again) = ids.iter().find(|id| settled.contains(*id)) {
         world.surprise(format!("{again} was settled and is shown as unsettled"));
     }
-    if ids.is_empty() || rng.u32(0..100) < 20 {
+    if ids.is_empty() || rng.u32(0..100) < crashes {
         return ids.len();
     }
     let outcomes: Vec<Value> = ids.iter().map(|id| outcome(rng, id)).collect();
@@ -184,7 +191,8 @@ fn outcome(rng: &mut fastrand::Rng, id: &str) -> Value {
 /// Acknowledges everything that the pullers have left open.
 pub async fn drain(world: &World) {
     let mut rng = fastrand::Rng::with_seed(world.seed ^ 11);
-    answer_unsettled(world, &mut rng, &mut BTreeSet::new()).await;
+    let mut settled = BTreeSet::new();
+    while answer_unsettled(world, &mut rng, &mut settled, 0).await > 0 {}
     for feed in [COURT, SENDER] {
         let page = read(world, feed, "limit=500").await;
         let ids: Vec<String> = items(&page).map(|item| text(item, "id")).collect();
