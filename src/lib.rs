@@ -1,29 +1,45 @@
 //! The gateway of India's Interoperable Criminal Justice System: a tour.
-#![allow(missing_docs)]
+//!
+//! A record comes in through [`exchange`] and [`accept`], is written once to the [`journal`], and goes out through
+//! [`dispatch`] or the feed. The modules stand in reading order; each may use only those above it in the README's list of
+//! layers, which `tests/it/house.rs` enforces. Start with [`identifiers`], then the contract in [`journal`], then
+//! `accept::accept` and `dispatch::dispatch`, which tell the whole story.
+
+// The ground: time, names, secrets.
 pub mod clock;
-pub mod codes;
-pub mod config;
-pub mod expression;
 pub mod identifiers;
-pub mod journal;
-pub mod mapping;
-pub mod schema;
-pub mod bench;
 pub mod seal;
 pub mod keys;
+
+// The model: schemas, codes, conditions, translation, and the configuration that binds them.
+pub mod schema;
+pub mod codes;
+pub mod expression;
+pub mod mapping;
+pub mod config;
+
+// The truth, and what proves it.
+pub mod journal;
+pub mod evidence;
 pub mod live;
 pub mod revisions;
-pub mod outcome;
-pub mod dispatch;
-pub mod envelope;
-pub mod gateway;
-pub mod http_edge;
+
+// The way in and the way out. They never name each other.
 pub mod tokens;
-pub mod evidence;
-pub mod telemetry;
+pub mod outcome;
 pub mod accept;
+pub mod envelope;
+pub mod dispatch;
+
+// The edges: sockets, operators, the assembled process.
+pub mod telemetry;
+pub mod http_edge;
 pub mod exchange;
+pub mod admin;
+pub mod gateway;
+
+// The command line and what it brings along.
 pub mod shell;
 pub mod demo;
+pub mod bench;
 pub mod cli;
-pub mod admin;
