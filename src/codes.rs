@@ -220,14 +220,17 @@ impl Column {
     }
 }
 
+/// A native value for a shared code: its line, the value, whether it is marked canonical.
+type Candidate = (usize, String, bool);
+
 /// Every native value of each (adapter, shared code), until the one to write is chosen.
 #[derive(Default)]
 struct Canonical {
-    values: BTreeMap<(String, String), Vec<(usize, String, bool)>>,
+    values: BTreeMap<(String, String), Vec<Candidate>>,
 }
 
 impl Canonical {
-    fn add(&mut self, key: (String, String), value: (usize, String, bool)) {
+    fn add(&mut self, key: (String, String), value: Candidate) {
         self.values.entry(key).or_default().push(value);
     }
 

@@ -405,6 +405,7 @@ fn delivered(destination: super::Destination) -> crate::journal::DeliveryView {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table of mistakes")]
 fn every_mistake_is_named_at_its_file_and_line() {
     let cases: &[(&str, &str, &str)] = &[
         (

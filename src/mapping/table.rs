@@ -44,7 +44,9 @@ const KEYS: [&str; 6] = ["native", "shared", "as", "when", "default", "drop"];
 pub fn read(file: &str, contents: &[u8], kind: &str) -> Result<Vec<Row>, Vec<Fault>> {
     let fault = |line: usize, message: String| Fault { file: file.to_owned(), line, message };
     let text = std::str::from_utf8(contents).map_err(|_| vec![fault(0, "the file is not UTF-8".to_owned())])?;
-    let line_of = |offset: usize| text.get(..offset).unwrap_or(text).matches('\n').count() + 1;
+    // A large mapping has a thousand rows: counting lines from the top for each key took a fifth of the start.
+    let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let line_of = |offset: usize| ends.partition_point(|end| *end < offset) + 1;
     let table = DeTable::parse(text).map_err(|error| {
         let line = error.span().map_or(0, |span| line_of(span.start));
         vec![fault(line, error.message().to_owned())]
@@ -57,7 +59,7 @@ pub fn read(file: &str, contents: &[u8], kind: &str) -> Result<Vec<Row>, Vec<Fau
             ("adapter", DeValue::String(_)) => {}
             ("kind", DeValue::String(said)) if said == kind => {}
             ("kind", DeValue::String(said)) => {
-                faults.push(fault(line, format!("`kind` is `{said}`, but it is used for `{kind}`")))
+                faults.push(fault(line, format!("`kind` is `{said}`, but it is used for `{kind}`")));
             }
             ("row", DeValue::Array(items)) => {
                 for item in items.iter() {

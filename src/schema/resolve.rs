@@ -139,7 +139,7 @@ fn merge(mut object: Map<String, Value>) -> Result<Map<String, Value>, String> {
                     }
                 }
                 ("required", Value::Array(more)) => {
-                    required.extend(more.iter().filter(|name| !own_has(&required, name)).cloned().collect::<Vec<_>>())
+                    required.extend(more.iter().filter(|name| !own_has(&required, name)).cloned().collect::<Vec<_>>());
                 }
                 _ if is_own => {}
                 ("additionalProperties" | "unevaluatedProperties", _) => {

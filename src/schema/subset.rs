@@ -52,7 +52,7 @@ pub(super) fn of_document(name: &str, document: &Value) -> Vec<String> {
         Some(id) if id.strip_prefix(&expected).is_some_and(|rest| rest.is_empty() || version(rest)) => {}
         Some(_) => errors.push(format!("`/$id`: must be `{expected}:1`, the last part its version")),
         None if name.starts_with("records/") => {
-            errors.push(format!("`/$id`: a record's schema names its version: `{expected}:1`"))
+            errors.push(format!("`/$id`: a record's schema names its version: `{expected}:1`"));
         }
         None => {}
     }
@@ -81,7 +81,7 @@ fn part(schema: &Value, pointer: &str, errors: &mut Vec<String>) {
                 parts.iter().for_each(|(name, value)| part(value, &format!("{inner}/{name}"), errors));
             }
             ("items" | "additionalProperties" | "unevaluatedProperties" | "propertyNames", value) => {
-                part(value, &inner, errors)
+                part(value, &inner, errors);
             }
             ("allOf", Value::Array(branches)) => {
                 branches

@@ -46,7 +46,7 @@ pub(super) fn say(error: &ValidationError, all: &[ValidationError], schema: &Val
             add(pointer, "anyOf", format!("at least one of {} must be there", names.join(", ")));
         }
         Kind::PropertyNames { .. } => {
-            add(pointer, "propertyNames", "a name of a field here is not of the allowed form".to_owned())
+            add(pointer, "propertyNames", "a name of a field here is not of the allowed form".to_owned());
         }
         kind => add(pointer, kind.keyword(), message(kind, error)),
     }

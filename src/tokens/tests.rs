@@ -161,7 +161,7 @@ fn every_wrong_assertion_is_answered_alike() {
         assert_eq!(tokens.prove(&signed(&header, &claims(), &attacker), &known, now()), Err(NoToken::Client));
     }
     let text = unsigned(&good, &claims());
-    for broken in [format!("{text}."), format!("{text}.AAAA"), text.clone(), "...".to_owned(), String::new()] {
+    for broken in [format!("{text}."), format!("{text}.AAAA"), text, "...".to_owned(), String::new()] {
         assert_eq!(tokens.prove(&broken, &known, now()), Err(NoToken::Client));
     }
     // The public key as an HMAC secret: the oldest trick.

@@ -315,7 +315,7 @@ fn lanes(world: &World<'_>, found: &mut Vec<String>) {
     for lane in world.lanes(false) {
         for (number, later) in lane.iter().enumerate() {
             for earlier in lane[..number].iter().filter(|earlier| !earlier.superseded && earlier.index != later.index) {
-                if may_pass(world, later, earlier) {
+                if may_pass(world, later, earlier) || stands_where_it_came(earlier, later) {
                     continue;
                 }
                 if let Some(words) = overtaken(earlier, later) {
@@ -335,6 +335,13 @@ fn may_pass(world: &World<'_>, later: &Track<'_>, earlier: &Track<'_>) -> bool {
     let Some(original) = world.by_act.get(&(mark, later.office)).map(|id| &world.tracks[id]) else { return false };
     let had_left = earlier.first().is_some_and(|first| first < later.sent.first_sent);
     original.place < earlier.place && !had_left
+}
+
+/// Positions of a feed are never given twice: a correction of what stood there unseen may stand at the feed's end, behind
+/// what was accepted before the correction itself.
+fn stands_where_it_came(earlier: &Track<'_>, later: &Track<'_>) -> bool {
+    let in_feed = earlier.position.is_some() && later.position.is_some();
+    in_feed && earlier.place < earlier.index && later.index < earlier.index
 }
 
 /// `None` where `later` kept behind `earlier`.
@@ -590,6 +597,23 @@ mod tests {
         assert_eq!(check(&books), Vec::<String>::new(), "it took the place of `one`");
         *books.pushes.last_mut().unwrap() = seen("fix", 600, 200);
         finds(&books, "order at court:A: `fix`");
+    }
+
+    #[test]
+    fn a_correction_of_what_stood_unseen_in_a_feed_stands_at_its_end_but_not_behind_later_papers() {
+        let mut books = honest();
+        books.sent.push(Sent { replaces: Some("one".to_owned()), ..sent("fix", 3, false) });
+        books
+            .states
+            .extend([("d-one", "superseded"), ("d-fix", "delivered")].map(|(d, s)| (d.to_owned(), s.to_owned())));
+        books.outcomes.retain(|(id, _)| id != "d-one");
+        books.outcomes.push(("d-fix".to_owned(), "received".to_owned()));
+        books.pushes.clear();
+        books.feeds.insert("court".to_owned(), vec![seen("two", 0, 0), seen("fix", 0, 0)]);
+        books.acknowledged.extend([("d-fix".to_owned(), 900), ("d-two".to_owned(), 900)]);
+        assert_eq!(check(&books), Vec::<String>::new());
+        books.sent[1].accepted[0].index = 9;
+        finds(&books, "the other way round");
     }
 
     #[test]

@@ -56,13 +56,16 @@ async fn every_described_call_is_served_and_no_other_verb_is() {
     }
 }
 
+/// Method, path as described, path as called, headers, body.
+type Probe<'a> = (&'a str, &'a str, String, Vec<(&'a str, &'a str)>, String);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_status_that_is_seen_is_described() {
     let (_folder, _gateway, client) = started().await;
     let document = client.get("/openapi.json").await.unwrap().expect(200).json();
     let good = paper(POLICE, &["court:DLCT01"], 1, "x").to_string();
     let json = [("content-type", "application/json"), ("idempotency-key", "k")];
-    let probes: Vec<(&str, &str, String, Vec<(&str, &str)>, String)> = vec![
+    let probes: Vec<Probe<'_>> = vec![
         ("post", "/v1/records/{kind}", "/v1/records/paper".into(), json.to_vec(), good.clone()),
         ("post", "/v1/records/{kind}", "/v1/records/none".into(), json.to_vec(), good.clone()),
         ("post", "/v1/records/{kind}", "/v1/records/paper".into(), json.to_vec(), "{".into()),

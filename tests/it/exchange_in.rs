@@ -183,6 +183,7 @@ struct Case {
     code: &'static str,
 }
 
+#[expect(clippy::too_many_lines, reason = "one table of refusals")]
 fn cases() -> Vec<Case> {
     let good = paper(POLICE, &[COURT], 9, "good");
     let with = |change: &dyn Fn(&mut Value)| {

@@ -128,10 +128,10 @@ fn every_code_table_is_well_formed_names_its_sources_and_is_there_where_a_schema
     let mut missing = BTreeSet::new();
     for (name, document) in &documents() {
         walk(document, String::new(), &mut |_, value| {
-            if let Some(table) = value.get("x-code-table").and_then(Value::as_str) {
-                if !there.contains(table) {
-                    missing.insert(format!("{name} asks for `{table}`"));
-                }
+            if let Some(table) = value.get("x-code-table").and_then(Value::as_str)
+                && !there.contains(table)
+            {
+                missing.insert(format!("{name} asks for `{table}`"));
             }
         });
     }

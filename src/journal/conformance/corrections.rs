@@ -55,7 +55,7 @@ async fn a_correction_of_what_left_is_next_in_its_lane(mut stage: Box<dyn Stage>
     assert_eq!(state(&*stage, &fixed.id, 1).await, State::Superseded);
     stage.reopen().await;
     let leases = claim(&*stage, COURT).await;
-    assert_eq!(messages(&leases), [one.id.clone()]);
+    assert_eq!(messages(&leases), std::slice::from_ref(&one.id));
     let outcome = says(&*stage, COURT, leases[0].token.delivery, OutcomeWord::Received);
     settle(&*stage, &leases[0], Settled::Outcome(Box::new(outcome))).await;
     let mut next = messages(&claim(&*stage, COURT).await);

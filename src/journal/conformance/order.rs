@@ -128,7 +128,7 @@ async fn links_join_keys_and_name_the_court(mut stage: Box<dyn Stage>) {
     let moved = CaseKey::of("cnr", &["DLND020004562026"]).unwrap();
     let fir = case(1);
     let ask = SnapshotAsk { cases: vec![fir.clone()], ..SnapshotAsk::default() };
-    assert_eq!(stage.journal().snapshot(ask.clone()).await.unwrap().unknown, [fir.clone()]);
+    assert_eq!(stage.journal().snapshot(ask.clone()).await.unwrap().unknown, std::slice::from_ref(&fir));
     let link = NewLink { link: "same".into(), from: fir.clone(), to: cnr.clone() };
     append(&*stage, Entry { cases: vec![fir.clone()], links: vec![link], ..record(&*stage, "x") }).await;
     let snapshot = stage.journal().snapshot(ask.clone()).await.unwrap();

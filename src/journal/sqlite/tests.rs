@@ -175,7 +175,7 @@ async fn large_records_lie_in_files_and_a_twin_leaves_none() {
 async fn above_the_limit_of_open_deliveries_nothing_is_accepted() {
     let mut stage = Folder::new();
     drop(stage.journal.take());
-    let limited = super::Options { max_open_deliveries: 2, ..options(&stage.clock) };
+    let limited = Options { max_open_deliveries: 2, ..options(&stage.clock) };
     stage.journal = Some(Arc::new(SqliteJournal::open(stage.folder.path(), limited).unwrap()));
     for n in 1..=2 {
         append(&stage, to(record(&stage, "x"), vec![push("court:DLCT01", &[case(n)])])).await;

@@ -88,7 +88,7 @@ fn naughty_strings_survive_byte_for_byte_or_are_refused_by_name() {
             match JsonCodec.read(&sent, &LIMITS) {
                 Ok(tree) => assert_eq!(tree["name"], text),
                 Err(refused) => {
-                    assert!(["nul-character", "character-not-portable"].contains(&refused.code), "{text:?}")
+                    assert!(["nul-character", "character-not-portable"].contains(&refused.code), "{text:?}");
                 }
             }
         }
