@@ -1,8 +1,9 @@
 //! Shared and native JSON Schemas: compiled once a revision, asked for every record. Only this module makes a `Validated`.
 //! No resolver reaches outside; patterns are linear; formats are asserted; what is said of a value never shows it.
 //! `docs/schemas.md` states the subset. Read `resolve` for how references are written in place, `subset` for what is
-//! refused at load, `words` for how a violation is put, `path` for the one path syntax, `generate` for test records.
+//! refused at load, `compact` for what is compiled, `words` for how a violation is put, `path` for the one path syntax, `generate` for test records.
 
+mod compact;
 pub mod generate;
 pub mod path;
 mod resolve;
@@ -10,7 +11,7 @@ mod subset;
 mod words;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use icjs_kit::Violation;
 use jsonschema::{PatternOptions, Validator};
@@ -32,8 +33,13 @@ pub struct Schemas {
 pub struct Schema {
     /// Its name, such as `records/charge-sheet`.
     pub name: String,
-    /// The document with every reference resolved in place, for those that walk it (mapping, codecs, docs).
-    pub resolved: Arc<Value>,
+    version: u32,
+    /// The resolved document, packed: as a tree those of one revision took megabytes, and a running gateway seldom asks.
+    packed: Vec<u8>,
+    /// The tree while somebody holds it.
+    tree: Mutex<Weak<Value>>,
+    /// Made when the first unknown field is told of.
+    known: OnceLock<words::Known>,
     validator: Validator,
 }
 
@@ -86,6 +92,11 @@ impl Schemas {
         Schema::from_resolved(name, Arc::clone(resolved))
     }
 
+    /// The resolved document of that name.
+    pub fn resolved(&self, name: &str) -> Option<Arc<Value>> {
+        self.resolved.get(name).cloned()
+    }
+
     /// Every name, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.resolved.keys().map(String::as_str)
@@ -95,14 +106,30 @@ impl Schemas {
 impl Schema {
     /// Compiles a document that holds no reference to another one.
     pub fn from_resolved(name: &str, resolved: Arc<Value>) -> Result<Self, String> {
-        let validator = jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft202012)
-            .with_pattern_options(PatternOptions::regex())
-            .should_validate_formats(true)
-            .should_ignore_unknown_formats(false)
-            .build(&resolved)
-            .map_err(|error| format!("`{}`: {}", error.schema_path(), error.masked()))?;
-        Ok(Schema { name: name.to_owned(), resolved, validator })
+        // Where the compact form is wrong, so is the document, and its own pointers are what its author knows.
+        let validator = validator(&compact::document(&resolved)).or_else(|_| validator(&resolved))?;
+        let id = resolved.get("$id").and_then(Value::as_str).unwrap_or_default();
+        let version = id.rsplit(':').next().and_then(|last| last.parse().ok()).unwrap_or(1);
+        let packed = lz4_flex::compress_prepend_size(resolved.to_string().as_bytes());
+        let tree = Mutex::new(Arc::downgrade(&resolved));
+        Ok(Schema { name: name.to_owned(), version, packed, tree, known: OnceLock::new(), validator })
+    }
+
+    /// The document with every reference resolved in place, for those that walk it (mapping, codecs, docs). It is read
+    /// again unless somebody still holds it: whoever asks often keeps what they got.
+    pub fn resolved(&self) -> Arc<Value> {
+        let mut kept = self.tree.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.upgrade().unwrap_or_else(|| {
+            // Packed by this process from a tree: reading it back has no way to fail.
+            let tree = Arc::new(serde_json::from_slice(&self.text()).unwrap_or_default());
+            *kept = Arc::downgrade(&tree);
+            tree
+        })
+    }
+
+    /// The resolved document as JSON text.
+    pub fn text(&self) -> Vec<u8> {
+        lz4_flex::decompress_size_prepended(&self.packed).unwrap_or_default()
     }
 
     /// Whether the tree is valid; several times faster than listing violations.
@@ -117,8 +144,9 @@ impl Schema {
         }
         let errors: Vec<_> = self.validator.iter_errors(tree).take(LISTED).collect();
         let mut found = Vec::new();
+        let known = || self.known.get_or_init(|| words::Known::of(&self.resolved()));
         for error in &errors {
-            words::say(error, &errors, &self.resolved, &mut found);
+            words::say(error, &errors, &known, &mut found);
         }
         found.truncate(LISTED);
         found
@@ -130,34 +158,46 @@ impl Schema {
         if found.is_empty() { Ok(Validated(tree)) } else { Err(found) }
     }
 
-    /// The part of the schema that a shared path such as `accused[].person.gender` names.
-    pub fn at(&self, path: &str) -> Option<&Value> {
-        Path::shared(path).ok()?.schema_in(&self.resolved)
-    }
-
     /// The title of a field in English and Hindi; empty where the schema gives none.
     pub fn titles(&self, path: &str) -> (String, String) {
+        let tree = self.resolved();
+        let part = Path::shared(path).ok().and_then(|path| path.schema_in(&tree));
         let word = |name: &str| {
-            let text = self.at(path).and_then(|part| part.get(name)).and_then(Value::as_str);
+            let text = part.and_then(|part| part.get(name)).and_then(Value::as_str);
             text.unwrap_or_default().to_owned()
         };
         (word("title"), word("x-title-hi"))
     }
 
     /// The nearest `x-sensitivity` on the way from the root to a shared path: it holds for everything below.
-    pub fn sensitivity(&self, path: &str) -> Option<&str> {
+    pub fn sensitivity(&self, path: &str) -> Option<String> {
         let path = Path::shared(path).ok()?;
+        let tree = self.resolved();
         (0..=path.steps().len()).rev().find_map(|length| {
-            let part = path.head(length).schema_in(&self.resolved)?;
-            part.get("x-sensitivity").and_then(Value::as_str)
+            let part = path.head(length).schema_in(&tree)?;
+            part.get("x-sensitivity").and_then(Value::as_str).map(str::to_owned)
         })
     }
 
     /// The version at the end of `$id`; 1 where it has none.
     pub fn version(&self) -> u32 {
-        let id = self.resolved.get("$id").and_then(Value::as_str).unwrap_or_default();
-        id.rsplit(':').next().and_then(|last| last.parse().ok()).unwrap_or(1)
+        self.version
     }
+}
+
+/// Whether a part of a resolved schema takes a value. A part that cannot be compiled is told of elsewhere and takes all.
+pub fn takes(part: &Value, value: &Value) -> bool {
+    validator(part).map_or(true, |validator| validator.is_valid(value))
+}
+
+fn validator(document: &Value) -> Result<Validator, String> {
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .with_pattern_options(PatternOptions::regex())
+        .should_validate_formats(true)
+        .should_ignore_unknown_formats(false)
+        .build(document)
+        .map_err(|error| format!("`{}`: {}", error.schema_path(), error.masked()))
 }
 
 #[cfg(test)]

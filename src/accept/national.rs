@@ -32,7 +32,7 @@ impl Tagged {
             return Ok(fields.clone());
         }
         let mut found = Vec::new();
-        collect(&schema.resolved, &mut Vec::new(), &mut found);
+        collect(&schema.resolved(), &mut Vec::new(), &mut found);
         let fields = Fields(Arc::new(found));
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED {

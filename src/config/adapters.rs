@@ -363,7 +363,7 @@ impl Build<'_> {
         if wire == "json" {
             return Some(Arc::new(JsonCodec));
         }
-        match XmlCodec::new(&native.resolved) {
+        match XmlCodec::new(&native.resolved()) {
             Ok(codec) => Some(Arc::new(codec)),
             Err(message) => {
                 self.findings.error(&at.file, at.line, format!("schema `{}`: {message}", at.value));
@@ -404,7 +404,7 @@ impl Build<'_> {
     /// A JSON Pointer from a native path, which must exist in the native schema.
     fn event_number(&self, at: &At, native: Option<&Schema>) -> String {
         let path = Path::parse(&at.value.replace('/', "."));
-        let checked = path.ok().zip(native).map(|(path, native)| path.check(&native.resolved));
+        let checked = path.ok().zip(native).map(|(path, native)| path.check(&native.resolved()));
         if let Some(Err(message)) = checked {
             self.findings.error(&at.file, at.line, format!("`event_number`: {message}"));
         }

@@ -123,7 +123,7 @@ fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>) 
             None
         }
     });
-    let shape = schema.as_ref().map(|schema| Arc::clone(&schema.resolved));
+    let shape = schema.as_ref().map(|schema| schema.resolved());
     let paths = fact_paths(section, shape.as_deref());
     Some(Kind { name: name.value.clone(), title: (title?, title_hi), lane: lane?, schema: schema?, paths })
 }

@@ -23,6 +23,8 @@ pub(super) struct Loaded<'f> {
     documents: BTreeMap<String, Value>,
     /// Schemas asked for so far; `None` for one with errors, which are noted.
     compiled: RefCell<BTreeMap<String, Option<Arc<Schema>>>>,
+    /// Their resolved trees, which several stages walk: given up with this.
+    trees: RefCell<Vec<Arc<Value>>>,
 }
 
 impl<'f> Loaded<'f> {
@@ -44,7 +46,15 @@ impl<'f> Loaded<'f> {
             }
         }
         let codes = code_tables(folder, findings);
-        let loaded = Self { folder, shipped, codes, findings, documents, compiled: RefCell::default() };
+        let loaded = Self {
+            folder,
+            shipped,
+            codes,
+            findings,
+            documents,
+            compiled: RefCell::default(),
+            trees: RefCell::default(),
+        };
         if !own.is_empty() {
             loaded.load(own);
         }
@@ -71,7 +81,10 @@ impl<'f> Loaded<'f> {
         if !self.findings.clean(path) {
             return None;
         }
-        match self.load(BTreeSet::from([name.to_owned()])).compile(name) {
+        // The resolved tree lives as long as `schemas`: the next line takes it over.
+        let schemas = self.load(BTreeSet::from([name.to_owned()]));
+        self.trees.borrow_mut().extend(schemas.resolved(name));
+        match schemas.compile(name) {
             Ok(schema) => Some(schema),
             // A document that `load` left out has its errors noted already.
             Err(_) if !self.findings.clean(path) => None,
@@ -122,7 +135,8 @@ impl<'f> Loaded<'f> {
         // Where a variant has no column of its own in a code table, that of the adapter it extends stands in.
         let owners = layers.iter().rev().filter_map(|(path, _)| path.split('/').nth(1));
         let bases: Vec<String> = owners.filter(|owner| *owner != adapter).map(str::to_owned).collect();
-        let (native, shared) = (&*native.resolved, &*shared.resolved);
+        let (native, shared) = (native.resolved(), shared.resolved());
+        let (native, shared) = (&*native, &*shared);
         let codes = &self.codes;
         let source = Source { adapter, kind, layers, native, shared, codes, bases: &bases, sends, receives };
         match Plan::compile(source) {

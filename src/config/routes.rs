@@ -178,8 +178,8 @@ fn steps(section: &mut Section<'_, '_>) -> Vec<Step> {
 
 fn condition(section: &mut Section<'_, '_>, key: &'static str, kind: Option<&Kind>) -> Option<Expression> {
     let said = section.text(key)?;
-    let shape = kind.map(|kind| &*kind.schema.resolved);
-    match Expression::compile(&said.value, shape) {
+    let shape = kind.map(|kind| kind.schema.resolved());
+    match Expression::compile(&said.value, shape.as_deref()) {
         Ok(expression) => Some(expression),
         Err(message) => {
             section.error(said.line, format!("`{key}`: {message}"));
@@ -191,7 +191,7 @@ fn condition(section: &mut Section<'_, '_>, key: &'static str, kind: Option<&Kin
 fn date(section: &mut Section<'_, '_>, kind: Option<&Kind>) -> Option<Path> {
     let said = section.text("date")?;
     let read = Path::parse(&said.value).and_then(|path| {
-        kind.map_or(Ok(()), |kind| path.check(&kind.schema.resolved))?;
+        kind.map_or(Ok(()), |kind| path.check(&kind.schema.resolved()))?;
         Ok(path)
     });
     match read {

@@ -179,7 +179,7 @@ pub async fn schema(
         }
         Some(_) => return Err(request::refused("form", "enum", "`form` is `shared` or `native`")),
     };
-    Ok(tagged(&headers, "application/schema+json", schema.resolved.to_string().into_bytes()))
+    Ok(tagged(&headers, "application/schema+json", schema.text()))
 }
 
 fn no_kind() -> Refusal {

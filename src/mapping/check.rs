@@ -108,10 +108,10 @@ fn key(step: &Step) -> Option<&str> {
 
 /// Closed lists of values, on either side, have their counterparts.
 fn values(source: &Source, rule: &Rule) -> Vec<String> {
-    let part = |path: &Option<Path>, schema: &'_ Value| path.as_ref().and_then(|path| path.schema_in(schema)).cloned();
-    let (native, shared) = (part(&rule.native, source.native), part(&rule.shared, source.shared));
-    let options = |part: &Option<Value>| -> Vec<Value> {
-        let list = part.as_ref().and_then(|part| part.get("enum")).and_then(Value::as_array);
+    let native = rule.native.as_ref().and_then(|path| path.schema_in(source.native));
+    let shared = rule.shared.as_ref().and_then(|path| path.schema_in(source.shared));
+    let options = |part: Option<&Value>| -> Vec<Value> {
+        let list = part.and_then(|part| part.get("enum")).and_then(Value::as_array);
         list.cloned().unwrap_or_default()
     };
     let mut messages = Vec::new();
@@ -120,9 +120,9 @@ fn values(source: &Source, rule: &Rule) -> Vec<String> {
             let Some(column) = code.table.column(&code.adapter) else {
                 return messages;
             };
-            let closed = match (&shared, code.coded) {
-                (Some(shared), true) => options(&property(shared, "code").cloned()),
-                _ => options(&shared),
+            let closed = match (shared, code.coded) {
+                (Some(shared), true) => options(property(shared, "code")),
+                _ => options(shared),
             };
             let name = &code.table.name;
             for value in closed.iter().filter_map(Value::as_str).filter(|_| source.receives) {
@@ -133,7 +133,7 @@ fn values(source: &Source, rule: &Rule) -> Vec<String> {
                     ));
                 }
             }
-            for value in options(&native).iter().filter(|_| source.sends) {
+            for value in options(native).iter().filter(|_| source.sends) {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 if code.table.by_native(column, &text).is_none() {
                     messages.push(format!(
@@ -144,7 +144,7 @@ fn values(source: &Source, rule: &Rule) -> Vec<String> {
             }
         }
         Converter::Text => {
-            let (ours, theirs) = (options(&native), options(&shared));
+            let (ours, theirs) = (options(native), options(shared));
             if !ours.is_empty() && !theirs.is_empty() {
                 let strange = ours
                     .iter()
@@ -156,19 +156,16 @@ fn values(source: &Source, rule: &Rule) -> Vec<String> {
             }
         }
         Converter::Constant(value) => {
-            for part in [&native, &shared].into_iter().flatten() {
-                if let Ok(schema) = crate::schema::Schema::from_resolved("constant", std::sync::Arc::new(part.clone()))
-                    && !schema.is_valid(value)
-                {
+            for part in [native, shared].into_iter().flatten() {
+                if !crate::schema::takes(part, value) {
                     messages.push(format!("the constant `{value}` is not valid there"));
                 }
             }
         }
         _ => {}
     }
-    if let (Some(default), Some(part)) = (&rule.default, &shared)
-        && let Ok(schema) = crate::schema::Schema::from_resolved("default", std::sync::Arc::new(part.clone()))
-        && !schema.is_valid(default)
+    if let (Some(default), Some(part)) = (&rule.default, shared)
+        && !crate::schema::takes(part, default)
     {
         messages.push(format!("the default `{default}` is not valid on the shared side"));
     }

@@ -53,12 +53,16 @@ fn schema() -> Schema {
 fn references_are_written_in_place_and_allof_is_merged() {
     let schema = schema();
     assert_eq!(schema.titles("accused[].name"), ("Full name".to_owned(), "नाम".to_owned()));
-    assert_eq!(schema.sensitivity("accused[].gender.code"), Some("victim"));
+    assert_eq!(schema.sensitivity("accused[].gender.code").as_deref(), Some("victim"));
     assert_eq!(schema.sensitivity("date"), None);
     assert_eq!(schema.version(), 3);
-    assert_eq!(schema.resolved["required"], json!(["office", "accused"]));
-    assert!(schema.at("office").is_some() && schema.at("order.days").is_some() && schema.at("accused[].nme").is_none());
-    assert!(!schema.resolved.to_string().contains("$ref"));
+    assert_eq!(schema.resolved()["required"], json!(["office", "accused"]));
+    let tree = schema.resolved();
+    let there = |path: &str| Path::shared(path).unwrap().schema_in(&tree).is_some();
+    assert!(there("office") && there("order.days") && !there("accused[].nme"));
+    drop(tree);
+    assert_eq!(schema.resolved().to_string().as_bytes(), schema.text(), "read again as it was");
+    assert!(!schema.resolved().to_string().contains("$ref"));
 }
 
 fn check(tree: &Value, expected: &[(&str, &str, &str)]) {
@@ -126,9 +130,9 @@ fn what_is_outside_the_subset_is_refused_at_load() {
 fn generated_records_are_valid_and_repeatable() {
     let schema = schema();
     for seed in 0..300 {
-        let tree = generate::record(&schema.resolved, seed, generate::Taste::default());
+        let tree = generate::record(&schema.resolved(), seed, generate::Taste::default());
         assert_eq!(schema.violations(&tree), [], "{tree}");
-        assert_eq!(tree, generate::record(&schema.resolved, seed, generate::Taste::default()));
+        assert_eq!(tree, generate::record(&schema.resolved(), seed, generate::Taste::default()));
     }
     for pattern in
         ["^[A-Z]{4}[0-9]{12}$", r"^\d{1,3}(\.\d{2})?$", "^(ps|court):[^/]+$", r"^[\p{L} .'-]{1,9}$", "^a*b+c?$"]
@@ -152,4 +156,41 @@ fn paths_are_read_and_lead_somewhere() {
     assert!(Path::shared("a..b").is_err() && Path::native("a//b").is_err());
     assert_eq!(path::nearest("gendr", ["age", "gender"]), Some("gender"));
     assert_eq!(path::nearest("xyz", ["age", "gender"]), None);
+}
+
+#[test]
+fn what_stands_several_times_is_compiled_once_and_judged_the_same() {
+    let person = json!({"$ref": "urn:icjs:common:person#/$defs/person", "title": "Another title each"});
+    let document = json!({"$id": "urn:icjs:records:two:1", "type": "object", "properties": {
+        "informant": person, "victim": person, "properties": {"type": "integer", "maximum": 9},
+        "others": {"type": "array", "items": person, "maxItems": 3}},
+        "required": ["informant"], "unevaluatedProperties": false});
+    let schemas = load(&[common(), ("records/two", document)]).unwrap();
+    let tree = schemas.resolved("records/two").unwrap();
+    let compact = compact::document(&tree);
+    assert_eq!(compact["properties"]["informant"], compact["properties"]["others"]["items"]);
+    assert!(compact.to_string().len() * 2 < tree.to_string().len(), "{compact}");
+    assert!(!compact.to_string().contains("title"));
+    let (whole, shared) = (validator(&tree).unwrap(), validator(&compact).unwrap());
+    let schema = schemas.compile("records/two").unwrap();
+    for seed in 0..200 {
+        let mut record = generate::record(&tree, seed, generate::Taste::default());
+        for spoil in 0..4 {
+            match spoil {
+                1 => record["properties"] = json!(10),
+                2 => record["informant"]["nme"] = json!("x"),
+                3 => record["others"] = json!([{"name": "", "gender": {"code": 7}}]),
+                _ => {}
+            }
+            assert_eq!(whole.is_valid(&record), shared.is_valid(&record));
+            let places = |validator: &Validator| {
+                let errors = validator.iter_errors(&record);
+                errors.map(|error| (error.instance_path().to_string(), error.to_string())).collect::<Vec<_>>()
+            };
+            assert_eq!(places(&whole), places(&shared));
+        }
+        let told = schema.violations(&record);
+        let unknown = told.iter().find(|violation| violation.pointer == "/informant/nme").unwrap();
+        assert!(unknown.message.contains("did you mean `name`?"), "{unknown:?}");
+    }
 }

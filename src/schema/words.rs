@@ -7,7 +7,13 @@ use serde_json::Value;
 
 /// Adds what one error says; a choice is taken apart, so one error may be several violations.
 /// `all` are the document's errors: where a choice failed, its properties count as unevaluated, and that is not told again.
-pub(super) fn say(error: &ValidationError, all: &[ValidationError], schema: &Value, found: &mut Vec<Violation>) {
+/// `names` gives the fields that the schema knows.
+pub(super) fn say<'k>(
+    error: &ValidationError,
+    all: &[ValidationError],
+    names: &dyn Fn() -> &'k Known,
+    found: &mut Vec<Violation>,
+) {
     let pointer = error.instance_path().as_str().to_owned();
     let mut add = |pointer: String, rule: &str, message: String| {
         found.push(Violation { pointer, rule: rule.to_owned(), message, ..Violation::default() });
@@ -18,7 +24,7 @@ pub(super) fn say(error: &ValidationError, all: &[ValidationError], schema: &Val
             add(format!("{pointer}/{}", pointer_segment(name)), "required", format!("`{name}` is missing"));
         }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            let known = schema_at(schema, &pointer).map(super::path::properties).unwrap_or_default();
+            let known = names().at(&pointer);
             let undecided = all.iter().any(|other| {
                 matches!(other.kind(), Kind::OneOfNotValid { .. }) && other.instance_path() == error.instance_path()
             });
@@ -31,7 +37,7 @@ pub(super) fn say(error: &ValidationError, all: &[ValidationError], schema: &Val
             }
         }
         Kind::OneOfNotValid { context } => match chosen(context, &pointer) {
-            Some(branch) => branch.iter().for_each(|error| say(error, all, schema, found)),
+            Some(branch) => branch.iter().for_each(|error| say(error, all, names, found)),
             None => add(pointer, "oneOf", choice_message(context)),
         },
         Kind::AnyOf { context } => {
@@ -114,10 +120,30 @@ fn choice_message(context: &[Vec<ValidationError<'static>>]) -> String {
     format!("must be of one of the kinds {}", words.join(", "))
 }
 
-/// The part of a resolved schema that speaks of the value at a JSON Pointer.
-fn schema_at<'s>(schema: &'s Value, pointer: &str) -> Option<&'s Value> {
-    pointer.split('/').skip(1).try_fold(schema, |part, segment| match part.get("items") {
-        Some(items) => Some(items),
-        None => super::path::property(part, &segment.replace("~1", "/").replace("~0", "~")),
-    })
+/// The names of every object's fields, and nothing else of the schema.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    fields: Vec<(Box<str>, Known)>,
+    items: Option<Box<Known>>,
+}
+
+impl Known {
+    /// Of a resolved schema.
+    pub(super) fn of(schema: &Value) -> Self {
+        let below = |name: &str| super::path::property(schema, name).map(Self::of).unwrap_or_default();
+        let fields = super::path::properties(schema).into_iter().map(|name| (Box::from(name), below(name))).collect();
+        Known { fields, items: schema.get("items").map(|items| Box::new(Self::of(items))) }
+    }
+
+    /// The fields of the object at a JSON Pointer.
+    fn at(&self, pointer: &str) -> Vec<&str> {
+        let found = pointer.split('/').skip(1).try_fold(self, |part, segment| match &part.items {
+            Some(items) => Some(&**items),
+            None => {
+                let name = segment.replace("~1", "/").replace("~0", "~");
+                part.fields.iter().find(|(known, _)| **known == *name).map(|(_, part)| part)
+            }
+        });
+        found.into_iter().flat_map(|part| &part.fields).map(|(name, _)| &**name).collect()
+    }
 }
