@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn every_measured_sheet_passes_its_schemas_and_is_about_as_large_as_it_says() {
-        let revision = Revision::compile(0, Folder::default().over_embedded()).unwrap();
+        let revision = Revision::compile_all(Folder::default()).unwrap();
         let sheets = Sheets::of(&revision, "cctns").unwrap();
         let smallest = sheets.bytes(&sheets.smallest()).unwrap();
         assert!(smallest.len() < 2_048, "the smallest has {} bytes", smallest.len());
