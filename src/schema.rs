@@ -65,14 +65,20 @@ impl Schemas {
     /// Documents under `examples/` are records, not schemas, and are passed over.
     pub fn load(mut documents: BTreeMap<String, Value>) -> Result<Self, Vec<(String, String)>> {
         documents.retain(|name, _| !name.starts_with("examples/"));
+        Self::of(&documents, &[])
+    }
+
+    /// The same without those that `passed` before: others may refer to them, and they are not looked at for themselves.
+    pub fn of(documents: &BTreeMap<String, Value>, passed: &[String]) -> Result<Self, Vec<(String, String)>> {
         let mut errors = Vec::new();
-        for (name, document) in &documents {
+        let fresh = || documents.iter().filter(|(name, _)| !passed.contains(name));
+        for (name, document) in fresh() {
             let found = subset::of_document(name, document);
             errors.extend(found.into_iter().map(|error| (name.clone(), error)));
         }
         let mut resolved = BTreeMap::new();
-        for (name, document) in &documents {
-            match resolve::document(name, document, &documents) {
+        for (name, document) in fresh() {
+            match resolve::document(name, document, documents) {
                 Ok(tree) => {
                     // Definitions are closed where they are used: a base of an `allOf` must not be.
                     if !name.starts_with("common/") {

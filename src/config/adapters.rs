@@ -329,6 +329,8 @@ impl Build<'_> {
             self.findings.error(file, draft.line, message);
         }
         let native = draft.schema.as_ref().and_then(|at| self.schema(at));
+        // Walked three times: read once.
+        let _tree = native.as_ref().map(|schema| schema.resolved());
         let codec = native.as_ref().zip(draft.schema.as_ref()).and_then(|(native, at)| self.codec(wire, native, at));
         let event_number = draft.event_number.as_ref().map(|at| self.event_number(at, native.as_deref()));
         let shared = match self.kinds.by_name.get(kind) {

@@ -55,6 +55,8 @@ pub(super) struct Kinds {
     pub(super) by_name: BTreeMap<KindName, Kind>,
     named: BTreeSet<KindName>,
     unreadable: bool,
+    /// The resolved trees of their schemas, which routes and every adapter walk: given up with this.
+    trees: Vec<Arc<Value>>,
 }
 
 impl Kinds {
@@ -94,6 +96,7 @@ pub(super) fn compile(loaded: &Loaded<'_>, findings: &Findings) -> Kinds {
         }
         kinds.named.insert(name.value.clone());
         if let Some(kind) = one(&mut section, &name, loaded) {
+            kinds.trees.push(kind.schema.resolved());
             kinds.by_name.insert(name.value, kind);
         }
         section.finish();

@@ -19,42 +19,33 @@ pub(super) struct Loaded<'f> {
     pub(super) shipped: Folder,
     pub(super) codes: Codes,
     findings: &'f Findings,
-    /// Every schema document that is JSON.
-    documents: BTreeMap<String, Value>,
     /// Schemas asked for so far; `None` for one with errors, which are noted.
     compiled: RefCell<BTreeMap<String, Option<Arc<Schema>>>>,
-    /// Their resolved trees, which several stages walk: given up with this.
-    trees: RefCell<Vec<Arc<Value>>>,
+    /// The resolved tree of the last one asked for: codec, mapping and paths of one dialect walk it in turn.
+    last: RefCell<Option<Arc<Value>>>,
+    /// Schemas, and those that they refer to, that were found without fault.
+    passed: RefCell<BTreeSet<String>>,
 }
 
 impl<'f> Loaded<'f> {
     /// Reads schemas and code tables.
     pub(super) fn read(folder: &'f Folder, findings: &'f Findings) -> Self {
         let shipped = Folder::embedded();
-        let mut documents: BTreeMap<String, Value> = BTreeMap::new();
         let mut own = BTreeSet::new();
         for (path, contents) in &folder.files {
             let name = path.strip_prefix("schemas/").and_then(|rest| rest.strip_suffix(".json"));
             // Examples lie beside the schemas and are no schemas.
             let Some(name) = name.filter(|name| !name.starts_with("examples/")) else { continue };
-            match serde_json::from_slice(contents) {
-                Ok(tree) => drop(documents.insert(name.to_owned(), tree)),
-                Err(error) => findings.error(path, error.line(), format!("is not JSON: {error}")),
-            }
             if shipped.files.get(path) != Some(contents) {
+                if let Err(error) = serde_json::from_slice::<Value>(contents) {
+                    findings.error(path, error.line(), format!("is not JSON: {error}"));
+                }
                 own.insert(name.to_owned());
             }
         }
         let codes = code_tables(folder, findings);
-        let loaded = Self {
-            folder,
-            shipped,
-            codes,
-            findings,
-            documents,
-            compiled: RefCell::default(),
-            trees: RefCell::default(),
-        };
+        let (compiled, last, passed) = (RefCell::default(), RefCell::default(), RefCell::default());
+        let loaded = Self { folder, shipped, codes, findings, compiled, last, passed };
         if !own.is_empty() {
             loaded.load(own);
         }
@@ -81,9 +72,9 @@ impl<'f> Loaded<'f> {
         if !self.findings.clean(path) {
             return None;
         }
-        // The resolved tree lives as long as `schemas`: the next line takes it over.
         let schemas = self.load(BTreeSet::from([name.to_owned()]));
-        self.trees.borrow_mut().extend(schemas.resolved(name));
+        // Held before `schemas` gives it up.
+        self.last.replace(schemas.resolved(name));
         match schemas.compile(name) {
             Ok(schema) => Some(schema),
             // A document that `load` left out has its errors noted already.
@@ -95,20 +86,33 @@ impl<'f> Loaded<'f> {
         }
     }
 
+    /// A schema document; `None` where there is none, or none that is JSON, which is noted.
+    fn document(&self, name: &str) -> Option<Value> {
+        serde_json::from_slice(self.folder.files.get(&format!("schemas/{name}.json"))?).ok()
+    }
+
     /// The documents of those names and all that they refer to, without those that have errors, which are noted: one that
     /// is broken hides no error of another.
     fn load(&self, names: BTreeSet<String>) -> Schemas {
-        let mut wanted: Vec<String> = names.into_iter().collect();
+        let mut wanted: Vec<String> = names.iter().cloned().collect();
         let mut trees: BTreeMap<String, Value> = BTreeMap::new();
         while let Some(name) = wanted.pop() {
-            if let Some(tree) = self.documents.get(&name).filter(|_| !trees.contains_key(&name)) {
-                refers_to(tree, &mut wanted);
-                trees.insert(name, tree.clone());
+            if trees.contains_key(&name) {
+                continue;
+            }
+            if let Some(tree) = self.document(&name) {
+                refers_to(&tree, &mut wanted);
+                trees.insert(name, tree);
             }
         }
         while !trees.is_empty() {
-            let errors = match Schemas::load(trees.clone()) {
-                Ok(schemas) => return schemas,
+            let passed: Vec<String> =
+                self.passed.borrow().iter().filter(|name| !names.contains(*name)).cloned().collect();
+            let errors = match Schemas::of(&trees, &passed) {
+                Ok(schemas) => {
+                    self.passed.borrow_mut().extend(trees.into_keys());
+                    return schemas;
+                }
                 Err(errors) => errors,
             };
             let before = trees.len();
