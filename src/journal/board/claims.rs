@@ -18,7 +18,8 @@ impl Board {
         self.tick(system, now);
         let Some(desk) = self.desks.get(system) else { return Vec::new() };
         let [liberty, rest] = &desk.ready;
-        let rest = rest.iter().filter(|_| !only);
+        // `take`, not `filter`: behind an open breaker stand many, and every wake would walk past all of them.
+        let rest = rest.iter().take(if only { 0 } else { limit });
         let chosen: Vec<Number> = liberty.iter().chain(rest).take(limit).map(|spot| spot.number).collect();
         for number in &chosen {
             let Some(mut open) = self.find(*number).cloned() else { continue };

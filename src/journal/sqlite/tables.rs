@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::JournalError;
@@ -89,7 +90,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
         conn.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"))
             .map_err(storage)?;
     }
-    conn.set_prepared_statement_cache_capacity(64);
+    prepared_once(&conn)?;
     Ok(conn)
 }
 
@@ -99,8 +100,15 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, JournalError> {
     let conn = Connection::open_with_flags(path, flags).map_err(storage)?;
     conn.busy_timeout(Duration::from_secs(5)).map_err(storage)?;
     conn.execute_batch("PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;").map_err(storage)?;
-    conn.set_prepared_statement_cache_capacity(64);
+    prepared_once(&conn)?;
     Ok(conn)
+}
+
+/// Statements are prepared once. Without the stability guarantee the engine, built with `STAT4`, prepares a range query
+/// again whenever another value is bound to it: a fifth of the time of an accept.
+fn prepared_once(conn: &Connection) -> Result<(), JournalError> {
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop).map_err(storage)
 }
 
 /// What an error of the engine means for its caller.
