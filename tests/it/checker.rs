@@ -365,7 +365,8 @@ fn liberty(world: &World<'_>, found: &mut Vec<String>) {
     for lane in world.lanes(true) {
         for (number, later) in lane.iter().enumerate() {
             for earlier in lane[..number].iter().filter(|earlier| !earlier.superseded && earlier.index != later.index) {
-                if !may_pass(world, later, earlier) {
+                // Nobody can name a correction that was accepted after it, though that took an earlier one's place.
+                if !may_pass(world, later, earlier) && !stands_where_it_came(earlier, later) {
                     unsaid_after(earlier, later, found);
                 }
                 unsaid_overtaking(earlier, later, found);
