@@ -92,12 +92,6 @@ impl Lanes {
         }
     }
 
-    /// Those before `spot` in any of its lines, in order, each once.
-    pub fn before(&self, spot: Spot, keys: &[LineKey]) -> Vec<Spot> {
-        let all: BTreeSet<Spot> = keys.iter().flat_map(|key| self.front(*key, |other| other < spot)).collect();
-        all.into_iter().collect()
-    }
-
     /// How many lines there are.
     pub fn lines(&self) -> usize {
         self.lines.len()

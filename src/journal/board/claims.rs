@@ -88,7 +88,13 @@ impl Board {
         if open.lane != Lane::Liberty {
             return Vec::new();
         }
-        self.liberty.before(open.spot(), &open.keys).into_iter().map(|spot| spot.number).take(NAMED).collect()
+        // A correction stands at the place of what it corrects: what was accepted between the two is earlier all the same.
+        let spot = open.spot();
+        let near =
+            |key: &LineKey| self.liberty.front(*key, |other| other.place.first < open.number.max(spot.place.first));
+        let earlier = |other: &Spot| *other < spot || other.number < open.number;
+        let all: BTreeSet<Spot> = open.keys.iter().flat_map(near).filter(earlier).collect();
+        all.into_iter().map(|spot| spot.number).filter(|number| *number != open.number).take(NAMED).collect()
     }
 
     /// Those that `open` overtakes when its first byte leaves now: earlier, not settled, and not on their way in order.

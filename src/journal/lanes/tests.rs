@@ -82,12 +82,3 @@ fn one_hot_case_with_a_hundred_thousand_deliveries_stays_quick() {
     }
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
-
-#[test]
-fn those_before_are_listed_once_and_in_order() {
-    let mut lanes = Lanes::default();
-    lanes.enter(spot(2, 20), &[1, 2]);
-    lanes.enter(spot(1, 10), &[1]);
-    lanes.enter(spot(3, 30), &[2]);
-    assert_eq!(lanes.before(spot(3, 30), &[1, 2]), vec![spot(1, 10), spot(2, 20)]);
-}
