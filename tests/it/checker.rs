@@ -329,12 +329,19 @@ fn lanes(world: &World<'_>, found: &mut Vec<String>) {
     }
 }
 
-/// A correction of something that had left goes before what was still queued when it came.
+/// A correction of something that had left goes before what was still queued when it came; one that took the place of
+/// such a correction goes where that would have gone.
 fn may_pass(world: &World<'_>, later: &Track<'_>, earlier: &Track<'_>) -> bool {
-    let Some(mark) = later.sent.replaces.as_deref() else { return false };
-    let Some(original) = world.by_act.get(&(mark, later.office)).map(|id| &world.tracks[id]) else { return false };
     let had_left = earlier.first().is_some_and(|first| first < later.sent.first_sent);
-    original.place < earlier.place && !had_left
+    let mut replaces = later.sent.replaces.as_deref();
+    while let Some(mark) = replaces {
+        let Some(original) = world.by_act.get(&(mark, later.office)).map(|id| &world.tracks[id]) else { return false };
+        if original.place < earlier.place {
+            return !had_left;
+        }
+        replaces = original.sent.replaces.as_deref().filter(|_| original.superseded);
+    }
+    false
 }
 
 /// Positions of a feed are never given twice: a correction of what stood there unseen may stand at the feed's end, behind
