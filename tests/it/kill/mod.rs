@@ -17,7 +17,7 @@ use crate::harness::gateway::tail;
 use crate::harness::{Gateway, tick};
 use world::World;
 
-const ROUNDS: u32 = 10;
+const ROUNDS: u32 = 16;
 const SENDERS: u64 = 4;
 /// After the last kill everything must come to rest within this time.
 const REST: Duration = Duration::from_secs(60);
