@@ -13,22 +13,21 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::config::settings::Tokens as Settings;
 use crate::config::{Revision, System};
 use crate::identifiers::SystemName;
 use crate::keys::Keys;
 use crate::live::Live;
 use crate::seal;
 
-/// How long an access token lives.
-pub const TOKEN_LIFE: Duration = Duration::from_secs(600);
+/// An access token lives no longer than this, whatever the settings say (RFC 9068 tokens cannot be called back).
+pub const LONGEST_LIFE: Duration = Duration::from_secs(600);
 /// How far in the future an assertion may expire: it is used at once, and its id is remembered until then.
 const ASSERTION_LIFE_SECONDS: i64 = 300;
 /// Clocks of other machines may differ by so much.
 const LEEWAY_SECONDS: i64 = 10;
 /// Bytes of an assertion or a token at most.
 const MAX_TOKEN_BYTES: usize = 8192;
-/// Verified tokens remembered.
-const VERIFIED_TOKENS: u64 = 10_000;
 
 /// The systems of a revision, by name.
 type Systems = BTreeMap<SystemName, System>;
@@ -41,6 +40,8 @@ pub struct Tokens {
     urls: Vec<String>,
     /// The one header that an access token may have, encoded.
     header: String,
+    /// How long the tokens live.
+    life: Duration,
     verified: moka::sync::Cache<Arc<str>, Arc<Verified>>,
 }
 
@@ -73,7 +74,9 @@ pub enum Denied {
     #[error("access token is not valid here; get a new one from `POST /oauth2/token`")]
     Invalid,
     /// It was good.
-    #[error("access token has expired; get a new one from `POST /oauth2/token` (they live ten minutes)")]
+    #[error(
+        "access token has expired; get a new one from `POST /oauth2/token`, whose `expires_in` says how long it lives"
+    )]
     Expired,
 }
 
@@ -146,10 +149,16 @@ enum Audience {
 
 impl Tokens {
     /// For a gateway that is reached under `urls`; the first is its name in tokens.
-    pub fn new(keys: Arc<Keys>, urls: Vec<String>) -> Self {
+    pub fn new(keys: Arc<Keys>, urls: Vec<String>, settings: Settings) -> Self {
         let header = format!(r#"{{"typ":"at+jwt","alg":"EdDSA","kid":"{}"}}"#, keys.tokens.id());
         let header = URL_SAFE_NO_PAD.encode(header);
-        Self { keys, urls, header, verified: moka::sync::Cache::new(VERIFIED_TOKENS) }
+        let verified = moka::sync::Cache::new(settings.cache as u64);
+        Self { keys, urls, header, life: settings.life.min(LONGEST_LIFE), verified }
+    }
+
+    /// How long an access token lives.
+    pub fn life(&self) -> Duration {
+        self.life
     }
 
     /// The gateway's own name: issuer and audience.
@@ -169,7 +178,8 @@ impl Tokens {
                 verified
             }
         };
-        if verified.expires.saturating_add(LEEWAY_SECONDS) <= now.seconds() {
+        // Dated by this gateway's own clock: no leeway.
+        if verified.expires <= now.seconds() {
             return Err(Denied::Expired);
         }
         Ok(Caller { revision, verified })
@@ -180,7 +190,7 @@ impl Tokens {
         let claims = self.claims(token).ok_or(Denied::Invalid)?;
         let ours = claims.iss == self.issuer() && claims.aud == self.issuer() && claims.sub == claims.client_id;
         let life = claims.exp.saturating_sub(claims.iat);
-        let timely = claims.nbf <= claims.exp && (0..=600).contains(&life);
+        let timely = claims.nbf <= claims.exp && (0..=LONGEST_LIFE.as_secs().cast_signed()).contains(&life);
         let system = systems.get(&claims.sub).ok_or(Denied::Invalid)?;
         let registered = keys(system).iter().any(|key| key.thumbprint == claims.key);
         if !(ours && timely && registered) {
@@ -263,7 +273,7 @@ impl Tokens {
             aud: self.issuer().to_owned(),
             iat: now.seconds(),
             nbf: now.seconds(),
-            exp: now.after(TOKEN_LIFE).seconds(),
+            exp: now.after(self.life).seconds(),
             jti: seal::random::<16>().map(|bytes| seal::hex(&bytes)).map_err(|_| NoToken::Client)?,
             scope: scope.clone(),
             key: proven.key.clone(),

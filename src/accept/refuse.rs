@@ -203,7 +203,13 @@ impl From<JournalError> for Refusal {
             // Nothing that a sender does leads here: it belongs in the operator's log.
             tracing::error!(error = %error, "the journal could not do what it was asked");
         }
-        let detail = "nothing was accepted that was not answered; send it again with the same key";
+        let detail = match code {
+            Code::StorageFull => {
+                "the gateway's disk is full, which its operators see in their log; nothing was accepted that was not \
+                 answered: send it again with the same key once there is room"
+            }
+            _ => "nothing was accepted that was not answered; send it again with the same key",
+        };
         Self { retry_after: Some(5), ..Self::new(code, detail) }
     }
 }

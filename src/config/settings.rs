@@ -122,6 +122,8 @@ pub struct Store {
 /// Access tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tokens {
+    /// How long an access token lives.
+    pub life: Duration,
     /// Verified tokens remembered.
     pub cache: usize,
 }
@@ -211,7 +213,7 @@ impl Default for Store {
 
 impl Default for Tokens {
     fn default() -> Self {
-        Self { cache: 10_000 }
+        Self { life: Duration::from_secs(600), cache: 10_000 }
     }
 }
 
@@ -280,6 +282,9 @@ impl Settings {
         }
         if self.dispatch.liberty_retry_cap > Duration::from_secs(60) {
             findings.error(FILE, 0, "`liberty_retry_cap` of [dispatch] must be at most 60s");
+        }
+        if !(1..=600).contains(&self.tokens.life.as_secs()) {
+            findings.error(FILE, 0, "`life` of [tokens] must be between 1s and 10m");
         }
         let counts = [
             ("max_connections", self.exchange.max_connections),
@@ -352,6 +357,7 @@ impl Store {
 
 impl Tokens {
     fn read(&mut self, table: &mut Section<'_, '_>) {
+        set(&mut self.life, table.duration("life"));
         set(&mut self.cache, count(table, "cache"));
     }
 }

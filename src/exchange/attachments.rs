@@ -18,7 +18,7 @@ use super::problem::Problem;
 use super::request::{self, Part};
 use crate::accept::{Code, Refusal};
 use crate::journal::uploads::{UploadError, Writer};
-use crate::journal::{Digest, UploadRow, UploadVerb};
+use crate::journal::{Digest, JournalError, UploadRow, UploadVerb};
 use crate::seal;
 use crate::tokens::Caller;
 
@@ -214,10 +214,7 @@ async fn blocking<T: Send + 'static>(
         if let UploadError::File(file) = &error
             && matches!(file.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
         {
-            return Refusal {
-                retry_after: Some(60),
-                ..Refusal::new(Code::StorageFull, "the disk is full; try again later")
-            };
+            return Refusal::from(JournalError::Full);
         }
         tracing::error!(error = %error, "an attachment file failed");
         interrupted()

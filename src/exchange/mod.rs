@@ -82,7 +82,7 @@ impl Exchange {
     /// Built once.
     pub fn new(parts: Parts) -> Arc<Self> {
         let cursors = parts.keys.store.derive("feed cursors");
-        let tokens = Tokens::new(Arc::clone(&parts.keys), parts.urls);
+        let tokens = Tokens::new(Arc::clone(&parts.keys), parts.urls, parts.settings.tokens);
         Arc::new(Self {
             tokens,
             desk: Desk::new(parts.journal, parts.live, parts.clock, parts.keys, parts.settings),

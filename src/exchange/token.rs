@@ -16,7 +16,7 @@ use super::request;
 use super::{Exchange, answer};
 use crate::accept::Refusal;
 use crate::evidence::receipt;
-use crate::tokens::{NoToken, TOKEN_LIFE};
+use crate::tokens::NoToken;
 
 /// Bytes of a token request at most: an assertion and a scope.
 const FORM_BYTES: usize = 32 * 1024;
@@ -66,7 +66,7 @@ pub struct TokenRequest {
 #[utoipa::path(post, path = "/oauth2/token", tag = "tokens", security(()),
     request_body(content_type = "application/x-www-form-urlencoded", content = TokenRequest),
     responses(
-        (status = 200, description = "A token for ten minutes", body = Token),
+        (status = 200, description = "A token for ten minutes at most; `expires_in` says how long", body = Token),
         (status = 400, description = "The request is not complete, or asks for what you do not have", body = TokenError),
         (status = 401, description = "The assertion proves no registered client, or was used before", body = TokenError),
         (status = 413, description = "Too large", body = super::problem::Problem, content_type = "application/problem+json"),
@@ -102,7 +102,7 @@ async fn give(exchange: &Exchange, form: &[u8]) -> Result<Result<Token, NoToken>
     Ok(issued.map(|(access_token, scope)| Token {
         access_token,
         token_type: "Bearer",
-        expires_in: TOKEN_LIFE.as_secs(),
+        expires_in: exchange.tokens.life().as_secs(),
         scope,
     }))
 }

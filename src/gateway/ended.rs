@@ -50,6 +50,11 @@ impl Ended {
     }
 
     pub(super) fn keys(error: &KeyError) -> Self {
+        if let KeyError::File { path, source } = error
+            && source.kind() == std::io::ErrorKind::StorageFull
+        {
+            return Self::storage(path, source);
+        }
         Self { code: CONFIGURATION, message: chain(error) }
     }
 
@@ -70,8 +75,13 @@ impl Ended {
     }
 
     pub(super) fn storage(path: &Path, error: &std::io::Error) -> Self {
-        let message =
-            format!("`{}` cannot be written: {error}\ncheck the disk and who owns the folder", path.display());
+        let advice = match error.kind() {
+            std::io::ErrorKind::StorageFull => {
+                "the disk is full: make room there (`df -h` shows it) and start again; what was accepted is safe"
+            }
+            _ => "check the disk and who owns the folder",
+        };
+        let message = format!("`{}` cannot be written: {error}\n{advice}", path.display());
         Self { code: STORAGE, message }
     }
 

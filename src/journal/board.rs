@@ -220,6 +220,11 @@ impl Board {
         Self { tokens, push_timeout, ..Self::default() }
     }
 
+    /// The token given last: a board that takes this one's place goes on from it.
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
     /// How many deliveries are open.
     pub fn len(&self) -> usize {
         self.opens.len()

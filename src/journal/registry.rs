@@ -158,7 +158,7 @@ pub struct Counts {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The disk is full; the transaction was rolled back and the store goes on.
-    #[error("the disk that holds the store is full")]
+    #[error("the disk that holds the store is full; make room there (`df -h` shows it)")]
     Full,
     /// The lease was lost to another worker or to time.
     #[error("the lease is stale")]

@@ -36,7 +36,7 @@ fn systems(keys: Value) -> Systems {
 fn tokens() -> (tempfile::TempDir, Tokens) {
     let dir = tempfile::tempdir().unwrap();
     let keys = Arc::new(Keys::open(dir.path()).unwrap());
-    (dir, Tokens::new(keys, vec![URL.to_owned(), "http://127.0.0.1:8080".to_owned()]))
+    (dir, Tokens::new(keys, vec![URL.to_owned(), "http://127.0.0.1:8080".to_owned()], Settings::default()))
 }
 
 fn now() -> Timestamp {

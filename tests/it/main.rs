@@ -17,6 +17,8 @@ mod exchange_in;
 mod exchange_out;
 mod exchange_files;
 mod exchange_docs;
+mod limits;
+mod full_disk;
 mod checker;
 mod liberty;
 mod kill;

@@ -44,11 +44,14 @@ pub(super) fn start(path: &Path) -> Result<(Stop, JoinHandle<()>), JournalError>
 }
 
 fn work(conn: &Connection, stopped: &Receiver<()>) {
+    let mut failing = false;
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PAUSE) {
-        if let Err(error) = checkpoint(conn) {
-            // The next pass tries again; commits are durable in the log meanwhile.
-            tracing::warn!(%error, "checkpoint failed");
+        // The next pass tries again; commits are durable in the log meanwhile. Said once: a full disk may last for hours.
+        let failed = checkpoint(conn).err();
+        if let Some(error) = failed.as_ref().filter(|_| !failing) {
+            tracing::warn!(%error, "checkpoint failed; it is tried again until it succeeds");
         }
+        failing = failed.is_some();
     }
 }
 

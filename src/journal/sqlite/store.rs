@@ -89,22 +89,24 @@ impl Store {
             marks: (0, 0, 0),
             broken: None,
         };
-        store.reload()?;
+        let starts = store.meta("starts")? + 1;
+        store
+            .conn
+            .execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('starts', ?1)", params![signed(starts)])
+            .map_err(storage)?;
+        // Tokens of this start never meet those of an earlier one.
+        store.reload(starts << 40)?;
         Ok(store)
     }
 
-    fn reload(&mut self) -> Result<(), JournalError> {
-        let starts = self.meta("starts")? + 1;
-        self.conn
-            .execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('starts', ?1)", params![signed(starts)])
-            .map_err(storage)?;
+    /// Reads memory from the rows. It writes nothing: it must succeed on a full disk.
+    fn reload(&mut self, tokens: u64) -> Result<(), JournalError> {
         self.seq = self.last("SELECT max(seq) FROM message")? + 1;
         self.link = self.last("SELECT max(number) FROM link")? + 1;
         let leaves: Option<i64> =
             self.conn.query_row("SELECT max(number) FROM leaf", [], |row| row.get(0)).map_err(storage)?;
         self.leaf = leaves.map_or(0, |last| unsigned(last) + 1);
-        // Tokens of this start never meet those of an earlier one.
-        self.board = Board::new(starts << 40, self.limits.push_timeout);
+        self.board = Board::new(tokens, self.limits.push_timeout);
         self.load_counters()?;
         self.load_open()?;
         self.merge = Merge::default();
@@ -215,6 +217,11 @@ impl Store {
         self.cached("SAVEPOINT job")
     }
 
+    /// Whether the jobs of this batch wrote anything.
+    pub(super) fn wrote(&self) -> bool {
+        self.in_transaction
+    }
+
     fn cached(&self, sql: &str) -> Result<(), JournalError> {
         self.conn.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map(drop).map_err(storage)
     }
@@ -267,7 +274,7 @@ impl Store {
         {
             return Fate::Fatal(error.to_string());
         }
-        match self.reload() {
+        match self.reload(self.board.tokens()) {
             Ok(()) => Fate::Full,
             Err(error) => Fate::Fatal(error.to_string()),
         }

@@ -114,6 +114,7 @@ fn work(
     broken: &watch::Sender<Option<String>>,
     wakes: &Wakes,
 ) {
+    let mut full = false;
     while let Some(first) = queue.blocking_recv() {
         let mut batch = vec![first];
         while batch.len() < BATCH
@@ -124,11 +125,13 @@ fn work(
         for job in &mut batch {
             job.run(&mut store);
         }
+        let wrote = store.wrote();
         let fate = store.commit(batch.len());
         if let Fate::Fatal(why) = &fate {
             tracing::error!(reason = %why, "the store failed; the process must end");
             broken.send_replace(Some(why.clone()));
         }
+        said_full(&fate, wrote, &mut full);
         for job in batch {
             job.finish(&fate);
         }
@@ -138,5 +141,20 @@ fn work(
         for (system, hint) in store.board.take_rung() {
             wakes.ring(&system, hint);
         }
+    }
+}
+
+/// A full disk is said when it begins and when it is over, not at every record that it turns away.
+fn said_full(fate: &Fate, wrote: bool, full: &mut bool) {
+    match fate {
+        Fate::Full if !*full => {
+            tracing::error!("the disk is full: nothing is accepted or settled; make room there (`df -h` shows it)");
+            *full = true;
+        }
+        Fate::Durable if *full && wrote => {
+            tracing::info!("there is room on the disk again");
+            *full = false;
+        }
+        _ => {}
     }
 }
