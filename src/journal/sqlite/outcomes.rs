@@ -58,7 +58,10 @@ impl Store {
         at: Timestamp,
         changes: &mut Vec<Change>,
     ) -> Result<OutcomeAnswer, JournalError> {
-        if let Some(known) = self.said_before(&outcome)? {
+        // One that holds its lane by a rejection is answered as a settled one is. Any other open one was never answered, or
+        // is sent again by a person's order: what its receiver says now settles it, whatever it said the last time.
+        let before = self.said_before(&outcome)?;
+        if let Some(known) = before.filter(|_| open.state == State::Rejected) {
             return Ok(known);
         }
         let state = words::settles_as(outcome.word);
@@ -80,7 +83,9 @@ impl Store {
             self.settle_open(&Ending { open: &open, state, code, at, mac }, changes)?;
             OutcomeAnswer::Settled
         };
-        self.put_said(outcome, at, changes)?;
+        if before != Some(OutcomeAnswer::Already) {
+            self.put_said(outcome, at, changes)?;
+        }
         Ok(answer)
     }
 

@@ -8,6 +8,7 @@ pub mod folder;
 pub mod gateway;
 pub mod client;
 pub mod receiver;
+pub mod scene;
 
 pub use client::Client;
 pub use folder::{Folder, Party};
