@@ -27,6 +27,7 @@ pub mod revisions;
 // The way in and the way out. They never name each other.
 pub mod tokens;
 pub mod outcome;
+pub mod rerouting;
 pub mod accept;
 pub mod envelope;
 pub mod dispatch;

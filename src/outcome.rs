@@ -69,7 +69,7 @@ pub fn entry(revision: &Revision, said: Said<'_>) -> OutcomeEntry {
     let links = links(&outcome, &said.message.cases);
     // An outcome is answered by nothing: else two machines would thank each other for ever.
     let entry = (said.message.kind != KIND).then(|| Box::new(message(revision, &said, &outcome)));
-    OutcomeEntry { delivery: said.delivery, system: said.system.to_owned(), outcome, entry, links }
+    OutcomeEntry { delivery: said.delivery, system: said.system.to_owned(), outcome, entry, links, sent_on: None }
 }
 
 /// The machine has it: what an acknowledgement and a plain 2xx mean.

@@ -24,7 +24,7 @@ use crate::evidence::receipt::Signer;
 use crate::journal::{Journal, Refused, Stored};
 use crate::keys::Keys;
 use crate::live::Live;
-use crate::seal::MacKey;
+use crate::rerouting::Rerouting;
 use crate::telemetry;
 use crate::tokens::Caller;
 
@@ -40,8 +40,9 @@ pub struct Desk {
     pub keys: Arc<Keys>,
     /// This node's limits.
     pub settings: Arc<Settings>,
+    /// Where a stored message would go now, and what its deliveries wait for.
+    pub rerouting: Rerouting,
     receipts: Signer,
-    persons: MacKey,
     tagged: national::Tagged,
 }
 
@@ -58,8 +59,8 @@ impl Desk {
         settings: Arc<Settings>,
     ) -> Self {
         let receipts = Signer::new(&keys.receipts);
-        let persons = keys.store.derive("lane keys of persons");
-        Self { journal, live, clock, keys, settings, receipts, persons, tagged: national::Tagged::default() }
+        let rerouting = Rerouting::new(Arc::clone(&journal), Arc::clone(&live), Arc::clone(&clock), &keys);
+        Self { journal, live, clock, keys, settings, rerouting, receipts, tagged: national::Tagged::default() }
     }
 
     /// The receipt of a stored message: the same bytes for ever.

@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Admin, Problem, view};
-use crate::accept::route;
 use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::{Counts, DeliveryView, MessageFilter, MessageView, Order, OrderAnswer, OrderVerb, State};
 
@@ -104,7 +103,7 @@ async fn repair(admin: &Admin, delivery: DeliveryId, force: bool) -> Result<Orde
         let detail = "a new delivery is made after a rejection; with `force` the receiver may get the record twice";
         return Err(Problem::new(StatusCode::CONFLICT, "not-now", detail));
     }
-    match route::again(&admin.desk, &view, one).await? {
+    match admin.desk.rerouting.again(&view, one).await? {
         Some(new) => Ok(OrderVerb::Repair(Box::new(new))),
         None => {
             let detail =

@@ -14,9 +14,10 @@ use super::{Options, stage};
 use crate::clock::{Clock, WallClock};
 use crate::identifiers::{CaseKey, MessageId, OfficeId};
 use crate::journal::{
-    Action, ClaimAsk, Entry, Frozen, How, IdempotencyKey, Journal, JournalError, Lane, Lease, NewDelivery, Outcome,
-    OutcomeEntry, OutcomeWord, Settled, Settlement, State,
+    Action, ClaimAsk, Entry, Frozen, How, IdempotencyKey, Journal, JournalError, Lane, Lease, NewDelivery,
+    OutcomeEntry, Settled, Settlement, State,
 };
+use crate::outcome;
 use crate::seal;
 use crate::shell::exit::{Exit, Failure, file_failure};
 
@@ -157,17 +158,8 @@ async fn take(journal: &dyn Journal, lease: Lease) -> Result<(), JournalError> {
     };
     journal.freeze(&lease.token, frozen).await?;
     let delivery = lease.token.delivery;
-    let outcome = Outcome {
-        delivery: delivery.to_string(),
-        outcome: OutcomeWord::Received,
-        reference: None,
-        code: None,
-        reason: None,
-        at: None,
-        by: None,
-        corrects: None,
-    };
-    let said = OutcomeEntry { delivery, system: lease.system, outcome, entry: None, links: Vec::new() };
+    let outcome = outcome::received(delivery);
+    let said = OutcomeEntry { delivery, system: lease.system, outcome, entry: None, links: Vec::new(), sent_on: None };
     let verdict = Settled::Outcome(Box::new(said));
     let settlement = Settlement { at: WallClock.now(), verdict, note: "200".to_owned(), answered: true };
     journal.settle(&lease.token, settlement).await

@@ -29,6 +29,7 @@ use crate::envelope::Envelope;
 use crate::identifiers::SystemName;
 use crate::journal::{Frozen, Journal, JournalError, Lease, OutcomeWord, Settled, Settlement};
 use crate::live::Live;
+use crate::rerouting::Rerouting;
 use crate::telemetry;
 
 /// What every delivery is made with; built once.
@@ -41,6 +42,8 @@ pub struct Post {
     pub clock: Arc<dyn Clock>,
     /// The way out.
     pub door: Door,
+    /// Where a record goes whose receiver is the wrong one.
+    pub rerouting: Rerouting,
     /// How long to pause between attempts.
     pub pauses: Pauses,
     /// When breakers open.
@@ -83,7 +86,10 @@ pub async fn dispatch(post: &Post, reach: &Reach, lease: &Lease) -> Result<(), J
     let began = Instant::now();
     let revision = post.live.newest();
     let ended = carry(post, &revision, lease).await?;
-    let settlement = post.judge_attempt(reach, &revision, lease, ended);
+    let mut settlement = post.judge_attempt(reach, &revision, lease, ended);
+    if let Settled::Outcome(said) = &mut settlement.verdict {
+        post.rerouting.send_on(said).await?;
+    }
     report(lease, &settlement, began);
     post.journal.settle(&lease.token, settlement).await
 }

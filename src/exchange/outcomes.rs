@@ -17,12 +17,11 @@ use super::feed::Filter;
 use super::problem::Problem;
 use super::request::{self, Part};
 use super::{Exchange, answer};
-use crate::accept::{Code, Refusal, route};
+use crate::accept::{Code, Refusal};
 use crate::clock::Timestamp;
-use crate::identifiers::{DeliveryId, MessageId, OfficeId};
+use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::{
-    DeliveryView, FeedAsk, FeedPosition, MessageView, Order, OrderVerb, Outcome, OutcomeAnswer, OutcomeEntry,
-    OutcomeWord, Reference,
+    DeliveryView, FeedAsk, FeedPosition, MessageView, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord, Reference,
 };
 use crate::outcome::{self, Said};
 use crate::tokens::Caller;
@@ -201,50 +200,16 @@ async fn settle_each(exchange: &Exchange, caller: &Caller, spoken: Vec<Spoken>) 
         }
     }
     let (ids, entries): (Vec<String>, Vec<OutcomeEntry>) = entries.into_iter().unzip();
-    let named = entries.iter().map(elsewhere).collect::<Vec<_>>();
     let answers = if entries.is_empty() { Vec::new() } else { exchange.journal().answer(entries).await? };
-    for ((id, answer), elsewhere) in ids.into_iter().zip(answers).zip(named) {
+    for (id, answer) in ids.into_iter().zip(answers) {
         match answer {
-            OutcomeAnswer::Settled => {
-                told.settled += 1;
-                send_on(exchange, caller, elsewhere, &known).await?;
-            }
+            OutcomeAnswer::Settled => told.settled += 1,
             OutcomeAnswer::Added | OutcomeAnswer::Already => told.already += 1,
             OutcomeAnswer::Conflict => told.refused.push(RefusedOutcome { id, code: Code::OutcomeConflict.as_str() }),
             OutcomeAnswer::NotFound => told.refused.push(RefusedOutcome { id, code: Code::NotFound.as_str() }),
         }
     }
     Ok(told)
-}
-
-/// The office that a `wrong-addressee` names (`reference` of scheme `office`), with the delivery that it is about.
-fn elsewhere(entry: &OutcomeEntry) -> Option<(DeliveryId, OfficeId)> {
-    let reference = entry.outcome.reference.as_ref().filter(|reference| reference.scheme == "office")?;
-    let wrong = entry.outcome.outcome == OutcomeWord::WrongAddressee;
-    OfficeId::parse(&reference.value).ok().filter(|_| wrong).map(|office| (entry.delivery, office))
-}
-
-/// A record that came to the wrong office goes to the one that was named, under a delivery id of its own.
-async fn send_on(
-    exchange: &Exchange,
-    caller: &Caller,
-    elsewhere: Option<(DeliveryId, OfficeId)>,
-    known: &HashMap<MessageId, Option<MessageView>>,
-) -> Result<(), Refusal> {
-    let Some((delivery, office)) = elsewhere else { return Ok(()) };
-    let Some(Some(view)) = known.get(&delivery.message()) else { return Ok(()) };
-    let Some(delivered) = view.deliveries.iter().find(|one| one.id == delivery) else { return Ok(()) };
-    let to = route::sent_on(&exchange.desk, view, delivered, office).await?;
-    let Some(to) = to else { return Ok(()) };
-    let order = Order {
-        delivery,
-        verb: OrderVerb::Repair(Box::new(to)),
-        by: caller.name().to_owned(),
-        reason: "wrong-addressee".to_owned(),
-        at: exchange.desk.clock.now(),
-    };
-    exchange.journal().order(order).await?;
-    Ok(())
 }
 
 fn nothing() -> Refusal {
@@ -270,7 +235,9 @@ async fn entry(
     };
     let view = view.as_ref().ok_or_else(nothing)?;
     let delivery = delivered(caller, view, DeliveryId::parse(named))?;
-    said(exchange, caller, view, delivery, spoken)
+    let mut entry = said(exchange, caller, view, delivery, spoken)?;
+    exchange.desk.rerouting.send_on(&mut entry).await?;
+    Ok(entry)
 }
 
 /// The caller's delivery: the one that is named, or the only one.
@@ -354,13 +321,9 @@ pub async fn outcome(
     spoken.id.get_or_insert(id);
     let mut known = HashMap::new();
     let entry = entry(&exchange, &caller, spoken, &mut known).await?;
-    let elsewhere = elsewhere(&entry);
     let mut told = Acknowledged::default();
     match exchange.journal().answer(vec![entry]).await?.first() {
-        Some(OutcomeAnswer::Settled) => {
-            told.settled = 1;
-            send_on(&exchange, &caller, elsewhere, &known).await?;
-        }
+        Some(OutcomeAnswer::Settled) => told.settled = 1,
         Some(OutcomeAnswer::Added | OutcomeAnswer::Already) => told.already = 1,
         Some(OutcomeAnswer::Conflict) => {
             let detail =

@@ -35,6 +35,7 @@ use crate::journal::sqlite::{Options, SqliteJournal};
 use crate::journal::uploads::Uploads;
 use crate::keys::{Keys, write_secret};
 use crate::live::Live;
+use crate::rerouting::Rerouting;
 use crate::revisions::{self, Author, Revisions};
 use crate::telemetry::{self, Telemetry};
 
@@ -195,6 +196,7 @@ impl Gateway {
             live: Arc::clone(&core.live),
             clock: Arc::clone(&core.clock),
             door,
+            rerouting: core.rerouting(),
             pauses: Pauses {
                 first: settings.retry_base,
                 cap: settings.retry_cap,
@@ -238,6 +240,11 @@ impl Core {
             Arc::clone(&self.keys),
             Arc::clone(&self.settings),
         )
+    }
+
+    fn rerouting(&self) -> Rerouting {
+        let (journal, live, clock) = (Arc::clone(&self.journal), Arc::clone(&self.live), Arc::clone(&self.clock));
+        Rerouting::new(journal, live, clock, &self.keys)
     }
 
     fn exchange(&self) -> exchange::Parts {

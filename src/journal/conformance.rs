@@ -192,7 +192,14 @@ pub fn says(stage: &dyn Stage, system: &str, delivery: DeliveryId, word: Outcome
         shared: None,
         ..to(record(stage, "outcome"), vec![back])
     };
-    OutcomeEntry { delivery, system: system.to_owned(), outcome, entry: Some(Box::new(entry)), links: vec![] }
+    OutcomeEntry {
+        delivery,
+        system: system.to_owned(),
+        outcome,
+        entry: Some(Box::new(entry)),
+        links: vec![],
+        sent_on: None,
+    }
 }
 
 /// Ends a lease.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Entry, Frozen, How, Lane, MessageHead, NewLink, State, Stored};
+use super::{Action, Entry, Frozen, How, Lane, MessageHead, NewDelivery, NewLink, State, Stored};
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, DeliveryId, KindName, MessageId, OfficeId, SystemName};
 
@@ -106,6 +106,8 @@ pub struct OutcomeEntry {
     pub entry: Option<Box<Entry>>,
     /// Links that its reference brings (a CNR for the FIR it answers).
     pub links: Vec<NewLink>,
+    /// The delivery to the office that a wrong addressee names: written with the outcome, where that is news.
+    pub sent_on: Option<Box<NewDelivery>>,
 }
 
 /// What became of one outcome.

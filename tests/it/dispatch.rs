@@ -260,6 +260,38 @@ async fn a_refusal_settles_the_delivery_and_says_why_and_a_repair_is_a_new_deliv
 }
 
 #[tokio::test]
+async fn a_push_that_came_to_the_wrong_office_goes_on_to_the_one_that_its_receiver_names() {
+    let answer = r#"{"status": "WRONG", "office": "court:DLCT02", "words": "not this court"}"#;
+    let court = Receiver::start(move |_| Reply::status(200).with("application/json", answer)).await;
+    let mut wrong = Party::pushed("court", "courts", &[COURT], &court.url());
+    wrong.adapter = "judged".to_owned();
+    let right = Party::pulling("other-court", "courts", &["court:DLCT02"]);
+    let scene = Scene::of(&[wrong, right], |folder| {
+        let adapter = "name = \"judged\"\nextends = \"shared\"\n\n[[verdict]]\nstatus = [200]\nfield = \"status\"\n\
+                       equals = \"WRONG\"\nmeans = \"wrong-addressee\"\nreference = { scheme = \"office\", at = \"office\" }\n\
+                       reason = \"words\"\n";
+        folder.file("adapters/judged/adapter.toml", adapter);
+        let text = std::fs::read_to_string(folder.path("config/routes.toml")).unwrap();
+        folder.file("config/routes.toml", &text.replace("to = \"courts\"", "to = \"courts\"\non_reject = \"park\""));
+    })
+    .await;
+    let id = scene.paper(COURT, 1, "astray").await;
+    let rejected = scene.until(&id, "rejected").await;
+    assert_eq!(rejected["outcomes"][0]["outcome"], "wrong-addressee", "{rejected}");
+    let other = Client::connect(&scene.folder, scene.gateway.exchange, "other-court").await;
+    let page = other.feed("wait=20").await.unwrap().expect(200).json();
+    let item = &page["items"][0];
+    assert_eq!((&item["icjsoffice"], &item["data"]["note"]), (&json!("court:DLCT02"), &json!("astray")), "{page}");
+    let why = scene.delivery(item["id"].as_str().unwrap()).await["why"].clone();
+    assert_eq!(why, format!("wrong-addressee: sent on by {id}"));
+    // Nothing of that case waits at the wrong court for a correction: the record is elsewhere now.
+    let next = scene.paper(COURT, 1, "astray too").await;
+    scene.until(&next, "rejected").await;
+    let told = scene.police.feed("kind=outcome&wait=20").await.unwrap().expect(200).json();
+    assert_eq!(told["items"][0]["data"]["reason"], "not this court", "{told}");
+}
+
+#[tokio::test]
 async fn a_replay_sends_the_same_bytes_under_the_same_id_and_only_force_makes_a_new_one() {
     let court = Receiver::friendly().await;
     let scene = Scene::with(&court, |_| {}).await;

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["mapping"],
     &["config"],
     &["live", "outcome"],
-    &["tokens", "receipts", "evidence", "revisions", "envelope"],
+    &["tokens", "receipts", "evidence", "revisions", "envelope", "rerouting"],
     &["casefile"],
     &["accept", "dispatch"],
     &["http_edge"],

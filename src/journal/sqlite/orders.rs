@@ -1,10 +1,11 @@
 //! A person's orders over one delivery: retry, release, replay, repair. Each leaves a row with who, why and when.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde_json::json;
 
 use super::super::board::Open;
-use super::super::{Action, How, JournalError, Order, OrderAnswer, OrderVerb, State};
+use super::super::lanes::Place;
+use super::super::{Action, How, JournalError, NewDelivery, Order, OrderAnswer, OrderVerb, State};
 use super::SqliteJournal;
 use super::prepare::{NewOpen, delivery_row, new_open};
 use super::read;
@@ -13,7 +14,7 @@ use super::store::{Change, Store, settled_counter};
 use crate::identifiers::DeliveryId;
 
 impl Store {
-    fn order(&mut self, order: &Order, number: u64, repair: Option<Open>) -> Result<OrderAnswer, JournalError> {
+    fn order(&mut self, order: &Order, number: u64, repair: Option<Added>) -> Result<OrderAnswer, JournalError> {
         let open = self.board.find(number).cloned();
         let settled: Option<SettledRow> = match open {
             Some(_) => None,
@@ -135,52 +136,81 @@ impl Store {
         order: &Order,
         old: Option<Open>,
         settled: Option<SettledRow>,
-        new: Option<Open>,
+        new: Option<Added>,
         changes: &mut Vec<Change>,
     ) -> Result<OrderAnswer, JournalError> {
-        let OrderVerb::Repair(to) = &order.verb else { return Ok(OrderAnswer::NotFound) };
         let Some(mut new) = new else { return Ok(OrderAnswer::NotFound) };
-        // Another repair may have taken the ordinal since it was chosen.
-        let seq = new.number >> 16;
-        let last = read::added(&self.conn, seq)?.last().copied().unwrap_or(0);
-        new.number = new.number.max(last + 1);
-        match (old, settled) {
+        let behind = match (old, settled) {
             (Some(old), _) => {
                 let state = if old.state == State::Rejected { State::Rejected } else { State::Recalled };
-                new.place = old.place;
+                new.open.place = old.place;
                 self.end(&old, state, order.at, changes)?;
+                None
             }
-            (None, Some(settled)) => new.place = self.board.behind(&new.keys, settled.place, new.number),
+            (None, Some(settled)) => Some(settled.place),
             (None, None) => return Ok(OrderAnswer::NotFound),
-        }
-        self.put::<DeliveryRow>("added", new.number, &delivery_row(to))?;
-        let id = new.id();
-        self.put_open(&new)?;
-        changes.push(Change::Insert(new));
-        Ok(OrderAnswer::Done(id))
+        };
+        self.add(new, behind, changes).map(OrderAnswer::Done)
     }
+
+    /// Writes a delivery of a message that was accepted before; `behind`: it goes behind what is under way, but not before
+    /// that place.
+    pub(super) fn add(
+        &mut self,
+        new: Added,
+        behind: Option<Place>,
+        changes: &mut Vec<Change>,
+    ) -> Result<DeliveryId, JournalError> {
+        let Added { mut open, row } = new;
+        // Another one may have taken the ordinal since it was chosen.
+        let last = read::added(&self.conn, open.number >> 16)?.last().copied().unwrap_or(0);
+        open.number = open.number.max(last + 1);
+        if let Some(base) = behind {
+            open.place = self.board.behind(&open.keys, base, open.number);
+        }
+        self.put::<DeliveryRow>("added", open.number, &row)?;
+        let id = open.id();
+        self.put_open(&open)?;
+        changes.push(Change::Insert(open));
+        Ok(id)
+    }
+}
+
+/// A delivery that is made after acceptance, ready to be written.
+pub(super) struct Added {
+    open: Open,
+    row: DeliveryRow,
 }
 
 impl SqliteJournal {
     pub(super) async fn obey(&self, order: Order) -> Result<OrderAnswer, JournalError> {
         let found = self.readers.with(|conn| super::outcomes::delivery_row(conn, order.delivery))?;
-        let Some((number, _, kind)) = found else { return Ok(OrderAnswer::NotFound) };
+        let Some((number, ..)) = found else { return Ok(OrderAnswer::NotFound) };
         let repair = match &order.verb {
-            OrderVerb::Repair(to) => self.readers.with(|conn| {
-                let Some(row) = read::head_row(conn, number >> 16)? else { return Ok(None) };
-                let base = (number >> 16) << 16;
-                let last = read::added(conn, number >> 16)?.last().map(|number| number & 0xffff);
-                let ordinal = last.unwrap_or(row.head.deliveries.len() as u64) + 1;
-                let office = to.office.as_ref().map_or("", |office| office.as_str());
-                let keys = to.keys.iter().map(|key| self.workshop.blind.line(office, to.lane, key));
-                let keys = if office.is_empty() { Vec::new() } else { keys.collect() };
-                let (message, accepted_at) = (row.id, row.head.accepted_at);
-                let new = NewOpen { message, kind: &kind, accepted_at, to, ordinal: base | ordinal };
-                let action = if to.action == Action::New { row.head.action } else { to.action };
-                Ok(Some(Open { action, ..new_open(&new, keys) }))
-            })?,
+            OrderVerb::Repair(to) => self.readers.with(|conn| self.added(conn, number, to))?,
             _ => None,
         };
         self.writer.run(move |store| store.order(&order, number, repair)).await
+    }
+
+    /// A further delivery of the message that the delivery `number` is of.
+    pub(super) fn added(
+        &self,
+        conn: &Connection,
+        number: u64,
+        to: &NewDelivery,
+    ) -> Result<Option<Added>, JournalError> {
+        let Some(row) = read::head_row(conn, number >> 16)? else { return Ok(None) };
+        let base = (number >> 16) << 16;
+        let last = read::added(conn, number >> 16)?.last().map(|number| number & 0xffff);
+        let ordinal = last.unwrap_or(row.head.deliveries.len() as u64) + 1;
+        let office = to.office.as_ref().map_or("", |office| office.as_str());
+        let keys = to.keys.iter().map(|key| self.workshop.blind.line(office, to.lane, key));
+        let keys = if office.is_empty() { Vec::new() } else { keys.collect() };
+        let (message, accepted_at) = (row.id, row.head.accepted_at);
+        let new = NewOpen { message, kind: &row.head.kind, accepted_at, to, ordinal: base | ordinal };
+        let action = if to.action == Action::New { row.head.action } else { to.action };
+        let open = Open { action, ..new_open(&new, keys) };
+        Ok(Some(Added { open, row: delivery_row(to) }))
     }
 }

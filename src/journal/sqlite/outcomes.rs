@@ -4,9 +4,11 @@
 use rusqlite::params;
 
 use super::super::board::Open;
+use super::super::lanes::Place;
 use super::super::{JournalError, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord, State};
 use super::SqliteJournal;
 use super::index::signed;
+use super::orders::Added;
 use super::prepare::{Prepared, PreparedLink, Standing};
 use super::read;
 use super::rows::{DeliveryRow, SettledRow, json, pack, sealing, unpack};
@@ -28,6 +30,7 @@ pub(super) struct PreparedOutcome {
     sealed: Vec<u8>,
     entry: Option<Prepared>,
     links: Vec<PreparedLink>,
+    sent_on: Option<Added>,
     kind: String,
     system: String,
 }
@@ -54,7 +57,7 @@ impl Store {
     pub(super) fn outcome(
         &mut self,
         open: Open,
-        outcome: PreparedOutcome,
+        mut outcome: PreparedOutcome,
         at: Timestamp,
         changes: &mut Vec<Change>,
     ) -> Result<OutcomeAnswer, JournalError> {
@@ -64,15 +67,18 @@ impl Store {
         if let Some(known) = before.filter(|_| open.state == State::Rejected) {
             return Ok(known);
         }
-        let state = words::settles_as(outcome.word);
+        let news = before != Some(OutcomeAnswer::Already);
+        let sent_on = outcome.sent_on.take().filter(|_| news);
+        let (state, place) = (words::settles_as(outcome.word), open.place);
         let mac = None;
         let answer = if open.state == State::Rejected {
-            // It holds its lane. Only the receiver's own correction that it took the record after all changes that.
-            if outcome.corrects && state == State::Delivered {
+            // It holds its lane. Only the receiver's own correction that it took the record after all changes that, or
+            // that it goes elsewhere.
+            if (outcome.corrects && state == State::Delivered) || sent_on.is_some() {
                 self.settle_open(&Ending { open: &open, state, code: None, at, mac }, changes)?;
             }
             OutcomeAnswer::Added
-        } else if state == State::Rejected && open.park_on_reject && !open.released {
+        } else if state == State::Rejected && open.park_on_reject && !open.released && sent_on.is_none() {
             let code = Some(words::outcome(outcome.word).to_owned());
             let rejected = Open { state, code, ..open };
             self.prove(&rejected, &Ending { open: &rejected, state, code: None, at, mac })?;
@@ -83,16 +89,17 @@ impl Store {
             self.settle_open(&Ending { open: &open, state, code, at, mac }, changes)?;
             OutcomeAnswer::Settled
         };
-        if before != Some(OutcomeAnswer::Already) {
+        if news {
             self.put_said(outcome, at, changes)?;
         }
+        self.send_on(sent_on, place, changes)?;
         Ok(answer)
     }
 
     /// Writes an outcome of a delivery that is settled.
     fn later(
         &mut self,
-        outcome: PreparedOutcome,
+        mut outcome: PreparedOutcome,
         at: Timestamp,
         changes: &mut Vec<Change>,
     ) -> Result<OutcomeAnswer, JournalError> {
@@ -111,8 +118,16 @@ impl Store {
             (settled.state, settled.code) = (state, None);
             self.put("settled", outcome.number, &settled)?;
         }
+        let sent_on = outcome.sent_on.take();
         self.put_said(outcome, at, changes)?;
+        self.send_on(sent_on, settled.place, changes)?;
         Ok(OutcomeAnswer::Added)
+    }
+
+    /// The record goes to the office that was named, in the place of the delivery that went astray.
+    fn send_on(&mut self, to: Option<Added>, place: Place, changes: &mut Vec<Change>) -> Result<(), JournalError> {
+        let Some(to) = to else { return Ok(()) };
+        self.add(to, Some(place), changes).map(drop)
     }
 
     /// Whether these words were said before, or contradict what was.
@@ -196,6 +211,10 @@ impl SqliteJournal {
             }
             None => None,
         };
+        let sent_on = match &outcome.sent_on {
+            Some(to) => self.readers.with(|conn| self.added(conn, number, to))?,
+            None => None,
+        };
         let (key, wrapped) = self.workshop.keys.data_key().map_err(|_| sealing())?;
         let sealed = pack(&key, "said", delivery.message(), &json(said)?)?;
         let same = json(&(words::outcome(said.outcome), &said.reference, &said.code, &said.reason))?;
@@ -208,6 +227,7 @@ impl SqliteJournal {
             sealed,
             entry,
             links: outcome.links.into_iter().map(|link| self.workshop.link(link)).collect(),
+            sent_on,
             kind,
             system: row.system,
         })

@@ -1,0 +1,161 @@
+//! A stored message goes somewhere again, or somewhere else: a person ordered a repair, or a receiver named the right office.
+//! It is decided anew under the newest revision, over one read of the journal. What makes two deliveries wait for each other
+//! is said here too, since it must be the same for a record that has just come in (`accept`) and for one sent on.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::clock::{Clock, Timestamp};
+use crate::config::{Destination, Facts, Revision};
+use crate::identifiers::{MessageId, OfficeId};
+use crate::journal::{
+    Action, DeliveryView, How, Journal, JournalError, Lane, MessageView, NewDelivery, OutcomeEntry, OutcomeWord,
+    Snapshot, SnapshotAsk, State,
+};
+use crate::keys::Keys;
+use crate::live::Live;
+use crate::outcome::record_key;
+use crate::seal::{self, MacKey};
+
+/// Times that receivers may send a record on to another office before a person must look at it.
+const MOST_HOPS: usize = 3;
+const SENT_ON: &str = "wrong-addressee: sent on by";
+
+/// Decides anew where a stored message goes.
+pub struct Rerouting {
+    journal: Arc<dyn Journal>,
+    live: Arc<Live>,
+    clock: Arc<dyn Clock>,
+    persons: MacKey,
+}
+
+/// A stored message as routing sees it now.
+struct Known {
+    revision: Arc<Revision>,
+    shared: Value,
+    facts: Facts,
+    snapshot: Snapshot,
+}
+
+impl Rerouting {
+    /// Over the journal and what is live.
+    pub fn new(journal: Arc<dyn Journal>, live: Arc<Live>, clock: Arc<dyn Clock>, keys: &Keys) -> Self {
+        Self { journal, live, clock, persons: keys.store.derive("lane keys of persons") }
+    }
+
+    /// Where one delivery would go now: a person ordered it. The office that it had is kept if it is still a destination; one
+    /// that had none takes the first that is found.
+    pub async fn again(
+        &self,
+        view: &MessageView,
+        delivered: &DeliveryView,
+    ) -> Result<Option<NewDelivery>, JournalError> {
+        let Some(known) = self.known(view).await? else { return Ok(None) };
+        let Known { revision, shared, facts, snapshot } = &known;
+        let routed = revision.route(&view.head.kind, shared, facts, snapshot);
+        let fits = |to: &Destination| delivered.office.is_none() || to.office == delivered.office;
+        let found = routed.into_iter().find(|to| to.code.is_none() && fits(to));
+        Ok(found.map(|to| self.delivery(to, view, delivered, &known)))
+    }
+
+    /// A receiver says that a record belongs to another office and names it: the delivery to that office is written with
+    /// the outcome, or not at all. Anything else that a receiver says goes on as it is.
+    pub async fn send_on(&self, said: &mut OutcomeEntry) -> Result<(), JournalError> {
+        let Some(office) = elsewhere(said) else { return Ok(()) };
+        let Some(view) = self.journal.message(said.delivery.message()).await? else { return Ok(()) };
+        let Some(delivered) = view.deliveries.iter().find(|one| one.id == said.delivery) else { return Ok(()) };
+        let has = |one: &DeliveryView| one.office.as_ref() == Some(&office) && one.state != State::Rejected;
+        if view.deliveries.iter().any(has) {
+            return Ok(());
+        }
+        let Some(known) = self.known(&view).await? else { return Ok(()) };
+        let hops = view.deliveries.iter().filter(|other| other.why.starts_with(SENT_ON)).count();
+        let system = known.revision.serving(&office);
+        let code = match system {
+            _ if hops >= MOST_HOPS => Some("too-many-hops"),
+            None => Some("no-office"),
+            Some(system) if !known.revision.sharing.gives(&view.head.kind, system) => Some("not-permitted"),
+            Some(_) => None,
+        };
+        let to = Destination {
+            how: system.map_or(delivered.how, |system| if system.push.is_some() { How::Push } else { How::Feed }),
+            system: system.map(|system| system.name.clone()).unwrap_or_default(),
+            office: Some(office),
+            code: code.map(str::to_owned),
+            hold: None,
+            why: format!("{SENT_ON} {}", delivered.id),
+            park_on_reject: false,
+        };
+        said.sent_on = Some(Box::new(self.delivery(to, &view, delivered, &known)));
+        Ok(())
+    }
+
+    async fn known(&self, view: &MessageView) -> Result<Option<Known>, JournalError> {
+        let Some(payload) = self.journal.payload(view.head.id).await? else { return Ok(None) };
+        let Ok(shared) = serde_json::from_slice::<Value>(&payload.shared) else { return Ok(None) };
+        let revision = self.live.newest();
+        let facts = revision.facts(&view.head.kind, &shared);
+        let ask = SnapshotAsk { cases: facts.cases.clone(), replaces: view.head.replaces, delivery: None };
+        let snapshot = self.journal.snapshot(ask).await?;
+        Ok(Some(Known { revision, shared, facts, snapshot }))
+    }
+
+    fn delivery(&self, to: Destination, view: &MessageView, was: &DeliveryView, known: &Known) -> NewDelivery {
+        let keys = self.keys(&known.facts, view.head.replaces, &known.snapshot, was.lane, view.head.id);
+        delivery(to, was.action, was.lane, keys, self.clock.now())
+    }
+
+    /// What makes two deliveries of one lane and office wait for each other: a joined case key, for liberty also a person.
+    pub fn keys(
+        &self,
+        facts: &Facts,
+        replaces: Option<MessageId>,
+        known: &Snapshot,
+        lane: Lane,
+        id: MessageId,
+    ) -> Vec<String> {
+        // A record of its own lane, or of no case, is ordered with its own versions only.
+        let own = || replaces.iter().copied().chain([id]).map(record_key).collect::<Vec<_>>();
+        if lane == Lane::Record {
+            return own();
+        }
+        let cases = if known.joined.is_empty() { &facts.cases } else { &known.joined };
+        let mut keys: Vec<String> = cases.iter().map(ToString::to_string).collect();
+        if lane == Lane::Liberty {
+            // Lane keys lie in the store as they are: a person's number must not.
+            let blind = |person: &String| format!("person/{}", seal::hex(&self.persons.mac(person.as_bytes())));
+            keys.extend(facts.persons.iter().map(blind));
+        }
+        if keys.is_empty() { own() } else { keys }
+    }
+}
+
+/// The office that a `wrong-addressee` names (`reference` of scheme `office`).
+fn elsewhere(said: &OutcomeEntry) -> Option<OfficeId> {
+    let wrong = said.outcome.outcome == OutcomeWord::WrongAddressee;
+    let reference = said.outcome.reference.as_ref().filter(|reference| wrong && reference.scheme == "office")?;
+    OfficeId::parse(&reference.value).ok()
+}
+
+/// A destination as a delivery at its beginning.
+pub fn delivery(to: Destination, action: Action, lane: Lane, keys: Vec<String>, now: Timestamp) -> NewDelivery {
+    let state = match (&to.code, to.hold) {
+        (Some(_), _) => State::Parked,
+        (None, Some(_)) => State::Held,
+        (None, None) => State::Queued,
+    };
+    NewDelivery {
+        office: to.office,
+        system: to.system,
+        how: to.how,
+        action,
+        lane,
+        keys,
+        state,
+        code: to.code,
+        deadline: to.hold.map(|hold| now.after(hold)),
+        why: to.why,
+        park_on_reject: to.park_on_reject,
+    }
+}
