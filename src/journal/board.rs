@@ -264,6 +264,13 @@ impl Board {
         if open.lane == Lane::Liberty && !open.office.is_empty() {
             self.liberty.enter(open.spot(), &open.keys);
         }
+        // A delivery that comes back with other keys is under way as before.
+        if let Some((token, _)) = open.lease {
+            self.leases.insert(token, number);
+        }
+        if let Some(until) = open.first_attempt_until.filter(|_| !open.slow) {
+            self.desks.entry(Arc::clone(&open.system)).or_default().first_attempts.insert((until, number));
+        }
         open.stands = false;
         open.seat = Seat::None;
         self.opens.insert(number, open);

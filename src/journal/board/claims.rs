@@ -77,7 +77,9 @@ impl Board {
     /// The place behind everything in these lines that is under way or stopped, and before everything still queued, but
     /// never before `base`: where the correction with sequence number `seq` goes.
     pub fn behind(&self, keys: &[LineKey], base: Place, seq: u64) -> Place {
-        let moving = |spot: Spot| self.find(spot.number).is_some_and(|open| open.state != State::Queued);
+        // Who is claimed is on its way, though its row says `queued` until its bytes are frozen.
+        let moves = |open: &Open| open.state != State::Queued || open.lease.is_some();
+        let moving = |spot: Spot| self.find(spot.number).is_some_and(moves);
         let last = keys.iter().filter_map(|key| self.lanes.front(*key, moving).last().copied()).max();
         let first = last.map_or(base.first, |spot| spot.place.first.max(base.first));
         Place { first, then: seq }

@@ -10,6 +10,10 @@ pub(super) async fn run(make: Make) {
     a_page_that_showed_it_keeps_it(make()).await;
     only_the_newest_version_can_be_replaced(make()).await;
     what_nobody_could_place_is_settled_by_its_correction(make()).await;
+    a_correction_leaves_the_attempt_under_way_its_lease(make()).await;
+    a_correction_and_what_was_claimed_before_it_never_go_at_once(make()).await;
+    a_liberty_correction_names_what_was_accepted_since_its_original(make()).await;
+    a_correction_of_an_overtaken_liberty_record_says_so(make()).await;
 }
 
 fn version(stage: &dyn Stage, action: Action, of: &str, deliveries: Vec<NewDelivery>) -> Entry {
@@ -124,4 +128,83 @@ async fn what_nobody_could_place_is_settled_by_its_correction(stage: Box<dyn Sta
     append(&*stage, version(&*stage, Action::Correct, &one.id, vec![push("court:DLCT01", &[case(1)])])).await;
     assert_eq!(state(&*stage, &one.id, 1).await, State::Superseded);
     assert_eq!(claim(&*stage, COURT).await.len(), 1);
+}
+
+async fn a_correction_leaves_the_attempt_under_way_its_lease(stage: Box<dyn Stage>) {
+    let one = append(&*stage, to(record(&*stage, "1"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    stage.journal().freeze(&lease.token, frozen("1")).await.unwrap();
+    let fixed =
+        append(&*stage, version(&*stage, Action::Correct, &one.id, vec![push("court:DLCT01", &[case(1)])])).await;
+    assert!(claim(&*stage, COURT).await.is_empty(), "it waits for its original");
+    // What the receiver answers meanwhile counts at once: nobody sends it again after the lease's end.
+    let outcome = says(&*stage, COURT, lease.token.delivery, OutcomeWord::Received);
+    settle(&*stage, &lease, Settled::Outcome(Box::new(outcome))).await;
+    assert_eq!(state(&*stage, &one.id, 1).await, State::Delivered);
+    assert_eq!(messages(&claim(&*stage, COURT).await), [fixed.id]);
+}
+
+async fn a_correction_and_what_was_claimed_before_it_never_go_at_once(stage: Box<dyn Stage>) {
+    let one = append(&*stage, to(record(&*stage, "1"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    deliver(&*stage, &lease, OutcomeWord::Received).await;
+    append(&*stage, to(record(&*stage, "2"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let under_way = claim(&*stage, COURT).await.remove(0);
+    let fixed =
+        append(&*stage, version(&*stage, Action::Correct, &one.id, vec![push("court:DLCT01", &[case(1)])])).await;
+    assert!(claim(&*stage, COURT).await.is_empty(), "it waits for what is on its way");
+    deliver(&*stage, &under_way, OutcomeWord::Received).await;
+    assert_eq!(messages(&claim(&*stage, COURT).await), [fixed.id]);
+}
+
+/// The remand, claimed and given up for later: it holds no liberty delivery any more.
+async fn stuck(stage: &dyn Stage, after: Duration) -> Lease {
+    let lease = claim(stage, PRISON).await.remove(0);
+    stage.journal().freeze(&lease.token, frozen("remand")).await.unwrap();
+    settle(stage, &lease, Settled::RetryAt(stage.clock().now().after(after))).await;
+    lease
+}
+
+async fn a_liberty_correction_names_what_was_accepted_since_its_original(mut stage: Box<dyn Stage>) {
+    let remand = append(&*stage, to(record(&*stage, "remand"), vec![liberty("pid/7")])).await;
+    let first = claim(&*stage, PRISON).await.remove(0);
+    deliver(&*stage, &first, OutcomeWord::Received).await;
+    append(&*stage, to(record(&*stage, "release"), vec![liberty("pid/7")])).await;
+    let release = stuck(&*stage, Duration::from_secs(600)).await;
+    let others = append(&*stage, to(record(&*stage, "other"), vec![liberty("pid/8")])).await;
+    let fixed = append(&*stage, version(&*stage, Action::Correct, &remand.id, vec![liberty("pid/7")])).await;
+    append(&*stage, to(record(&*stage, "later"), vec![liberty("pid/7")])).await;
+    stage.reopen().await;
+    let leases = claim(&*stage, PRISON).await;
+    let fixed = leases.iter().find(|lease| lease.message.id.to_string() == fixed.id).unwrap();
+    assert_eq!(fixed.after, [release.token.delivery], "not itself, not the later one, not another person's");
+    let other = leases.iter().find(|lease| lease.message.id.to_string() == others.id).unwrap();
+    assert!(other.after.is_empty());
+}
+
+async fn a_correction_of_an_overtaken_liberty_record_says_so(mut stage: Box<dyn Stage>) {
+    for (settled, person) in [(false, "pid/7"), (true, "pid/8")] {
+        let remand = append(&*stage, to(record(&*stage, "remand"), vec![liberty(person)])).await;
+        let first = stuck(&*stage, Duration::from_secs(1)).await;
+        append(&*stage, to(record(&*stage, "release"), vec![liberty(person)])).await;
+        let release = claim(&*stage, PRISON).await.remove(0);
+        assert_eq!(release.after, [first.token.delivery]);
+        deliver(&*stage, &release, OutcomeWord::Executed).await;
+        stage.clock().advance(Duration::from_secs(1));
+        let again = claim(&*stage, PRISON).await.remove(0);
+        assert_eq!(again.overtaken_by, [release.token.delivery]);
+        if settled {
+            let outcome = says(&*stage, PRISON, again.token.delivery, OutcomeWord::Received);
+            settle(&*stage, &again, Settled::Outcome(Box::new(outcome))).await;
+        } else {
+            settle(&*stage, &again, Settled::RetryAt(stage.clock().now().after(Duration::from_secs(600)))).await;
+        }
+        let fixed = append(&*stage, version(&*stage, Action::Correct, &remand.id, vec![liberty(person)])).await;
+        stage.reopen().await;
+        let lease = claim(&*stage, PRISON).await.remove(0);
+        assert_eq!(lease.message.id.to_string(), fixed.id, "it goes at once");
+        assert_eq!(lease.overtaken_by, [release.token.delivery]);
+        deliver(&*stage, &lease, OutcomeWord::Received).await;
+        assert!(claim(&*stage, PRISON).await.is_empty());
+    }
 }

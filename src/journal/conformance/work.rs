@@ -12,6 +12,8 @@ pub(super) async fn run(make: Make) {
     outcomes_settle_add_repeat_and_contradict(make()).await;
     a_person_retries_releases_replays_and_repairs(make()).await;
     held_deliveries_are_given_up_at_their_deadline(make()).await;
+    a_replay_that_is_answered_as_before_is_settled_and_no_news(make()).await;
+    a_replay_that_is_answered_otherwise_is_settled_by_what_is_said_now(make()).await;
 }
 
 async fn a_record_is_delivered_once_and_its_outcome_goes_back(mut stage: Box<dyn Stage>) {
@@ -170,4 +172,53 @@ async fn held_deliveries_are_given_up_at_their_deadline(mut stage: Box<dyn Stage
     stage.clock().advance(Duration::from_secs(3600));
     claim(&*stage, COURT).await;
     assert_eq!(state(&*stage, &stored.id, 1).await, State::Parked);
+}
+
+/// A delivery that was answered with `word` and then ordered once more.
+async fn replayed(stage: &dyn Stage, to_office: NewDelivery, word: OutcomeWord) -> Stored {
+    use crate::journal::{Order, OrderAnswer, OrderVerb};
+    let (how, system) = (to_office.how, to_office.system.clone());
+    let stored = append(stage, to(record(stage, "x"), vec![to_office])).await;
+    let delivery = MessageId::parse(&stored.id).unwrap().delivery(1);
+    if how == How::Feed {
+        shelve(stage, &system).await;
+        page(stage, &system, None, 10).await;
+        stage.journal().answer(vec![says(stage, &system, delivery, word)]).await.unwrap();
+    } else {
+        let lease = claim(stage, &system).await.remove(0);
+        deliver(stage, &lease, word).await;
+    }
+    let (by, reason, at) = ("admin".to_owned(), "asked".to_owned(), stage.clock().now());
+    let order = Order { delivery, verb: OrderVerb::Replay, by, reason, at };
+    assert_eq!(stage.journal().order(order).await.unwrap(), OrderAnswer::Done(delivery));
+    stored
+}
+
+async fn a_replay_that_is_answered_as_before_is_settled_and_no_news(mut stage: Box<dyn Stage>) {
+    let stored = replayed(&*stage, push("court:DLCT01", &[case(1)]), OutcomeWord::Received).await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    let outcome = says(&*stage, COURT, lease.token.delivery, OutcomeWord::Received);
+    settle(&*stage, &lease, Settled::Outcome(Box::new(outcome))).await;
+    assert_eq!(state(&*stage, &stored.id, 1).await, State::Delivered);
+    let pulled = replayed(&*stage, pull("court:DLCT01", &[case(2)]), OutcomeWord::Received).await;
+    let item = page(&*stage, COURT, None, 10).await.items.remove(0);
+    let again = stage.journal().answer(vec![says(&*stage, COURT, item.delivery, OutcomeWord::Received)]).await.unwrap();
+    assert_eq!(again, [OutcomeAnswer::Settled]);
+    stage.reopen().await;
+    stage.clock().advance(Duration::from_secs(3600));
+    assert_eq!(state(&*stage, &pulled.id, 1).await, State::Delivered);
+    assert!(page(&*stage, COURT, None, 10).await.items.is_empty());
+    assert!(claim(&*stage, COURT).await.is_empty(), "it is not sent for ever");
+    assert_eq!(page(&*stage, POLICE, None, 10).await.items.len(), 2, "the senders were told once");
+}
+
+async fn a_replay_that_is_answered_otherwise_is_settled_by_what_is_said_now(stage: Box<dyn Stage>) {
+    let stored = replayed(&*stage, push("court:DLCT01", &[case(1)]), OutcomeWord::NotExecuted).await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    let outcome = says(&*stage, COURT, lease.token.delivery, OutcomeWord::Executed);
+    settle(&*stage, &lease, Settled::Outcome(Box::new(outcome))).await;
+    stage.clock().advance(Duration::from_secs(3600));
+    assert!(claim(&*stage, COURT).await.is_empty(), "it is not sent for ever");
+    assert_eq!(state(&*stage, &stored.id, 1).await, State::Delivered);
+    assert_eq!(page(&*stage, POLICE, None, 10).await.items.len(), 2, "both words went back");
 }

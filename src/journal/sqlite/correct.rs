@@ -3,7 +3,7 @@
 
 use super::super::board::{Number, Open};
 use super::super::lanes::Place;
-use super::super::{Action, JournalError, State};
+use super::super::{Action, JournalError, Lane, State};
 use super::append::{Done, restate};
 use super::prepare::Prepared;
 use super::read;
@@ -53,6 +53,7 @@ impl Store {
                 self.follow_settled(open, *number)?;
                 continue;
             };
+            inherit(open, &old.overtaken_by);
             if old.state == State::Rejected {
                 // The lane was held for this correction.
                 self.end(&old, State::Rejected, at, changes)?;
@@ -96,7 +97,8 @@ impl Store {
     /// The original is settled: the correction goes behind what is under way, before everything queued.
     fn follow_settled(&self, open: &mut Open, number: Number) -> Result<(), JournalError> {
         let settled: Option<SettledRow> = read::guarded_row(&self.conn, "settled", number)?;
-        let base = settled.map_or(Place { first: number, then: 0 }, |row| row.place);
+        let base = settled.as_ref().map_or(Place { first: number, then: 0 }, |row| row.place);
+        inherit(open, settled.as_ref().map_or(&[], |row| &row.overtaken_by));
         open.place = self.board.behind(&open.keys, base, self.seq);
         Ok(())
     }
@@ -159,5 +161,12 @@ impl Store {
         let sql = "DELETE FROM feed WHERE system = ?1 AND class = ?2 AND position = ?3";
         let class = super::index::signed(open.class() as u64);
         self.run(sql, rusqlite::params![&*open.system, class, super::index::signed(open.position)])
+    }
+}
+
+/// A correction of an overtaken liberty record was overtaken with it: it never recalls the later one.
+fn inherit(open: &mut Open, overtaken_by: &[Number]) {
+    if open.lane == Lane::Liberty {
+        open.overtaken_by = overtaken_by.to_vec();
     }
 }

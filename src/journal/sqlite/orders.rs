@@ -115,6 +115,7 @@ impl Store {
             size: frozen.size,
             park_on_reject: settled.park_on_reject,
             position: settled.position,
+            overtaken_by: settled.overtaken_by.clone(),
             ..Open::default()
         };
         if open.state == State::Available {
@@ -144,10 +145,14 @@ impl Store {
             (Some(old), _) => {
                 let state = if old.state == State::Rejected { State::Rejected } else { State::Recalled };
                 new.open.place = old.place;
+                new.open.overtaken_by.clone_from(&old.overtaken_by);
                 self.end(&old, state, order.at, changes)?;
                 None
             }
-            (None, Some(settled)) => Some(settled.place),
+            (None, Some(settled)) => {
+                new.open.overtaken_by = settled.overtaken_by;
+                Some(settled.place)
+            }
             (None, None) => return Ok(OrderAnswer::NotFound),
         };
         self.add(new, behind, changes).map(OrderAnswer::Done)

@@ -85,6 +85,9 @@ pub(super) struct SettledRow {
     pub(super) place: super::super::lanes::Place,
     pub(super) keys: Vec<u64>,
     pub(super) park_on_reject: bool,
+    /// Liberty deliveries that overtook it: whatever comes in its place says so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) overtaken_by: Vec<u64>,
 }
 
 /// What is clear about frozen bytes.

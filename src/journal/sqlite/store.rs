@@ -361,6 +361,7 @@ impl Store {
             place: open.place,
             keys: open.keys.clone(),
             park_on_reject: open.park_on_reject,
+            overtaken_by: open.overtaken_by.clone(),
         };
         self.put("settled", open.number, &row)?;
         self.run("DELETE FROM open WHERE number = ?1", params![signed(open.number)])?;
