@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::world::{COURT_FEED, COURT_ROOM, World};
-use crate::checker::Seen;
+use crate::checker::{Page, Seen};
 use crate::harness::http::Answer;
 use crate::harness::tick;
 
@@ -47,12 +47,19 @@ fn start(world: &World, feed: Feed) -> String {
 
 async fn read(world: &World, feed: Feed, query: &str) -> Value {
     let target = format!("/v1/feed?{}&{query}", feed.query);
+    let asked = tick();
     let answer = world.call(feed.system, "GET", &target, &[], b"").await;
     if answer.status != 200 {
         world.surprise(format!("feed {query}: {} {}", answer.status, answer.text()));
         return json!({"items": [], "next": ""});
     }
-    answer.json()
+    let page = answer.json();
+    if feed.name != SENDER.name {
+        let (puller, answered, complete) = (feed.name.to_owned(), tick(), page["more"] == json!(false));
+        let items = items(&page).map(seen).collect();
+        world.books.lock().unwrap().pages.push(Page { puller, asked, answered, complete, items });
+    }
+    page
 }
 
 fn items(page: &Value) -> impl Iterator<Item = &Value> {
@@ -62,6 +69,9 @@ fn items(page: &Value) -> impl Iterator<Item = &Value> {
 fn text(item: &Value, name: &str) -> String {
     item[name].as_str().unwrap_or_default().to_owned()
 }
+
+/// A follower that crashes goes back at most so many pages, or a long run would read for ever.
+const BACK: usize = 30;
 
 /// Follows `next` for life; now and then begins again at an older cursor, or goes without acknowledging.
 pub async fn follow(world: Arc<World>, feed: Feed) {
@@ -82,7 +92,8 @@ pub async fn follow(world: Arc<World>, feed: Feed) {
         cursors.push(text(&page, "next"));
         if rng.u32(0..100) < 15 {
             // A crash: what was not written down is read again from an older place.
-            cursors.truncate(1 + rng.usize(0..cursors.len()));
+            let back = rng.usize(0..cursors.len().min(BACK));
+            cursors.truncate(cursors.len() - back);
         } else if !shown.is_empty() {
             let last = rng.usize(0..shown.len());
             acknowledge(&world, feed, &shown[last].1, shown[..=last].iter().map(|(id, _)| id)).await;
@@ -121,7 +132,9 @@ async fn acknowledge(world: &World, feed: Feed, upto: &str, ids: impl Iterator<I
         // A cursor settles what earlier pages have shown, too.
         let shown = books.followed.get(feed.name).cloned().unwrap_or_default();
         let place = shown.iter().rposition(|id| ids.contains(id)).map_or(0, |place| place + 1);
-        books.acknowledged.extend(shown[..place].iter().chain(&ids).map(|id| (id.clone(), at)));
+        for id in shown[..place].iter().chain(&ids) {
+            books.acknowledged.entry(id.clone()).or_insert(at);
+        }
     }
     let body = json!({"offices": feed.offices, "kinds": feed.kinds, "upto": upto});
     expect(world, "ack upto", &post(world, feed, &body).await);
@@ -165,7 +178,9 @@ async fn answer_unsettled(
     }
     let outcomes: Vec<Value> = ids.iter().map(|id| outcome(rng, id)).collect();
     let at = tick();
-    world.books.lock().unwrap().acknowledged.extend(ids.iter().map(|id| (id.clone(), at)));
+    for id in &ids {
+        world.books.lock().unwrap().acknowledged.entry(id.clone()).or_insert(at);
+    }
     let times = 1 + usize::from(rng.u32(0..100) < 20);
     for _ in 0..times {
         expect(world, "ack outcomes", &post(world, ROOM, &json!({"outcomes": outcomes})).await);
@@ -194,9 +209,10 @@ pub async fn drain(world: &World) {
     let mut settled = BTreeSet::new();
     while answer_unsettled(world, &mut rng, &mut settled, 0).await > 0 {}
     for feed in [COURT, SENDER] {
-        let page = read(world, feed, "limit=500").await;
-        let ids: Vec<String> = items(&page).map(|item| text(item, "id")).collect();
-        if let Some(last) = items(&page).last() {
+        loop {
+            let page = read(world, feed, "limit=500").await;
+            let ids: Vec<String> = items(&page).map(|item| text(item, "id")).collect();
+            let Some(last) = items(&page).last() else { break };
             acknowledge(world, feed, &text(last, "icjscursor"), ids.iter()).await;
         }
     }
