@@ -7,8 +7,11 @@ use crate::shell::output::Output;
 /// Runs the gateway. It prints its own addresses; what ends it by itself is said here.
 pub(super) fn serve(dir: &GatewayFolder, apply: bool, output: Output) -> Done {
     dir.require()?;
-    let _ = output;
-    crate::gateway::serve(dir.path(), apply).map_err(|ended| failure(&ended))
+    crate::gateway::serve(dir.path(), apply).map_err(|ended| {
+        let failure = failure(&ended);
+        output.failure_of_service(&failure);
+        failure
+    })
 }
 
 /// Why a gateway did not start or a store could not be opened, with the exit code that it means.

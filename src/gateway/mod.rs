@@ -6,6 +6,7 @@ mod guard;
 mod chores;
 mod ended;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,7 +75,8 @@ pub fn serve(dir: &Path, apply: bool) -> Result<(), Ended> {
     runtime.block_on(async {
         let mut gateway = Gateway::start(dir, settings, apply).await?;
         for (name, address) in gateway.addresses.named() {
-            println!("{name} listens on http://{address}");
+            // Nobody has to read it: `println!` would end the gateway where standard output is closed or full.
+            let _ = writeln!(std::io::stdout(), "{name} listens on http://{address}");
         }
         let ended = tokio::select! {
             signal = signal() => { tracing::info!(signal, "draining"); None }

@@ -78,12 +78,28 @@ impl Output {
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
-    /// A failure: JSON on standard output for programs, lines on standard error for people.
+    /// A failure: JSON on standard output for programs, lines on standard error for people. Where one of the two takes
+    /// nothing (closed, or a log on the very disk that is full), the other gets the lines: nobody ends in silence.
     pub fn failure(&self, failure: &Failure) {
+        let json = serde_json::to_string_pretty(&failure.to_json()).unwrap_or_default() + "\n";
+        let text = Self::lines(failure);
+        let said = if self.json {
+            take(&mut std::io::stdout(), &json) || take(&mut std::io::stderr(), &text)
+        } else {
+            take(&mut std::io::stderr(), &text) || take(&mut std::io::stdout(), &text)
+        };
+        // Neither takes anything: the exit code is all that is left to say.
+        let _ = said;
+    }
+
+    /// A failure of a verb that runs for days under a supervisor, who reads standard error whatever the format.
+    pub fn failure_of_service(&self, failure: &Failure) {
         if self.json {
-            self.document(&failure.to_json());
-            return;
+            take(&mut std::io::stderr(), &Self::lines(failure));
         }
+    }
+
+    fn lines(failure: &Failure) -> String {
         let mut text = format!("icjs: {}\n", failure.what);
         for detail in &failure.details {
             text.push_str("  ");
@@ -95,8 +111,30 @@ impl Output {
             text.push_str(&failure.advice);
             text.push('\n');
         }
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        text
     }
+}
+
+/// How often a stream that is full for the moment is asked again, and how long it is left in peace between.
+const ASKED: u32 = 100;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// Writes all of it; false where the stream does not take it. A pipe that another process made non-blocking is waited for.
+fn take(stream: &mut dyn Write, text: &str) -> bool {
+    let mut left = text.as_bytes();
+    for _ in 0..ASKED {
+        match stream.write(left) {
+            Ok(0) => return left.is_empty(),
+            Ok(count) => left = left.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => std::thread::sleep(PAUSE),
+            Err(_) => return false,
+        }
+        if left.is_empty() {
+            return stream.flush().is_ok();
+        }
+    }
+    false
 }
 
 /// Columns that a cell takes: characters, with the combining signs of Indian scripts counted as none.

@@ -17,13 +17,15 @@ pub struct Started {
 impl Started {
     pub fn new() -> Self {
         let made = Made::new();
-        let child = Self::serve(&made).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let log = std::fs::File::create(made.file("gateway.log")).unwrap();
+        let child = Self::serve(&made).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut started = Self { made, child };
         started.listening();
         started
     }
 
-    fn serve(made: &Made) -> std::process::Command {
+    /// `icjs serve`, not started yet.
+    pub fn serve(made: &Made) -> std::process::Command {
         let mut serve = command();
         serve.env("ICJS_DIR", made.path()).arg("serve").stdin(Stdio::null());
         for table in ["EXCHANGE", "ADMIN", "OPS"] {
@@ -36,7 +38,9 @@ impl Started {
         let began = Instant::now();
         let listen = self.made.file("data/listen.json");
         while !listen.exists() {
-            assert!(self.child.try_wait().unwrap().is_none(), "the gateway ended");
+            let ended = self.child.try_wait().unwrap();
+            let log = || std::fs::read_to_string(self.made.file("gateway.log")).unwrap_or_default();
+            assert!(ended.is_none(), "the gateway ended, {ended:?}: {}", log());
             assert!(began.elapsed() < Duration::from_secs(30), "the gateway does not listen");
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -2,7 +2,7 @@
 //! the documented one: people read the first, scripts the second.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -190,6 +190,52 @@ fn a_key_that_is_not_the_systems_is_not_allowed() {
     let other = started.made.file("keys/dev/ecourts-dl.pem");
     let output = started.made.icjs(&["token", "cctns-dl", "--key", other.to_str().unwrap()]);
     expect(&output, 77, &["cctns-dl", "jwks_file"]);
+}
+
+/// A folder whose store cannot be opened, and `serve` on it with these streams.
+fn fails_with(arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Output {
+    let made = Made::new();
+    std::fs::create_dir_all(made.file("data/journal.db")).unwrap();
+    let output = Started::serve(&made).args(arguments).stdout(stdout).stderr(stderr).spawn().unwrap();
+    let output = output.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(74), "{}", said(&output));
+    output
+}
+
+/// Takes nothing, as a log on a full disk.
+fn full() -> Stdio {
+    std::fs::File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+#[test]
+fn a_start_that_fails_is_said_on_whichever_stream_takes_it() {
+    let words = "unable to open database file";
+    let usual = fails_with(&[], Stdio::piped(), Stdio::piped());
+    assert!(String::from_utf8_lossy(&usual.stderr).contains(words), "{}", said(&usual));
+    let log_full = fails_with(&[], Stdio::piped(), full());
+    assert!(String::from_utf8_lossy(&log_full.stdout).contains(words), "{}", said(&log_full));
+    // A supervisor reads standard error, whatever a program reads.
+    let json = fails_with(&["--json"], Stdio::piped(), Stdio::piped());
+    assert!(String::from_utf8_lossy(&json.stderr).contains(words), "{}", said(&json));
+    let parsed: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(parsed["error"]["exit"], 74);
+    let unread = fails_with(&["--json"], full(), Stdio::piped());
+    assert!(String::from_utf8_lossy(&unread.stderr).contains(words), "{}", said(&unread));
+}
+
+#[test]
+fn a_gateway_whose_output_nobody_takes_starts_all_the_same() {
+    let made = Made::new();
+    let mut serve = Started::serve(&made).stdout(full()).stderr(full()).spawn().unwrap();
+    let began = std::time::Instant::now();
+    while !made.file("data/listen.json").exists() && began.elapsed().as_secs() < 30 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let ended = serve.try_wait().unwrap();
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert_eq!(ended, None, "it listens and goes on");
 }
 
 #[test]

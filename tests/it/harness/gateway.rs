@@ -107,6 +107,11 @@ fn read(path: &std::path::Path) -> Option<Value> {
 /// The last of the gateway's own words.
 pub fn tail(folder: &Folder) -> String {
     let log = std::fs::read_to_string(folder.path("gateway.log")).unwrap_or_default();
+    if log.is_empty() {
+        // A log on a full disk is empty: say whether that is why.
+        let space = Command::new("df").arg("-h").arg(folder.root()).output().unwrap();
+        return format!("no words in the log; {}", String::from_utf8_lossy(&space.stdout));
+    }
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(40)..].join("\n")
 }
