@@ -222,6 +222,20 @@ async fn a_full_disk_is_said_and_nothing_is_lost_or_half_written() {
 }
 
 #[tokio::test]
+async fn every_commit_is_synced() {
+    // What a kill cannot show and a power cut would: the engine must not leave the log to the operating system's leisure.
+    let stage = Folder::new();
+    let asked = |store: &mut super::store::Store| {
+        let text = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
+        let mut ask = |name: &str| store.conn.query_row(&format!("PRAGMA {name}"), [], text).unwrap();
+        Ok((ask("synchronous"), ask("journal_mode")))
+    };
+    let (synchronous, mode) = stage.journal.as_ref().unwrap().writer.run(asked).await.unwrap();
+    assert_eq!(synchronous, rusqlite::types::Value::Integer(2), "FULL");
+    assert_eq!(mode, rusqlite::types::Value::Text("wal".to_owned()));
+}
+
+#[tokio::test]
 async fn what_is_kept_shows_no_names() {
     let mut stage = Folder::new();
     let name = "Ramcharitmanas Tiwari";
