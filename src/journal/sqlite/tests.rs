@@ -227,7 +227,7 @@ async fn every_commit_is_synced() {
     let stage = Folder::new();
     let asked = |store: &mut super::store::Store| {
         let text = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
-        let mut ask = |name: &str| store.conn.query_row(&format!("PRAGMA {name}"), [], text).unwrap();
+        let ask = |name: &str| store.conn.query_row(&format!("PRAGMA {name}"), [], text).unwrap();
         Ok((ask("synchronous"), ask("journal_mode")))
     };
     let (synchronous, mode) = stage.journal.as_ref().unwrap().writer.run(asked).await.unwrap();
