@@ -81,7 +81,7 @@ fn deliveries(
 fn warnings(record: &Record, known: &Snapshot) -> Vec<Value> {
     let mut warnings: Vec<Value> = record.warnings.iter().filter_map(|one| serde_json::to_value(one).ok()).collect();
     let cases = &record.facts.cases;
-    let opens = cases.iter().any(|key| matches!(key.scheme(), "fir" | "zero-fir")) && record.door.kind == "fir";
+    let opens = record.door.kind().is_ok_and(|kind| kind.opens_case);
     if !cases.is_empty() && !opens && cases.iter().all(|key| known.unknown.contains(key)) {
         warnings.push(json!({
             "rule": "provisional-case",

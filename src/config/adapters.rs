@@ -54,20 +54,8 @@ pub struct Dialect {
     pub sends: bool,
     /// ... may receive it.
     pub receives: bool,
-    /// How attachments travel.
-    pub attachments: Attach,
     /// Examples in the native form (paths in the folder).
     pub examples: Vec<String>,
-}
-
-/// How attachments travel to a receiver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Attach {
-    /// By digest and link.
-    #[default]
-    Link,
-    /// Inside the record.
-    Base64,
 }
 
 /// One `adapter.toml`, before what it extends is laid under it.
@@ -94,7 +82,6 @@ struct KindDraft {
     mappings: Vec<At>,
     directions: Option<Vec<String>>,
     event_number: Option<At>,
-    attachments: Option<Attach>,
 }
 
 #[derive(Debug, Clone)]
@@ -192,9 +179,18 @@ fn kind_draft(section: &mut Section<'_, '_>, file: &str, line: usize) -> KindDra
         directions.get_or_insert_default().push(said.value);
     }
     let event_number = section.text("event_number").map(at);
-    let attachments = section.word("attachments", &["link", "base64"]);
-    let attachments = attachments.map(|said| if said.value == "base64" { Attach::Base64 } else { Attach::Link });
-    KindDraft { line, wire, schema, mappings, directions, event_number, attachments }
+    attachments(section);
+    KindDraft { line, wire, schema, mappings, directions, event_number }
+}
+
+/// `attachments` says how they travel to a receiver. One way is built; the other is refused rather than passed over.
+fn attachments(section: &mut Section<'_, '_>) {
+    let said = section.word("attachments", &["link", "base64"]);
+    if let Some(said) = said.filter(|said| said.value == "base64") {
+        let message = "`base64` is not carried: no attachment is written into a document; with `link` the receiver reads \
+                       each by its digest at `/v1/attachments/{sha256}`";
+        section.error(said.line, message);
+    }
 }
 
 /// The adapter with everything it extends laid under it. `None` where a base is missing or the chain is a ring.
@@ -241,7 +237,6 @@ impl Draft {
             under.mappings.extend(own.mappings.iter().cloned());
             under.directions = own.directions.clone().or(under.directions.take());
             under.event_number = own.event_number.clone().or(under.event_number.take());
-            under.attachments = own.attachments.or(under.attachments);
         }
     }
 }
@@ -317,7 +312,6 @@ impl Build<'_> {
             event_number: draft.event_number.as_ref().map(|at| format!("/{}", at.value.replace('.', "/"))),
             sends: draft.allows("send"),
             receives: draft.allows("receive"),
-            attachments: draft.attachments.unwrap_or_default(),
             examples: self.examples(kind),
         }
     }
@@ -351,7 +345,6 @@ impl Build<'_> {
             event_number,
             sends: draft.allows("send"),
             receives: draft.allows("receive"),
-            attachments: draft.attachments.unwrap_or_default(),
             examples: self.examples(kind),
         })
     }

@@ -45,6 +45,8 @@ pub struct Kind {
     pub lane: Lane,
     /// The shared schema, compiled.
     pub schema: Arc<Schema>,
+    /// A record of it may be the first of its case: no warning that the case is not known.
+    pub opens_case: bool,
     /// Where a record of this kind says what it is about.
     pub paths: FactPaths,
 }
@@ -128,7 +130,9 @@ fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>) 
     });
     let shape = schema.as_ref().map(|schema| schema.resolved());
     let paths = fact_paths(section, shape.as_deref());
-    Some(Kind { name: name.value.clone(), title: (title?, title_hi), lane: lane?, schema: schema?, paths })
+    let opens_case = section.boolean("opens_case").unwrap_or(false);
+    let title = (title?, title_hi);
+    Some(Kind { name: name.value.clone(), title, lane: lane?, schema: schema?, opens_case, paths })
 }
 
 pub(super) fn lane_of(word: &str) -> Lane {

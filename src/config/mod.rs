@@ -19,7 +19,7 @@ pub mod routing;
 pub mod sharing;
 pub mod difference;
 
-pub use adapters::{Adapter, Attach, Dialect};
+pub use adapters::{Adapter, Dialect};
 pub use difference::difference;
 pub use facts::Facts;
 pub use folder::Folder;

@@ -81,6 +81,12 @@ impl Sharing {
             || self.whole.contains(&(kind.to_owned(), named()))
     }
 
+    /// The kinds that a system may see.
+    pub fn kinds_for(&self, system: &System) -> Vec<KindName> {
+        let to = |to: &str| to == system.pillar || to.strip_prefix("system:") == Some(system.name.as_str());
+        self.lines().filter(|(_, receiver)| to(receiver)).map(|(kind, _)| kind.to_owned()).collect()
+    }
+
     /// Every line: kind and receiver.
     pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
         self.whole.iter().map(|(kind, to)| (kind.as_str(), to.as_str()))

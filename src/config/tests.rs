@@ -497,6 +497,11 @@ fn every_mistake_is_named_at_its_file_and_line() {
         ),
         (
             "adapters/new/adapter.toml",
+            "name = \"new\"\npillar = \"courts\"\n[kind.paper]\nwire = \"shared\"\nattachments = \"base64\"\n",
+            "adapters/new/adapter.toml:5: `base64` is not carried",
+        ),
+        (
+            "adapters/new/adapter.toml",
             "name = \"new\"\npillar = \"courts\"\n[[verdict]]\nstatus = [2000]\nmeans = \"taken\"\n",
             "adapters/new/adapter.toml:4: `2000` is no HTTP status",
         ),

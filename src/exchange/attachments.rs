@@ -48,7 +48,7 @@ pub async fn put(
     let upload = Upload::new(&exchange, &caller, &name)?;
     let old = upload.row().await?;
     let writer = begin(&exchange).await?;
-    let writer = upload.take(writer, request.into_body()).await?;
+    let writer = upload.take(writer, request.into_body(), old.as_ref()).await?;
     upload.complete(writer, old).await
 }
 
@@ -88,18 +88,20 @@ pub async fn patch(
     let length = number(&parts.headers, "Upload-Length")?;
     let _turn = exchange.turn(caller.name(), &upload.digest)?;
     let row = upload.row().await?;
-    let due = row.as_ref().filter(|row| !row.done).map_or(0, |row| row.offset);
+    let due = match row.as_ref().filter(|row| !row.done) {
+        Some(row) => reached(&exchange, row).await?,
+        None => 0,
+    };
     if offset != due {
         let refusal = Refusal::new(Code::DigestMismatch, format!("this part begins at {offset}; {due} is due"));
         return Err(refusal);
     }
     let writer = match row.as_ref().filter(|row| !row.done && offset > 0) {
-        Some(row) => resume(&exchange, row.clone()).await?,
+        Some(row) => resume(&exchange, row.clone(), offset).await?,
         None => begin(&exchange).await?,
     };
-    let writer = upload.take(writer, body).await?;
-    let old = row.filter(|row| row.key != writer.key());
-    upload.part(writer, length, old).await
+    let writer = upload.take(writer, body, row.as_ref()).await?;
+    upload.part(writer, length, row).await
 }
 
 /// How much of an attachment is there?
@@ -117,9 +119,10 @@ pub async fn head(
     Part(name): Part,
 ) -> Result<Response, Refusal> {
     let row = find(&exchange, &caller, digest(&name)?).await?.ok_or_else(nothing)?;
+    let offset = reached(&exchange, &row).await?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    headers.insert("upload-offset", HeaderValue::from(row.offset));
+    headers.insert("upload-offset", HeaderValue::from(offset));
     headers.insert("upload-complete", HeaderValue::from_static(if row.done { "?1" } else { "?0" }));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if row.done {
@@ -190,7 +193,9 @@ fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Refusal> {
 }
 
 async fn find(exchange: &Exchange, caller: &Caller, digest: Digest) -> Result<Option<UploadRow>, Refusal> {
-    let answer = exchange.journal().upload(UploadVerb::Find { system: caller.name().to_owned(), digest }).await?;
+    let given = caller.revision().sharing.kinds_for(caller.system()?);
+    let answer =
+        exchange.journal().upload(UploadVerb::Find { system: caller.name().to_owned(), digest, given }).await?;
     // Of somebody else's upload only what is whole can have been sent.
     Ok(answer.rows.into_iter().find(|row| row.done || row.system == caller.name()))
 }
@@ -200,9 +205,18 @@ async fn begin(exchange: &Arc<Exchange>) -> Result<Writer, Refusal> {
     blocking(move || exchange.uploads.begin()).await
 }
 
-async fn resume(exchange: &Arc<Exchange>, row: UploadRow) -> Result<Writer, Refusal> {
+async fn resume(exchange: &Arc<Exchange>, row: UploadRow, offset: u64) -> Result<Writer, Refusal> {
     let exchange = Arc::clone(exchange);
-    blocking(move || exchange.uploads.resume(&row.key, row.offset)).await
+    blocking(move || exchange.uploads.resume(&row.key, offset)).await
+}
+
+/// How much of an upload is there: all of a complete one, else where it goes on.
+async fn reached(exchange: &Arc<Exchange>, row: &UploadRow) -> Result<u64, Refusal> {
+    if row.done {
+        return Ok(row.offset);
+    }
+    let (exchange, key, offset) = (Arc::clone(exchange), row.key.clone(), row.offset);
+    blocking(move || exchange.uploads.reached(&key, offset)).await
 }
 
 /// File work off the threads that serve everyone.
@@ -238,13 +252,13 @@ impl<'a> Upload<'a> {
 
     /// What this caller has uploaded of it.
     async fn row(&self) -> Result<Option<UploadRow>, Refusal> {
-        let ask = UploadVerb::Find { system: self.system.clone(), digest: self.digest };
+        let ask = UploadVerb::Find { system: self.system.clone(), digest: self.digest, given: Vec::new() };
         let rows = self.exchange.journal().upload(ask).await?.rows;
         Ok(rows.into_iter().find(|row| row.system == self.system))
     }
 
     /// Takes a body to its end, or to where it breaks off: what came is written.
-    async fn take(&self, mut writer: Writer, mut body: Body) -> Result<Writer, Refusal> {
+    async fn take(&self, mut writer: Writer, mut body: Body, before: Option<&UploadRow>) -> Result<Writer, Refusal> {
         let most = self.exchange.desk.settings.limits.attachment;
         let time = self.exchange.desk.settings.exchange.body_timeout;
         let mut waiting = Vec::new();
@@ -253,7 +267,7 @@ impl<'a> Upload<'a> {
             let Ok(Some(Ok(frame))) = frame else {
                 let whole = matches!(frame, Ok(None));
                 writer = written(writer, waiting).await?;
-                return if whole { Ok(writer) } else { Err(self.broken(writer).await) };
+                return if whole { Ok(writer) } else { Err(self.broken(writer, before.cloned()).await) };
             };
             if let Some(data) = frame.data_ref() {
                 waiting.extend_from_slice(data);
@@ -269,19 +283,17 @@ impl<'a> Upload<'a> {
     }
 
     /// The connection broke: what is there is kept, so that the client may go on from it.
-    async fn broken(&self, writer: Writer) -> Refusal {
-        let refusal = Refusal::new(Code::EncodingRefused, "the body broke off; go on where `HEAD` says");
-        match self.pause(writer).await {
-            Ok(_) => refusal,
+    async fn broken(&self, writer: Writer, before: Option<UploadRow>) -> Refusal {
+        match self.pause(writer, before).await {
+            Ok(()) => Refusal::new(Code::EncodingRefused, "the body broke off; go on where `HEAD` says"),
             Err(worse) => worse,
         }
     }
 
-    async fn pause(&self, writer: Writer) -> Result<u64, Refusal> {
-        let (offset, key) = (writer.size(), writer.key().to_vec());
+    async fn pause(&self, writer: Writer, before: Option<UploadRow>) -> Result<(), Refusal> {
+        let (size, key) = (writer.size(), writer.key().to_vec());
         blocking(move || writer.pause()).await?;
-        self.note(offset, false, key).await?;
-        Ok(offset)
+        self.name(size, false, key, before).await
     }
 
     async fn note(&self, offset: u64, done: bool, key: Vec<u8>) -> Result<(), Refusal> {
@@ -291,8 +303,22 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
-    /// The whole is there: durable first, then named by its row; the file that it replaces goes last.
-    async fn complete(&self, writer: Writer, old: Option<UploadRow>) -> Result<Response, Refusal> {
+    /// What is there gets its row; the file that the row named before goes last. A file that got none is nobody's.
+    async fn name(&self, size: u64, done: bool, key: Vec<u8>, before: Option<UploadRow>) -> Result<(), Refusal> {
+        let named = before.as_ref().is_some_and(|row| row.key == key);
+        match (self.note(size, done, key.clone()).await, before) {
+            (Ok(()), Some(before)) if !named => {
+                // A complete upload is not replaced by the beginning of another one.
+                self.remove(if before.done && !done { key } else { before.key }).await
+            }
+            (Ok(()), _) => Ok(()),
+            (Err(full), _) if full.code == Code::StorageFull && !named => self.remove(key).await.and(Err(full)),
+            (Err(refusal), _) => Err(refusal),
+        }
+    }
+
+    /// The whole is there: durable first, then named by its row.
+    async fn complete(&self, writer: Writer, before: Option<UploadRow>) -> Result<Response, Refusal> {
         let (size, key) = (writer.size(), writer.key().to_vec());
         let found = blocking(move || writer.finish()).await?;
         if found != self.digest {
@@ -300,10 +326,7 @@ impl<'a> Upload<'a> {
             let detail = format!("the bytes have the SHA-256 {}", seal::hex(&found));
             return Err(Refusal::new(Code::DigestMismatch, detail));
         }
-        self.note(size, true, key).await?;
-        if let Some(old) = old {
-            self.remove(old.key).await?;
-        }
+        self.name(size, true, key, before).await?;
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::CREATED;
         let location = format!("/v1/attachments/{}", seal::hex(&self.digest));
@@ -314,16 +337,16 @@ impl<'a> Upload<'a> {
     }
 
     /// One part is there. Whether it was the last, the length says, or the digest of all.
-    async fn part(&self, writer: Writer, length: Option<u64>, old: Option<UploadRow>) -> Result<Response, Refusal> {
+    async fn part(&self, writer: Writer, length: Option<u64>, before: Option<UploadRow>) -> Result<Response, Refusal> {
         let (size, key) = (writer.size(), writer.key().to_vec());
         match length {
-            Some(length) if length == size => return self.complete(writer, old).await,
+            Some(length) if length == size => return self.complete(writer, before).await,
             Some(_) => {
-                self.pause(writer).await?;
+                self.pause(writer, before).await?;
             }
             None => {
                 let found = blocking(move || writer.finish()).await?;
-                self.note(size, found == self.digest, key).await?;
+                self.name(size, found == self.digest, key, before).await?;
                 if found == self.digest {
                     return Ok(empty(StatusCode::CREATED, size));
                 }

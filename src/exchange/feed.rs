@@ -23,7 +23,7 @@ use crate::accept::{Code, Refusal};
 use crate::envelope::Envelope;
 use crate::identifiers::OfficeId;
 use crate::journal::wakes::Hint;
-use crate::journal::{FeedAsk, FeedItem, FeedPage};
+use crate::journal::{FeedAsk, FeedItem, FeedPage, Order, OrderVerb, withholds_attachments};
 use crate::outcome;
 use crate::seal;
 use crate::tokens::Caller;
@@ -128,8 +128,32 @@ pub async fn feed(
         limit: usize::try_from(query.number("limit", USUAL, 1, MOST)?).unwrap_or(1),
         max_bytes: exchange.desk.settings.exchange.feed_page,
     };
-    let page = waited(&exchange, ask, wait).await?;
+    let mut page = waited(&exchange, ask, wait).await?;
+    withdraw(&exchange, &caller, &mut page).await?;
     written(&exchange, &page, &binding).await
+}
+
+/// Before each page the newest sharing rule is asked: what it gives no more is not shown, and what of that is unsettled
+/// stops until a person or a revision mends it.
+async fn withdraw(exchange: &Exchange, caller: &Caller, page: &mut FeedPage) -> Result<(), Refusal> {
+    let revision = exchange.desk.live.newest();
+    let given = revision.systems.get(caller.name()).map(|system| revision.sharing.kinds_for(system));
+    let given = given.unwrap_or_default();
+    let shown = |item: &FeedItem| item.message.kind == outcome::KIND || given.contains(&item.message.kind);
+    let (kept, withdrawn): (Vec<_>, Vec<_>) = std::mem::take(&mut page.items).into_iter().partition(shown);
+    page.items = kept;
+    for item in withdrawn {
+        let order = Order {
+            delivery: item.delivery,
+            verb: OrderVerb::Park("permission-changed".to_owned()),
+            by: "the sharing rules".to_owned(),
+            reason: format!("revision {}", revision.number),
+            at: exchange.desk.clock.now(),
+        };
+        // One that is settled stays so, and is not shown either.
+        exchange.journal().order(order).await?;
+    }
+    Ok(())
 }
 
 /// The page as soon as it has something, or empty when the time is over or the gateway stops.
@@ -204,7 +228,7 @@ async fn attachments(exchange: &Exchange, item: &FeedItem) -> Result<Value, Refu
     let payload = exchange.journal().payload(item.message.id).await?;
     let shared: Value = payload.and_then(|payload| serde_json::from_slice(&payload.shared).ok()).unwrap_or_default();
     let described = shared.get("attachments").and_then(Value::as_array);
-    let withheld = item.frozen.withheld.iter().any(|path| path.starts_with("attachments"));
+    let withheld = withholds_attachments(&item.frozen.withheld);
     let one = |digest: &[u8; 32]| {
         let sha256 = seal::hex(digest);
         let mut row = json!({"sha256": sha256, "withheld": withheld});

@@ -1,5 +1,5 @@
-//! What must be done every now and then, and by nobody in particular: uploads that no record ever named are dropped, and
-//! histograms are folded. Nothing here is urgent, and nothing depends on its being on time.
+//! What must be done every now and then, and by nobody in particular: uploads that no record ever named are dropped, files
+//! that a crash left behind are removed, and histograms are folded. Nothing here is urgent, and nothing depends on its being on time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,21 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Timestamp};
-use crate::journal::uploads::Uploads;
-use crate::journal::{Journal, UploadVerb};
+use crate::journal::uploads::{UploadError, Uploads};
+use crate::journal::{Journal, JournalError, UploadVerb};
 use crate::telemetry::Telemetry;
 
 /// Between two rounds.
 const ROUND: Duration = Duration::from_secs(5);
 /// Rounds between two looks at uploads.
 const UPLOADS_EVERY: u32 = 120;
+/// Rounds between two looks at files: an hour.
+const FILES_EVERY: u32 = 720;
+/// A file that no row names is left alone for so long: whoever wrote it may be about to name it. Far longer than any upload
+/// that still moves and any commit.
+const FILES_LEFT: Duration = Duration::from_secs(86_400);
+/// Rows of one look at uploads.
+const PAGE: usize = 1000;
 
 /// What the chores go by.
 #[derive(Debug)]
@@ -44,6 +51,13 @@ pub(super) async fn run(
         if round.is_multiple_of(UPLOADS_EVERY) {
             expire_uploads(journal.as_ref(), &terms).await;
         }
+        if round.is_multiple_of(FILES_EVERY) {
+            match sweep(journal.as_ref(), &terms).await {
+                Ok(0) => {}
+                Ok(files) => tracing::info!(files, "files that nothing named were removed"),
+                Err(error) => tracing::warn!(%error, "files that nothing names could not be removed"),
+            }
+        }
         round = round.wrapping_add(1);
     }
 }
@@ -68,4 +82,33 @@ async fn expire_uploads(journal: &dyn Journal, terms: &Terms) {
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "uploads that no record named could not be dropped"),
     }
+}
+
+/// Removes the files that no row names: large parts of records, and uploads.
+async fn sweep(journal: &dyn Journal, terms: &Terms) -> Result<u64, JournalError> {
+    let left = i64::try_from(FILES_LEFT.as_millis()).unwrap_or(i64::MAX);
+    let before = Timestamp::from_millis(terms.clock.now().millis().saturating_sub(left));
+    let records = journal.sweep(before).await?;
+    let uploads = Arc::clone(&terms.uploads);
+    let mut orphans = blocking(move || uploads.written_before(before)).await?;
+    let mut after = None;
+    // The files were listed first: a row that comes meanwhile is of a younger file.
+    while !orphans.is_empty() {
+        let rows = journal.upload(UploadVerb::Page { after, limit: PAGE }).await?.rows;
+        let Some(last) = rows.last() else { break };
+        after = Some((last.system.clone(), last.digest));
+        for row in &rows {
+            orphans.remove(&terms.uploads.path(&row.key));
+        }
+    }
+    let swept = records + orphans.len() as u64;
+    blocking(move || Ok(orphans.iter().try_for_each(std::fs::remove_file)?)).await?;
+    Ok(swept)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, UploadError> + Send + 'static,
+) -> Result<T, JournalError> {
+    let done = tokio::task::spawn_blocking(work).await.map_err(|_| JournalError::Closed)?;
+    done.map_err(|error| JournalError::Storage(error.to_string()))
 }

@@ -77,6 +77,9 @@ impl Journal for Guarded {
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError> {
         self.seen(self.store.upload(verb).await)
     }
+    async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError> {
+        self.seen(self.store.sweep(before).await)
+    }
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {
         self.seen(self.store.revise(verb).await)
     }

@@ -3,7 +3,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use crate::clock::Timestamp;
 
 /// Writes a file so that it is whole and durable under its name when this returns, or not there at all.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -16,6 +19,30 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     drop(file);
     fs::rename(&draft, path)?;
     sync_folder(path)
+}
+
+/// The files in the folders of a folder that were last written before a moment.
+pub fn written_before(folder: &Path, moment: Timestamp) -> io::Result<Vec<PathBuf>> {
+    let mut old = Vec::new();
+    for shard in entries(folder)? {
+        for file in entries(&shard)? {
+            let written = fs::metadata(&file)?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let written = Timestamp::from_millis(i64::try_from(written.as_millis()).unwrap_or(i64::MAX));
+            if written < moment {
+                old.push(file);
+            }
+        }
+    }
+    Ok(old)
+}
+
+/// What lies in a folder; nothing in one that is not there, or is none.
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A name is durable once its folder is, and a new folder once the one above it is.

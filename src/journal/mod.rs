@@ -62,6 +62,9 @@ pub trait Journal: Send + Sync {
 
     /// Reads and writes of the attachment registry; bytes lie in files, see `uploads`.
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError>;
+    /// Removes what the store keeps beside its rows, was written before a moment, and belongs to no row (a crash left it).
+    /// How much there was.
+    async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError>;
     /// Revisions: add one, or read one or all.
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError>;
     /// A single-use token id is remembered until it expires; false when it was seen before.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Lane, NewDelivery, State};
 use crate::clock::Timestamp;
-use crate::identifiers::{DeliveryId, SystemName};
+use crate::identifiers::{DeliveryId, KindName, SystemName};
 
 /// A person's order over one delivery.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub enum OrderVerb {
     Release,
     /// Send a settled delivery again, same id and bytes.
     Replay,
+    /// Take an item out of its feed that the sharing rules give no more, with the code that says so.
+    Park(String),
     /// Make a new delivery with a new id: after a rejection, or by force.
     Repair(Box<NewDelivery>),
 }
@@ -70,6 +72,15 @@ pub enum UploadVerb {
         system: SystemName,
         /// For what.
         digest: Digest,
+        /// Kinds that the sharing rules give it now: what it was sent in records of others is not found any more.
+        given: Vec<KindName>,
+    },
+    /// Every row, by system and digest, `limit` at a time.
+    Page {
+        /// After this one; from the first without.
+        after: Option<(SystemName, Digest)>,
+        /// At most so many.
+        limit: usize,
     },
     /// Unbound uploads older than this are dropped; they are returned.
     Expire {
@@ -98,6 +109,11 @@ pub struct UploadRow {
     pub done: bool,
     /// The wrapped data key of the file.
     pub key: Vec<u8>,
+}
+
+/// Whether a sharing rule that withheld these paths withheld the attachments.
+pub fn withholds_attachments(withheld: &[String]) -> bool {
+    withheld.iter().any(|path| path.strip_prefix("attachments").is_some_and(|rest| matches!(rest, "" | "[]")))
 }
 
 /// The revision store's verbs.

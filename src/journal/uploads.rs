@@ -2,16 +2,18 @@
 //! A file is named after its wrapped key, so no two uploads ever share one, and a row that names a key names its file.
 //! Blocking: callers run these on a thread that may be blocked. Who may read what is decided above.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
 use crate::keys::Keys;
 use crate::seal::{self, DataKey, SEAL_OVERHEAD, SealError, Sha256};
 
-use super::Digest;
+use super::{Digest, durable};
 
 /// Plain bytes of a piece.
 pub const PIECE: usize = 64 * 1024;
@@ -49,6 +51,8 @@ pub struct Writer {
     /// Whole pieces written.
     pieces: u64,
     digest: Option<Sha256>,
+    /// A row may name the file: it stays, whatever becomes of this writer.
+    kept: bool,
 }
 
 impl Uploads {
@@ -65,7 +69,7 @@ impl Uploads {
             fs::create_dir_all(folder)?;
         }
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-        Ok(Writer { file, path, key, wrapped, rest: Vec::new(), pieces: 0, digest: Some(Sha256::new()) })
+        Ok(Writer { file, path, key, wrapped, rest: Vec::new(), pieces: 0, digest: Some(Sha256::new()), kept: false })
     }
 
     /// Goes on with a file that has `offset` plain bytes.
@@ -83,7 +87,26 @@ impl Uploads {
         rest.truncate(kept);
         file.set_len(pieces * SEALED)?;
         file.seek(SeekFrom::End(0))?;
-        Ok(Writer { file, path, key, wrapped: wrapped.to_vec(), rest, pieces, digest: None })
+        Ok(Writer { file, path, key, wrapped: wrapped.to_vec(), rest, pieces, digest: None, kept: true })
+    }
+
+    /// Where an upload goes on whose row says `offset`: there, or before the last piece where a crash cut that off while it
+    /// was being written anew.
+    pub fn reached(&self, wrapped: &[u8], offset: u64) -> Result<u64, UploadError> {
+        let key = self.keys.store.unwrap(wrapped)?;
+        let mut file = match File::open(self.path(wrapped)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            opened => opened?,
+        };
+        let (pieces, tail) = (offset / PIECE as u64, offset % PIECE as u64);
+        if file.metadata()?.len() < pieces * SEALED {
+            return Ok(0);
+        }
+        match read_piece(&mut file, &key, pieces) {
+            Ok(rest) if rest.len() as u64 >= tail => Ok(offset),
+            Ok(_) | Err(UploadError::Sealed(_)) => Ok(pieces * PIECE as u64),
+            Err(error) => Err(error),
+        }
     }
 
     /// Plain bytes of a range, which must lie within the file's size.
@@ -111,7 +134,13 @@ impl Uploads {
         }
     }
 
-    fn path(&self, wrapped: &[u8]) -> PathBuf {
+    /// Files that were last written before a moment: those that no row names are a crash's leavings.
+    pub fn written_before(&self, moment: Timestamp) -> Result<HashSet<PathBuf>, UploadError> {
+        Ok(durable::written_before(&self.dir, moment)?.into_iter().collect())
+    }
+
+    /// The file of a wrapped key.
+    pub fn path(&self, wrapped: &[u8]) -> PathBuf {
         let name = seal::hex(&seal::sha256(wrapped));
         self.dir.join(name.get(..2).unwrap_or("00")).join(name)
     }
@@ -146,19 +175,24 @@ impl Writer {
     /// Makes what was written durable, and says the digest of the whole file.
     pub fn finish(mut self) -> Result<Digest, UploadError> {
         self.store()?;
-        match self.digest.take() {
-            Some(digest) => Ok(digest.finish()),
-            None => self.read_again(),
-        }
+        let digest = match self.digest.take() {
+            Some(digest) => digest.finish(),
+            None => self.read_again()?,
+        };
+        self.kept = true;
+        Ok(digest)
     }
 
     /// Makes what was written durable; more may follow later.
     pub fn pause(mut self) -> Result<(), UploadError> {
-        self.store()
+        self.store()?;
+        self.kept = true;
+        Ok(())
     }
 
     /// Takes the file away: its bytes are not those that were announced.
-    pub fn discard(self) -> Result<(), UploadError> {
+    pub fn discard(mut self) -> Result<(), UploadError> {
+        self.kept = true;
         Ok(fs::remove_file(&self.path)?)
     }
 
@@ -181,6 +215,16 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    /// A file that failed on the way, or whose client went away, is nobody's: on a full disk it would stand in the way.
+    fn drop(&mut self) {
+        if !self.kept {
+            // What cannot be removed now is found by the sweep.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
 /// One piece, opened; empty behind the end.
 fn read_piece(file: &mut File, key: &DataKey, piece: u64) -> Result<Vec<u8>, UploadError> {
     file.seek(SeekFrom::Start(piece * SEALED))?;
@@ -197,6 +241,32 @@ fn context(piece: u64) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_whose_last_piece_was_cut_off_goes_on_before_it_and_one_that_failed_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let uploads = Uploads::new(dir.path().join("a"), Arc::new(Keys::open(dir.path()).unwrap()));
+        let bytes = vec![5; 150_000];
+        let mut writer = uploads.begin().unwrap();
+        let key = writer.key().to_vec();
+        writer.write(&bytes[..70_000]).unwrap();
+        writer.pause().unwrap();
+        assert_eq!(uploads.reached(&key, 70_000).unwrap(), 70_000);
+        // It is resumed, which takes the last piece back into memory, and the power fails.
+        drop(uploads.resume(&key, 70_000).unwrap());
+        let reached = uploads.reached(&key, 70_000).unwrap();
+        assert_eq!(reached, PIECE as u64);
+        let mut writer = uploads.resume(&key, reached).unwrap();
+        writer.write(&bytes[PIECE..]).unwrap();
+        assert_eq!(writer.finish().unwrap(), seal::sha256(&bytes));
+        uploads.remove(&key).unwrap();
+        assert_eq!(uploads.reached(&key, 70_000).unwrap(), 0);
+        let mut writer = uploads.begin().unwrap();
+        let path = writer.path.clone();
+        writer.write(&bytes).unwrap();
+        drop(writer);
+        assert!(!path.exists(), "nobody names it");
+    }
 
     #[test]
     fn a_file_comes_back_whole_in_ranges_and_after_pauses() {

@@ -1,17 +1,21 @@
 //! Attachments through the socket: whole, in parts, in ranges; bound to a record, and read by those who were sent it only.
 
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Value, json};
 
 use super::harness::folder::paper;
 use super::harness::http::Answer;
+use super::harness::scene::SOON;
 use super::harness::{Client, Folder, Gateway, Party};
 
 const POLICE: &str = "ps:38101004";
 const COURT: &str = "court:DLCT01";
 
 struct Stage {
-    _folder: Folder,
-    _gateway: Gateway,
+    folder: Folder,
+    gateway: Gateway,
     police: Client,
     court: Client,
     stranger: Client,
@@ -27,7 +31,7 @@ async fn started() -> Stage {
     let police = Client::connect(&folder, gateway.exchange, "police-a").await;
     let court = Client::connect(&folder, gateway.exchange, "court-a").await;
     let stranger = Client::connect(&folder, gateway.exchange, "prison-a").await;
-    Stage { _folder: folder, _gateway: gateway, police, court, stranger }
+    Stage { folder, gateway, police, court, stranger }
 }
 
 fn path(bytes: &[u8]) -> String {
@@ -97,4 +101,94 @@ async fn an_upload_in_parts_goes_on_where_it_was() {
     assert_eq!(stage.police.get(&path).await.unwrap().status, 404, "half of it is nothing to read");
     patch(&stage.police, &path, 70_000, &bytes[70_000..]).await.expect(201);
     assert_eq!(stage.police.get(&path).await.unwrap().expect(200).body, bytes);
+}
+
+/// `icjs` with the stage's folder, which must succeed.
+fn icjs(stage: &Stage, arguments: &[&str]) {
+    let output = Gateway::command(&stage.folder).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_sharing_rules_give_no_more_is_neither_in_the_feed_nor_among_the_attachments() {
+    let stage = started().await;
+    let bytes = vec![3; 100_000];
+    let path = path(&bytes);
+    stage.police.call("PUT", &path, &[], &bytes).await.unwrap().expect(201);
+    let accepted = stage.police.accepted("paper", "k", &naming(&bytes, 1)).await;
+    let page = stage.court.feed("wait=20").await.unwrap().expect(200).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
+    stage.court.get(&path).await.unwrap().expect(200);
+
+    let rules = std::fs::read_to_string(stage.folder.path("config/sharing.toml")).unwrap();
+    let without = rules.replacen("kind = \"paper\"\nto = \"courts\"", "kind = \"fir\"\nto = \"courts\"", 1);
+    assert_ne!(rules, without);
+    stage.folder.file("config/sharing.toml", &without);
+    icjs(&stage, &["apply", "--reason", "a court may not see papers"]);
+    assert_eq!(stage.court.get(&path).await.unwrap().status, 404);
+    assert_eq!(stage.court.call("HEAD", &path, &[], b"").await.unwrap().status, 404);
+    let page = stage.court.feed("").await.unwrap().expect(200).json();
+    assert_eq!(page["items"], json!([]), "{page}");
+    let seen = stage.police.message(accepted["id"].as_str().unwrap()).await;
+    let delivery = &seen["deliveries"][0];
+    assert_eq!((&delivery["state"], &delivery["reason"]), (&json!("parked"), &json!("permission-changed")), "{seen}");
+    // Its sender has it still.
+    stage.police.get(&path).await.unwrap().expect(200);
+
+    stage.folder.file("config/sharing.toml", &rules);
+    icjs(&stage, &["apply", "--reason", "it may"]);
+    icjs(&stage, &["deliveries", "retry", delivery["id"].as_str().unwrap(), "--reason", "it may"]);
+    let page = stage.court.feed("wait=20").await.unwrap().expect(200).json();
+    assert_eq!(page["items"][0]["id"], delivery["id"], "{page}");
+    assert_eq!(stage.court.get(&path).await.unwrap().expect(200).body, bytes);
+}
+
+fn files(stage: &Stage, part: &str) -> Vec<PathBuf> {
+    let shards = std::fs::read_dir(stage.folder.path("data/attachments").join(part)).unwrap();
+    let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+    files.map(|file| file.unwrap().path()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_a_crash_left_behind_are_removed_after_a_day_and_no_others() {
+    let mut stage = started().await;
+    let bytes = vec![9; 90_000];
+    stage.police.call("PUT", &path(&bytes), &[], &bytes).await.unwrap().expect(201);
+    let noise = || icjs::seal::hex(&icjs::seal::random::<32>().unwrap());
+    let mut record = naming(&bytes, 1);
+    record["note"] = json!(std::iter::repeat_with(noise).take(2_500).collect::<String>());
+    let accepted = stage.police.accepted("paper", "k", &record).await;
+    // The same upload again, in full: its first file is not left behind.
+    stage.police.call("PUT", &path(&bytes), &[], &bytes).await.unwrap().expect(201);
+    let (records, uploads) = (files(&stage, "records"), files(&stage, "uploads"));
+    assert_eq!((records.len(), uploads.len()), (1, 1), "{records:?} {uploads:?}");
+
+    // As a crash leaves them: a file without its row, a draft, an upload without its row; one of them is young.
+    stage.gateway.kill();
+    let id = accepted["id"].as_str().unwrap();
+    let beside = |name: String| records[0].with_file_name(name);
+    let orphans = [
+        beside(format!("{}.original", id.replacen(&id[..8], "01234567", 1))),
+        beside(format!("{id}.shared.draft")),
+        uploads[0].with_file_name("ab".repeat(32)),
+    ];
+    let young = uploads[0].with_file_name("cd".repeat(32));
+    for file in orphans.iter().chain([&young]) {
+        std::fs::write(file, "left behind").unwrap();
+    }
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+    for file in orphans.iter().chain(&records).chain(&uploads) {
+        std::fs::File::options().write(true).open(file).unwrap().set_modified(long_ago).unwrap();
+    }
+    stage.gateway = Gateway::start(&stage.folder).await;
+    let began = std::time::Instant::now();
+    while orphans.iter().any(|file| file.exists()) {
+        assert!(began.elapsed() < SOON, "{:?}", orphans.iter().filter(|file| file.exists()).collect::<Vec<_>>());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(young.exists(), "somebody may be about to name it");
+    let court = Client::connect(&stage.folder, stage.gateway.exchange, "court-a").await;
+    let page = court.feed("wait=20").await.unwrap().expect(200).json();
+    assert_eq!(page["items"][0]["data"]["note"], record["note"]);
+    assert_eq!(court.get(&path(&bytes)).await.unwrap().expect(200).body, bytes);
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::folder::paper;
+use crate::harness::folder::{order, paper};
 use crate::harness::{Client, Folder, Gateway, Party};
 
 const COURT: &str = "court:DLCT01";
@@ -112,6 +112,23 @@ async fn a_courts_record_goes_to_the_station_of_the_fir() {
     let police = Client::connect(&folder, gateway.exchange, "police").await;
     let page = police.feed("wait=20&office=ps:38101005").await.unwrap().expect(200).json();
     assert_eq!(page["items"][0]["icjsmessage"], accepted["id"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_that_nobody_knows_yet_is_provisional_unless_its_record_is_of_a_kind_that_opens_cases() {
+    let folder = folder();
+    let kinds = std::fs::read_to_string(folder.path("config/kinds.toml")).unwrap();
+    folder.file("config/kinds.toml", &kinds.replace("name = \"order\"", "name = \"order\"\nopens_case = true"));
+    let gateway = Gateway::start(&folder).await;
+    let police = Client::connect(&folder, gateway.exchange, "police").await;
+    let warned =
+        |answer: &Value| answer["warnings"].as_array().unwrap().iter().any(|it| it["rule"] == "provisional-case");
+    let first = police.accepted("paper", "a", &about("ps:38101004", "38101004", "first")).await;
+    assert!(warned(&first), "{first}");
+    let next = police.accepted("paper", "b", &about("ps:38101004", "38101004", "next")).await;
+    assert!(!warned(&next), "{next}");
+    let opening = police.accepted("order", "c", &order("ps:38101004", &[COURT], 99, 1, "remand", "opens")).await;
+    assert!(!warned(&opening), "{opening}");
 }
 
 /// The base's dates are day first; this one's are year first, and it has no number of its own to give back.

@@ -14,6 +14,7 @@ mod read;
 mod registers;
 mod rows;
 mod store;
+mod sweep;
 mod tables;
 mod views;
 mod words;
@@ -199,12 +200,13 @@ impl Journal for SqliteJournal {
         let prepared = self.workshop.prepare(entry, standing).await?;
         let large = [("original", prepared.original.is_none()), ("shared", prepared.shared.is_none())];
         let large = large.map(|(part, gone)| gone.then(|| self.workshop.file(part, id)));
-        let done = self.writer.run(move |store| store.append(prepared)).await?;
-        if !matches!(done, Done::New(..)) {
+        let done = self.writer.run(move |store| store.append(prepared)).await;
+        // A commit whose fate is unknown may have named its files; what else did not write the message did not.
+        if !matches!(done, Ok(Done::New(..)) | Err(JournalError::Fatal(_) | JournalError::Closed)) {
             // Nothing points to its files. Where they are not there to begin with, all is well too.
             large.into_iter().flatten().for_each(|path| drop(std::fs::remove_file(path)));
         }
-        self.appended(done, id)
+        self.appended(done?, id)
     }
 
     async fn snapshot(&self, ask: SnapshotAsk) -> Result<Snapshot, JournalError> {
@@ -256,6 +258,10 @@ impl Journal for SqliteJournal {
 
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError> {
         self.register_upload(verb).await
+    }
+
+    async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError> {
+        self.sweep_files(before).await
     }
 
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {

@@ -34,6 +34,11 @@ impl Store {
                 self.change(open, &mut changes)?;
                 OrderAnswer::Done(order.delivery)
             }
+            (OrderVerb::Park(code), Some(open), _) if open.state == State::Available => {
+                self.unshelve(&open)?;
+                self.change(Open { state: State::Parked, code: Some(code.clone()), ..open }, &mut changes)?;
+                OrderAnswer::Done(order.delivery)
+            }
             (OrderVerb::Repair(_), open, settled) => self.repair(order, open, settled, repair, &mut changes)?,
             (_, Some(open), _) => OrderAnswer::NotNow(open.state),
             (_, None, Some(settled)) => OrderAnswer::NotNow(settled.state),
@@ -50,6 +55,7 @@ impl Store {
             OrderVerb::Retry => "retry",
             OrderVerb::Release => "release",
             OrderVerb::Replay => "replay",
+            OrderVerb::Park(_) => "park",
             OrderVerb::Repair(_) => "repair",
         };
         let row = json!({

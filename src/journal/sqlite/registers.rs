@@ -1,20 +1,21 @@
 //! The small registers: attachments, revisions, single-use tokens, refusals, counts.
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::super::{
-    Counts, JournalError, NewRevision, Refused, RevisionRow, RevisionVerb, State, UploadAnswer, UploadRow, UploadVerb,
+    Counts, Digest, JournalError, NewRevision, Refused, RevisionRow, RevisionVerb, State, UploadAnswer, UploadRow,
+    UploadVerb, withholds_attachments,
 };
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
 use super::read;
-use super::rows::{damaged, guard};
+use super::rows::{FrozenRow, damaged, guard};
 use super::store::{Change, Store};
 use super::tables::storage;
 use super::views::counted;
 use crate::clock::Timestamp;
-use crate::identifiers::MessageId;
+use crate::identifiers::{KindName, MessageId, SystemName};
 
 /// Refusals kept with their digest for one system and day; the rest of that day is counted only.
 const REFUSALS_A_DAY: i64 = 1000;
@@ -40,7 +41,7 @@ impl Store {
                 }
                 Ok(UploadAnswer { rows })
             }
-            UploadVerb::Find { .. } => Ok(UploadAnswer::default()),
+            UploadVerb::Find { .. } | UploadVerb::Page { .. } => Ok(UploadAnswer::default()),
         }
     }
 
@@ -125,10 +126,13 @@ impl Store {
 
 impl SqliteJournal {
     pub(super) async fn register_upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError> {
-        if let UploadVerb::Find { system, digest } = &verb {
-            return self.readers.with(|conn| find_upload(conn, system, digest));
+        match verb {
+            UploadVerb::Find { system, digest, given } => {
+                self.readers.with(|conn| find_upload(conn, &system, &digest, &given))
+            }
+            UploadVerb::Page { after, limit } => self.readers.with(|conn| page_of_uploads(conn, after.as_ref(), limit)),
+            writes => self.writer.run(move |store| store.put_upload(&writes)).await,
         }
-        self.writer.run(move |store| store.put_upload(&verb)).await
     }
 
     pub(super) async fn revisions(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {
@@ -223,8 +227,24 @@ fn uploads(conn: &Connection, sql: &str, values: impl rusqlite::Params) -> Resul
     rows.map(|row| row.map_err(storage)).collect()
 }
 
-/// An attachment for who uploaded it, or for who was sent a record that carries it.
-fn find_upload(conn: &Connection, system: &str, digest: &[u8; 32]) -> Result<UploadAnswer, JournalError> {
+fn page_of_uploads(
+    conn: &Connection,
+    after: Option<&(SystemName, Digest)>,
+    limit: usize,
+) -> Result<UploadAnswer, JournalError> {
+    let sql = "SELECT system, digest, size, done, key FROM upload WHERE (system, digest) > (?1, ?2)
+               ORDER BY system, digest LIMIT ?3";
+    let (system, digest) = after.map_or(("", [].as_slice()), |(system, digest)| (system.as_str(), digest.as_slice()));
+    Ok(UploadAnswer { rows: uploads(conn, sql, params![system, digest, signed(limit as u64)])? })
+}
+
+/// An attachment for who uploaded it, or for who was sent a record of one of these kinds that carries it.
+fn find_upload(
+    conn: &Connection,
+    system: &str,
+    digest: &Digest,
+    given: &[KindName],
+) -> Result<UploadAnswer, JournalError> {
     const ONE: &str = "SELECT system, digest, size, done, key FROM upload WHERE system = ?1 AND digest = ?2";
     let own = uploads(conn, ONE, params![system, digest])?;
     if !own.is_empty() {
@@ -234,7 +254,7 @@ fn find_upload(conn: &Connection, system: &str, digest: &[u8; 32]) -> Result<Upl
     let carriers = carriers.query_map(params![digest], |row| row.get::<_, i64>(0)).map_err(storage)?;
     for seq in carriers {
         let seq = unsigned(seq.map_err(storage)?);
-        let Some(row) = read::head_row(conn, seq)? else { continue };
+        let Some(row) = read::head_row(conn, seq)?.filter(|row| given.contains(&row.head.kind)) else { continue };
         if was_sent(conn, seq, row.id, system, row.head.deliveries.len())? {
             return Ok(UploadAnswer { rows: uploads(conn, ONE, params![row.head.system, digest])? });
         }
@@ -242,16 +262,18 @@ fn find_upload(conn: &Connection, system: &str, digest: &[u8; 32]) -> Result<Upl
     Ok(UploadAnswer::default())
 }
 
-/// Whether a delivery of the message was frozen for the system: it was, or is being, sent to it.
+/// Whether a delivery of the message was frozen for the system with its attachments: it was, or is being, sent to it.
 fn was_sent(conn: &Connection, seq: u64, id: MessageId, system: &str, made: usize) -> Result<bool, JournalError> {
     let mut numbers: Vec<u64> = (1..=made as u64).map(|n| (seq << 16) | n).collect();
     numbers.extend(read::added(conn, seq)?);
-    let mut frozen = conn.prepare_cached("SELECT 1 FROM frozen WHERE number = ?1").map_err(storage)?;
     for number in numbers {
         let delivery = id.delivery(u16::try_from(number & 0xffff).unwrap_or(0));
         let to = super::outcomes::delivery_row(conn, delivery)?.map(|(_, row, _)| row.system);
-        let sent = frozen.query_row(params![signed(number)], |_| Ok(())).optional().map_err(storage)?.is_some();
-        if sent && to.as_deref() == Some(system) {
+        if to.as_deref() != Some(system) {
+            continue;
+        }
+        let frozen: Option<FrozenRow> = read::guarded_row(conn, "frozen", number)?;
+        if frozen.is_some_and(|frozen| !withholds_attachments(&frozen.withheld)) {
             return Ok(true);
         }
     }

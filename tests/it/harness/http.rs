@@ -86,7 +86,7 @@ pub async fn raw(to: SocketAddr, bytes: &[u8]) -> Result<Answer> {
         // A refusal may come before the whole body was taken: the answer counts, not the broken pipe.
         let sent = socket.write_all(bytes).await;
         let mut reader = BufReader::new(socket);
-        let answer = read_answer(&mut reader).await;
+        let answer = read_answer(&mut reader, bytes.starts_with(b"HEAD ")).await;
         match (answer, sent) {
             (Err(_), Err(broken)) => Err(broken),
             (answer, _) => answer,
@@ -95,13 +95,14 @@ pub async fn raw(to: SocketAddr, bytes: &[u8]) -> Result<Answer> {
     tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| Error::from(ErrorKind::TimedOut))?
 }
 
-async fn read_answer(reader: &mut BufReader<TcpStream>) -> Result<Answer> {
+/// `head`: the answer to a HEAD announces a body and has none.
+async fn read_answer(reader: &mut BufReader<TcpStream>, head: bool) -> Result<Answer> {
     loop {
         let (first, headers) = read_head(reader).await?;
         let status = first.split(' ').nth(1).and_then(|text| text.parse().ok()).ok_or(ErrorKind::InvalidData)?;
         // 100 Continue and its like announce the answer, they are not it.
         if status >= 200 {
-            let body = read_body(reader, &headers, status == 204 || status == 304).await?;
+            let body = read_body(reader, &headers, head || status == 204 || status == 304).await?;
             return Ok(Answer { status, headers, body });
         }
     }
