@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 
 use super::Exchange;
 use super::access::{Known, demand};
-use super::problem::Problem;
+use super::problem::{Problem, Usual};
 use super::request::{self, Part};
 use crate::accept::{Code, Refusal};
 use crate::journal::uploads::{UploadError, Writer};
@@ -32,13 +32,12 @@ const STRIDE: u64 = 1 << 20;
     responses(
         (status = 201, description = "Durable; a record may name it"),
         (status = 400, description = "The body broke off", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "This system sends nothing", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The path is no SHA-256", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The bytes have another digest", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn put(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
@@ -66,14 +65,13 @@ pub async fn put(
         (status = 201, description = "Complete and durable"),
         (status = 204, description = "This part is durable; go on at `Upload-Offset`"),
         (status = 400, description = "The body broke off; what came is kept", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "This system sends nothing", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The path is no SHA-256", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Another offset is due, or the whole has another digest", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A header is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn patch(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
@@ -137,11 +135,10 @@ pub async fn head(
     responses(
         (status = 200, description = "The bytes", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, description = "The range", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "You neither uploaded it nor were sent it", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The range lies outside; `Content-Range` tells the size"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn get(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,

@@ -15,7 +15,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Exchange;
-use super::problem::{self, Problem};
+use super::problem::{self, Problem, Usual};
 use super::request;
 use crate::accept::{self, Answer, Code, Refusal, Submission};
 use crate::tokens::Caller;
@@ -50,10 +50,9 @@ enum Told<'a> {
     request_body(description = "NDJSON", content_type = "application/x-ndjson", content = Line),
     responses(
         (status = 200, description = "One answer a line: `{line, status, replayed, answer}` or `{line, status, problem}`", content_type = "application/x-ndjson", body = String),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not NDJSON", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn batch(State(exchange): State<Arc<Exchange>>, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     let caller = exchange.caller(&parts.headers)?;

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::access::{Known, demand};
 use super::cursor::Binding;
-use super::problem::Problem;
+use super::problem::{Problem, Usual};
 use super::request::{self, Query};
 use super::{Exchange, json};
 use crate::accept::receive::yours;
@@ -100,12 +100,11 @@ impl Filter {
     responses(
         (status = 200, description = "A page, perhaps empty", body = Page),
         (status = 400, description = "The cursor is not valid here", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not your office, or no scope `receive`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn feed(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::access::{Known, demand};
-use super::problem::Problem;
+use super::problem::{Problem, Usual};
 use super::request::{self, Part, Query};
 use super::{Exchange, answer};
 use crate::accept::{Code, Refusal};
@@ -125,11 +125,10 @@ fn nothing() -> Refusal {
     params(("id" = String, Path, description = "Message id, or a delivery id of it")),
     responses(
         (status = 200, description = "As it is now", body = Message),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Not there, or somebody else's", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn message(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
@@ -170,11 +169,10 @@ fn shows(caller: &Caller, delivery: &DeliveryView) -> bool {
         ("after" = Option<String>, Query, description = "`next` of the page before")),
     responses(
         (status = 200, description = "A page", body = Messages),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn messages(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
@@ -225,11 +223,10 @@ const LOOKS: usize = 20;
 #[utoipa::path(get, path = "/v1/messages/{id}/proof", tag = "messages",
     params(("id" = String, Path, description = "Message id")),
     responses(
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No proof is served yet; the receipt names the leaf's index", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn proof(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::access::Known;
-use super::problem::Problem;
+use super::problem::{Problem, Usual};
 use super::request::{self, Part, Query};
 use super::{Exchange, answer};
 use crate::accept::{Code, Refusal};
@@ -81,8 +81,7 @@ pub struct MyKind {
 #[utoipa::path(get, path = "/v1/me", tag = "model",
     responses(
         (status = 200, description = "Your offices, keys, limits; per kind: direction, media type, schema, example", body = Me),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json")))]
+        Usual))]
 pub async fn me(State(exchange): State<Arc<Exchange>>, Known(caller): Known) -> Result<Response, Refusal> {
     let system = caller.system()?;
     let revision = caller.revision();
@@ -135,8 +134,7 @@ fn my_kinds(revision: &Revision, system: &System) -> Vec<MyKind> {
     responses(
         (status = 200, description = "Kinds with their titles, lanes and schemas", body = Value, headers(("ETag" = String))),
         (status = 304, description = "As you have it"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json")))]
+        Usual))]
 pub async fn kinds(Known(caller): Known, headers: HeaderMap) -> Response {
     let all = caller.revision().kinds.values().map(|kind| {
         json!({
@@ -159,10 +157,9 @@ pub async fn kinds(Known(caller): Known, headers: HeaderMap) -> Response {
     responses(
         (status = 200, description = "JSON Schema 2020-12, references resolved; native XML shapes use the OpenAPI `xml` keywords", body = Value, content_type = "application/schema+json", headers(("ETag" = String))),
         (status = 304, description = "As you have it"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json")))]
+        Usual))]
 pub async fn schema(
     Known(caller): Known,
     Part(kind): Part,
@@ -192,10 +189,9 @@ fn no_kind() -> Refusal {
     responses(
         (status = 200, description = "A document as you would send it", body = String, headers(("ETag" = String))),
         (status = 304, description = "As you have it"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind, or no example of it", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json")))]
+        Usual))]
 pub async fn example(
     Known(caller): Known,
     Part(kind): Part,
@@ -222,9 +218,8 @@ pub async fn example(
     responses(
         (status = 200, description = "Codes with labels, dates, sources and your own values", body = Value, headers(("ETag" = String))),
         (status = 304, description = "As you have it"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such table", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json")))]
+        Usual))]
 pub async fn codes(Known(caller): Known, Part(table): Part, headers: HeaderMap) -> Result<Response, Refusal> {
     let missing = || Refusal::new(Code::NotFound, "there is no such code table");
     let plain = table.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::access::{Known, demand};
 use super::feed::Filter;
-use super::problem::Problem;
+use super::problem::{Problem, Usual};
 use super::request::{self, Part};
 use super::{Exchange, answer};
 use crate::accept::{Code, Refusal};
@@ -101,13 +101,12 @@ pub struct RefusedOutcome {
     responses(
         (status = 200, description = "Durable", body = Acknowledged),
         (status = 400, description = "The cursor is not valid here, or not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not your office, or no scope `receive`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Not what an acknowledgement looks like", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn acknowledge(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
@@ -300,14 +299,13 @@ fn said(
     responses(
         (status = 200, description = "Durable; saying the same again changes nothing", body = Acknowledged),
         (status = 400, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "No scope `receive`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such delivery of yours", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It contradicts what you said; say `corrects`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Not what an outcome looks like", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn outcome(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use icjs_kit::Violation;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::accept::{Code, Refusal};
 use crate::{seal, telemetry};
@@ -32,6 +32,17 @@ pub struct Problem {
     /// Every violation.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Wrong>,
+}
+
+/// What every call with a token may answer besides its own, for the documents: no value of it is ever made.
+#[derive(Debug, IntoResponses)]
+pub enum Usual {
+    /// No valid token
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(Problem),
+    /// Too many calls; see `Retry-After`
+    #[response(status = 429, content_type = "application/problem+json")]
+    RateLimited(Problem),
 }
 
 /// One violation.

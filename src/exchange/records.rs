@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::problem::Problem;
+use super::problem::{Problem, Usual};
 use super::request::{self, Part};
 use super::{Exchange, answer};
 use crate::accept::decode::Record;
@@ -50,15 +50,14 @@ pub fn submission(kind: String, headers: &HeaderMap) -> Submission {
     responses(
         (status = 202, description = "Accepted and durable. `Location` names the message; `Idempotency-Replayed: true` says that it had been accepted before", body = Accepting, headers(("Location" = String, description = "The message"), ("Idempotency-Replayed" = Option<String>, description = "`true` for a stored answer"))),
         (status = 400, description = "Not well-formed, or a header is missing", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not this kind, or not this office", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind, or nothing to replace", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Known in another version; `message` names the one to replace", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Another media type is due", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Well-formed but refused; `errors` lists every violation", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls; see `Retry-After`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded or disk full; send it again with the same key", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded or disk full; send it again with the same key", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn submit(
     State(exchange): State<Arc<Exchange>>,
     Part(kind): Part,
@@ -97,14 +96,13 @@ impl IntoResponse for Accepted {
     responses(
         (status = 200, description = "It would be accepted", body = Preview),
         (status = 400, description = "Not well-formed, or a header is missing", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "No valid token", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not this kind, or not this office", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Another media type is due", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Refused; `errors` lists every violation", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Too many calls", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json")))]
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
+        Usual))]
 pub async fn validate(
     State(exchange): State<Arc<Exchange>>,
     Part(kind): Part,

@@ -98,7 +98,7 @@ fn a_typo_in_a_route_is_found_at_its_line_with_what_was_meant() {
     let made = Made::new();
     made.replace("config/routes.toml", "kind = \"charge-sheet\"", "kind = \"charge-sheat\"");
     let output = made.icjs(&["check"]);
-    expect(&output, 78, &["config/routes.toml:", "charge-sheat", "charge-sheet"]);
+    expect(&output, 78, &["config/routes.toml:", "charge-sheat", "did you mean `charge-sheet`"]);
     let json = made.icjs(&["check", "--json"]);
     assert_eq!(json.status.code(), Some(78));
     let first: serde_json::Value =
@@ -114,7 +114,7 @@ fn a_mapping_to_a_path_that_is_not_there_is_found_at_its_line() {
     let text = text.replacen("FinalReport/CS_DT", "FinalReport/CS_DATE", 1);
     std::fs::create_dir_all(made.file("mappings/cctns")).unwrap();
     std::fs::write(made.file("mappings/cctns/charge-sheet.toml"), text).unwrap();
-    expect(&made.icjs(&["check"]), 78, &["mappings/cctns/charge-sheet.toml:", "CS_DATE"]);
+    expect(&made.icjs(&["check"]), 78, &["mappings/cctns/charge-sheet.toml:", "CS_DATE", "did you mean", "CS_DT"]);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn xml_where_json_is_due_names_the_format() {
     std::fs::write(&record, "<CaseRegistration/>").unwrap();
     let path = record.to_str().unwrap();
     let output = started.made.icjs(&["send", path, "--kind", "case-registration", "--as", "ecourts-dl"]);
-    expect(&output, 65, &["JSON"]);
+    expect(&output, 65, &["this is XML", "is sent as JSON", "Content-Type: application/json"]);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_store_of_a_newer_version_is_left_alone() {
     let store = || rusqlite::Connection::open(started.made.file("data/journal.db")).unwrap();
     store().pragma_update(None, "user_version", 9_999).unwrap();
     let output = started.serve_output();
-    expect(&output, 74, &["newer"]);
+    expect(&output, 74, &["format 9999", "run a newer `icjs`"]);
     let version: i64 = store().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 9_999, "the store was changed");
 }
