@@ -7,6 +7,7 @@ pub(super) async fn run(make: Make) {
     liberty_comes_first_in_a_page_and_has_its_own_counter(make()).await;
     filters_and_limits_hold(make()).await;
     positions_are_never_given_twice(make()).await;
+    what_was_overtaken_says_so_on_every_page(make()).await;
 }
 
 fn places(page: &FeedPage) -> Vec<(u64, u64)> {
@@ -82,4 +83,27 @@ async fn positions_are_never_given_twice(mut stage: Box<dyn Stage>) {
     stage.reopen().await;
     shelve(&*stage, COURT).await;
     assert_eq!(places(&page(&*stage, COURT, None, 10).await), [(0, 2)], "position 1 was the superseded one's");
+}
+
+async fn what_was_overtaken_says_so_on_every_page(mut stage: Box<dyn Stage>) {
+    let pulled = || vec![NewDelivery { how: How::Feed, ..liberty("pid/7") }];
+    append(&*stage, to(record(&*stage, "remand"), pulled())).await;
+    let first = claim(&*stage, PRISON).await.remove(0);
+    append(&*stage, to(record(&*stage, "release"), pulled())).await;
+    // The remand's first attempt hangs: the release is there before it.
+    stage.clock().advance(Duration::from_secs(11));
+    shelve(&*stage, PRISON).await;
+    let overtook = page(&*stage, PRISON, None, 10).await.items.remove(0).delivery;
+    settle(&*stage, &first, Settled::Available(frozen("remand"))).await;
+    let named = async |stage: &dyn Stage, after| {
+        let items = page(stage, PRISON, after, 10).await.items;
+        items.into_iter().map(|item| (item.delivery, item.overtaken_by)).collect::<Vec<_>>()
+    };
+    let expected = [(overtook, vec![]), (first.token.delivery, vec![overtook])];
+    assert_eq!(named(&*stage, None).await, expected);
+    for (delivery, _) in &expected {
+        stage.journal().answer(vec![says(&*stage, PRISON, *delivery, OutcomeWord::Received)]).await.unwrap();
+    }
+    stage.reopen().await;
+    assert_eq!(named(&*stage, Some(FeedPosition::default())).await, expected, "a reader that lost its books");
 }

@@ -1,7 +1,7 @@
 //! Pages of feeds. Without a cursor: what is unsettled, from the board. With one: everything above it, from the table.
 //! What a page shows is marked as shown, durably, before the page is returned: a correction must not pretend otherwise.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, params};
 
@@ -34,6 +34,8 @@ struct Shown {
     opens: Vec<(Open, Vec<DeliveryId>)>,
     /// Items that have left the feed since they were listed.
     gone: HashSet<Number>,
+    /// What overtook items that are settled: a cursor shows them again, and then they still say so.
+    overtaken: HashMap<Number, Vec<Number>>,
 }
 
 impl Store {
@@ -66,8 +68,14 @@ impl Store {
                 Some(_) => continue,
                 None => read::guarded_row(&self.conn, "settled", *number)?,
             };
-            if settled.is_some_and(|row| matches!(row.state, State::Superseded | State::Recalled)) {
-                shown.gone.insert(*number);
+            match settled {
+                Some(row) if matches!(row.state, State::Superseded | State::Recalled) => {
+                    shown.gone.insert(*number);
+                }
+                Some(row) if !row.overtaken_by.is_empty() => {
+                    shown.overtaken.insert(*number, row.overtaken_by);
+                }
+                _ => {}
             }
         }
         Ok(shown)
@@ -147,7 +155,9 @@ impl SqliteJournal {
                 position.rest = item.position;
             }
             let open = shown.opens.iter().find(|(open, _)| open.number == item.number);
-            items.push(self.readers.with(|conn| self.item(conn, item, open, position, heads))?);
+            let settled = shown.overtaken.get(&item.number);
+            let overtaken = open.map(|(open, _)| &open.overtaken_by).or(settled).map_or(&[][..], Vec::as_slice);
+            items.push(self.readers.with(|conn| self.item(conn, item, open, overtaken, (position, heads)))?);
         }
         Ok((items, position))
     }
@@ -157,8 +167,8 @@ impl SqliteJournal {
         conn: &Connection,
         item: &Listed,
         open: Option<&(Open, Vec<DeliveryId>)>,
-        position: FeedPosition,
-        heads: bool,
+        overtaken: &[Number],
+        (position, heads): (FeedPosition, bool),
     ) -> Result<FeedItem, JournalError> {
         let seq = item.number >> 16;
         let row = if heads { read::head_row(conn, seq)? } else { read::full_row(conn, seq)? };
@@ -175,7 +185,6 @@ impl SqliteJournal {
         let original = if whole { Some(self.open_payload(&row, &key)?.0) } else { None };
         let frozen: Option<Frozen> = work::read_frozen(conn, &key, &named, original.as_ref(), heads)?;
         let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
-        let overtaken: &[Number] = open.map_or(&[], |(open, _)| &open.overtaken_by);
         Ok(FeedItem {
             delivery,
             office: OfficeId::parse(&item.office).map_err(|_| damaged("delivery", delivery))?,
