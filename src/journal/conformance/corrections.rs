@@ -5,6 +5,7 @@ use super::*;
 pub(super) async fn run(make: Make) {
     a_correction_takes_the_place_of_what_never_left(make()).await;
     a_withdrawal_of_what_never_left_sends_nothing(make()).await;
+    a_withdrawal_of_what_left_is_sent_after_it(make()).await;
     a_correction_of_what_left_is_next_in_its_lane(make()).await;
     a_correction_releases_the_lane_that_a_rejection_held(make()).await;
     a_page_that_showed_it_keeps_it(make()).await;
@@ -43,6 +44,19 @@ async fn a_withdrawal_of_what_never_left_sends_nothing(stage: Box<dyn Stage>) {
     assert!(claim(&*stage, COURT).await.is_empty());
     assert_eq!(state(&*stage, &one.id, 1).await, State::Superseded);
     assert_eq!(state(&*stage, &gone.id, 1).await, State::Recalled);
+}
+
+async fn a_withdrawal_of_what_left_is_sent_after_it(stage: Box<dyn Stage>) {
+    let one = append(&*stage, to(record(&*stage, "1"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    stage.journal().freeze(&lease.token, frozen("1")).await.unwrap();
+    let gone =
+        append(&*stage, version(&*stage, Action::Withdraw, &one.id, vec![push("court:DLCT01", &[case(1)])])).await;
+    assert!(claim(&*stage, COURT).await.is_empty(), "the original finishes first");
+    let outcome = says(&*stage, COURT, lease.token.delivery, OutcomeWord::Received);
+    settle(&*stage, &lease, Settled::Outcome(Box::new(outcome))).await;
+    let sent = claim(&*stage, COURT).await.remove(0);
+    assert_eq!((sent.message.id.to_string(), sent.action), (gone.id, Action::Withdraw));
 }
 
 async fn a_correction_of_what_left_is_next_in_its_lane(mut stage: Box<dyn Stage>) {
