@@ -8,12 +8,15 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::{Codec, Limits, Place, Unreadable, Violation};
 
 /// At most so many violations are listed.
 const LISTED: usize = 100;
+/// Room that an object begins with: most objects of a record fit, and growing is dearer than the room.
+const USUAL_FIELDS: usize = 8;
 
 /// JSON as a wire format. It needs no schema.
 #[derive(Clone, Copy, Debug, Default)]
@@ -250,18 +253,18 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         self.0.enter()?;
-        let mut map = Map::new();
+        let mut map = Map::with_capacity(USUAL_FIELDS);
         while let Some(key) = entries.next_key::<String>()? {
             self.0.count()?;
             self.0.check_text(&key)?;
-            let segment = || crate::pointer_segment(&key);
-            let value = self.0.within(segment, || entries.next_value_seed(self))?;
-            if map.contains_key(&key) {
-                self.0.within(segment, || {
-                    self.0.refuse::<A::Error>("duplicate-key", "the key stands twice in one object: send it once")
-                })?;
+            let value = self.0.within(|| crate::pointer_segment(&key), || entries.next_value_seed(self))?;
+            match map.entry(key) {
+                Entry::Vacant(place) => drop(place.insert(value)),
+                Entry::Occupied(place) => self.0.within(
+                    || crate::pointer_segment(place.key()),
+                    || self.0.refuse::<A::Error>("duplicate-key", "the key stands twice in one object: send it once"),
+                )?,
             }
-            map.insert(key, value);
         }
         self.0.leave();
         Ok(Value::Object(map))

@@ -1,7 +1,9 @@
 //! Checkpoints from a connection and thread of their own, so that no commit pays for one. PASSIVE passes until little
 //! remains, then RESTART, which makes the log begin again from its start; never TRUNCATE, which makes commits slower.
+//! The same thread fills the sieve of the index, since that too is for nobody's commit to wait for.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::super::JournalError;
+use super::index::Index;
 use super::tables::storage;
 
 /// How often the log is looked at.
@@ -32,18 +35,18 @@ impl Stop {
 }
 
 /// Starts the thread.
-pub(super) fn start(path: &Path) -> Result<(Stop, JoinHandle<()>), JournalError> {
+pub(super) fn start(path: &Path, index: Arc<Index>) -> Result<(Stop, JoinHandle<()>), JournalError> {
     let conn = Connection::open(path).map_err(storage)?;
     conn.busy_timeout(Duration::from_secs(2)).map_err(storage)?;
     let (stop, stopped) = channel();
     let thread = std::thread::Builder::new()
         .name("journal-checkpoints".to_owned())
-        .spawn(move || work(&conn, &stopped))
+        .spawn(move || work(&conn, &index, &stopped))
         .map_err(|error| JournalError::Storage(error.to_string()))?;
     Ok((Stop(stop), thread))
 }
 
-fn work(conn: &Connection, stopped: &Receiver<()>) {
+fn work(conn: &Connection, index: &Index, stopped: &Receiver<()>) {
     let mut failing = false;
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PAUSE) {
         // The next pass tries again; commits are durable in the log meanwhile. Said once: a full disk may last for hours.
@@ -52,6 +55,10 @@ fn work(conn: &Connection, stopped: &Receiver<()>) {
             tracing::warn!(%error, "checkpoint failed; it is tried again until it succeeds");
         }
         failing = failed.is_some();
+        if let Err(error) = index.tend(conn) {
+            // Without its sieve the index is slower, not wrong.
+            tracing::debug!(%error, "the index cannot be read through");
+        }
     }
 }
 

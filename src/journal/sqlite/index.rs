@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use rusqlite::{Connection, params};
 
 use super::super::JournalError;
+use super::sieve::Sieve;
 use super::tables::storage;
 
 /// Beyond so many young entries a merge begins: enough that each page of the table takes several at once.
@@ -31,6 +32,7 @@ struct Recent {
 #[derive(Debug, Default)]
 pub(super) struct Index {
     recent: RwLock<Recent>,
+    sieve: Sieve,
 }
 
 /// A merge under way, owned by the writer.
@@ -75,7 +77,7 @@ impl Index {
             let recent = self.read();
             recent.young.contains_key(&hash) || recent.merging.contains_key(&hash)
         };
-        Ok(known || !table(conn, hash, u64::MAX, 1)?.is_empty())
+        Ok(known || !self.table(conn, hash, u64::MAX, 1)?.is_empty())
     }
 
     /// The newest rows with this hash and a number below `below`, newest first.
@@ -93,7 +95,7 @@ impl Index {
             all.copied().filter(|number| *number < below).take(limit).collect()
         };
         if found.len() < limit {
-            found.extend(table(conn, hash, below, limit)?);
+            found.extend(self.table(conn, hash, below, limit)?);
         }
         found.sort_unstable_by(|a, b| b.cmp(a));
         found.dedup();
@@ -115,14 +117,15 @@ impl Index {
             let all = maps.iter().filter_map(|map| map.get(&hash)).flat_map(|numbers| numbers.as_slice().iter());
             all.copied().filter(|number| *number > above).take(limit).collect()
         };
-        let mut rows = conn
-            .prepare_cached("SELECT number FROM keyed WHERE hash = ?1 AND number > ?2 ORDER BY number LIMIT ?3")
-            .map_err(storage)?;
-        let limit_value = i64::try_from(limit).unwrap_or(i64::MAX);
-        let older =
-            rows.query_map(params![hash, signed(above), limit_value], |row| row.get::<_, i64>(0)).map_err(storage)?;
-        for number in older {
-            found.push(unsigned(number.map_err(storage)?));
+        if self.sieve.may_hold(hash) {
+            let sql = "SELECT number FROM keyed WHERE hash = ?1 AND number > ?2 ORDER BY number LIMIT ?3";
+            let mut rows = conn.prepare_cached(sql).map_err(storage)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let older =
+                rows.query_map(params![hash, signed(above), limit], |row| row.get::<_, i64>(0)).map_err(storage)?;
+            for number in older {
+                found.push(unsigned(number.map_err(storage)?));
+            }
         }
         found.sort_unstable();
         found.dedup();
@@ -149,7 +152,17 @@ impl Index {
 
     /// Everything merged is durable: memory lets go of it.
     pub(super) fn merged(&self) {
+        self.sieve.add(self.read().merging.keys());
         self.write().merging = HashMap::new();
+    }
+
+    /// Has the sieve filled on, a little.
+    pub(super) fn tend(&self, conn: &Connection) -> Result<(), JournalError> {
+        self.sieve.tend(conn)
+    }
+
+    fn table(&self, conn: &Connection, hash: i64, below: u64, limit: usize) -> Result<Vec<u64>, JournalError> {
+        if self.sieve.may_hold(hash) { table(conn, hash, below, limit) } else { Ok(Vec::new()) }
     }
 }
 

@@ -13,6 +13,7 @@ mod prepare;
 mod read;
 mod registers;
 mod rows;
+mod sieve;
 mod store;
 mod sweep;
 mod tables;
@@ -103,7 +104,7 @@ impl SqliteJournal {
         let kinds = store.counters("accepted/").map(|(kind, _)| kind.to_owned()).collect();
         let wakes = Arc::new(Wakes::default());
         let (writer, thread) = Writer::start(store, Arc::clone(&wakes))?;
-        let (checkpoints, checkpointer) = checkpoint::start(&path)?;
+        let (checkpoints, checkpointer) = checkpoint::start(&path, Arc::clone(&index))?;
         Ok(Self {
             writer,
             threads: vec![thread, checkpointer],

@@ -1,7 +1,10 @@
 //! What lies in the rows: the clear head of a message, its sealed parts, and the guard that says whether a row is as it
 //! was written. Names of persons lie in sealed parts only. Read `tables` for where each goes.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -200,16 +203,29 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<Vec<u8>, JournalError> {
     serde_json::to_vec(value).map_err(|error| JournalError::Storage(format!("row cannot be written: {error}")))
 }
 
+thread_local! {
+    /// Making the compressor's table anew costs as much as compressing a record.
+    static COMPRESSOR: RefCell<CompressTable> = RefCell::new(CompressTable::large());
+}
+
 /// Compressed where that helps, then sealed. `part` names what it is, so that no sealed part passes for another.
 pub(super) fn pack(key: &DataKey, part: &str, id: MessageId, plain: &[u8]) -> Result<Vec<u8>, JournalError> {
-    let small =
-        if plain.len() < WORTH_COMPRESSING { Vec::new() } else { lz4_flex::block::compress_prepend_size(plain) };
-    let body = if !small.is_empty() && small.len() < plain.len() {
-        [&[LZ4], small.as_slice()].concat()
-    } else {
-        [&[PLAIN], plain].concat()
-    };
+    let body = compressed(plain).unwrap_or_else(|| [&[PLAIN], plain].concat());
     key.seal(&context(part, id), &body).map_err(|_| sealing())
+}
+
+/// The mark, the size as four bytes little-endian, and the LZ4 block; `None` where that is no shorter.
+fn compressed(plain: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: usize = 5;
+    let size = u32::try_from(plain.len()).ok().filter(|_| plain.len() >= WORTH_COMPRESSING)?;
+    let mut body = vec![0; HEAD + get_maximum_output_size(plain.len())];
+    let (head, block) = body.split_at_mut_checked(HEAD)?;
+    for (to, from) in head.iter_mut().zip([LZ4].into_iter().chain(size.to_le_bytes())) {
+        *to = from;
+    }
+    let length = COMPRESSOR.with_borrow_mut(|table| compress_into_with_table(plain, block, table)).ok()?;
+    body.truncate(HEAD + length);
+    (body.len() <= plain.len()).then_some(body)
 }
 
 /// The reverse of `pack`.
