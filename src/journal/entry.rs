@@ -1,6 +1,7 @@
 //! Nouns of the journal, first part: what is appended, what routing asks, what a worker claims and freezes.
 //! Plain values without behaviour; the verbs are in `journal`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use serde_json::Value;
 use super::{Digest, MessageView};
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, DeliveryId, KindName, MessageId, OfficeId, SystemName};
+use crate::seal::DataKey;
 
 /// What a sender asks to be done with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -298,12 +300,21 @@ pub struct ClaimAsk {
 }
 
 /// Proof that a worker holds a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct LeaseToken {
     /// The delivery.
     pub delivery: DeliveryId,
     /// Which lease of it: a later one makes this one stale.
     pub token: u64,
+    /// For sealing what is written in the record's name, so that it need not be read again.
+    pub(in crate::journal) record: Arc<RecordKey>,
+}
+
+/// A record's data key and the size of its original. Only the store that made it looks inside.
+#[derive(Debug)]
+pub struct RecordKey {
+    pub(in crate::journal) key: DataKey,
+    pub(in crate::journal) size: u64,
 }
 
 /// One due delivery, with what is needed to make the attempt.

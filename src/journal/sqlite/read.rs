@@ -36,13 +36,26 @@ impl Readers {
             Some(conn) => conn,
             None => open_reader(&self.path)?,
         };
-        let result = look(&conn);
+        let result = in_one_state(&conn, look)?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < KEPT {
             idle.push(conn);
         }
         result
     }
+}
+
+/// Every statement of one look sees the same state of the store: a delivery that moves from `open` to `settled` between
+/// two of them would otherwise be in neither. The outer error means that the connection is good for nothing any more.
+fn in_one_state<T>(
+    conn: &Connection,
+    look: impl FnOnce(&Connection) -> Result<T, JournalError>,
+) -> Result<Result<T, JournalError>, JournalError> {
+    let step = |sql| conn.prepare_cached(sql).and_then(|mut step| step.execute([])).map_err(storage);
+    step("BEGIN DEFERRED")?;
+    let result = look(conn);
+    step("COMMIT")?;
+    Ok(result)
 }
 
 /// A message's row, with as much of it as was asked for.

@@ -1,11 +1,13 @@
 //! The worker's verbs: claim, freeze, settle. Leases lie in memory only: a process that ends loses them, and what they
 //! held is due again. What left is durable before it leaves.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rusqlite::params;
 
 use super::super::board::Open;
-use super::super::{ClaimAsk, Frozen, JournalError, Lease, LeaseToken, Settled, Settlement, State};
+use super::super::{ClaimAsk, Frozen, JournalError, Lease, LeaseToken, RecordKey, Settled, Settlement, State};
 use super::SqliteJournal;
 use super::index::signed;
 use super::outcomes::PreparedOutcome;
@@ -194,7 +196,11 @@ impl SqliteJournal {
             let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
             drop(original);
             Ok(Some(Lease {
-                token: LeaseToken { delivery: open.id(), token },
+                token: LeaseToken {
+                    delivery: open.id(),
+                    token,
+                    record: Arc::new(RecordKey { key, size: row.head.size }),
+                },
                 until,
                 attempts: open.attempts,
                 first_answer_at: open.first_answer_at,
@@ -226,7 +232,7 @@ impl SqliteJournal {
     }
 
     pub(super) async fn freeze_leased(&self, lease: &LeaseToken, frozen: Frozen) -> Result<(), JournalError> {
-        let frozen = self.prepare_frozen(lease.delivery, &frozen)?;
+        let frozen = prepare_frozen(lease, &frozen)?;
         let (lease, at) = (lease.clone(), self.clock.now());
         self.writer.run(move |store| store.freeze(&lease, &frozen, at)).await
     }
@@ -237,32 +243,28 @@ impl SqliteJournal {
             Settled::Released => AttemptEnd::Released,
             Settled::RetryAt(at) => AttemptEnd::RetryAt(at),
             Settled::Parked(code) => AttemptEnd::Parked(code),
-            Settled::Available(frozen) => AttemptEnd::Available(self.prepare_frozen(lease.delivery, &frozen)?),
+            Settled::Available(frozen) => AttemptEnd::Available(prepare_frozen(lease, &frozen)?),
             Settled::Outcome(outcome) => AttemptEnd::Outcome(Box::new(self.prepare_outcome(*outcome).await?)),
         };
         let lease = lease.clone();
         self.writer.run(move |store| store.settle(&lease, end, &attempt)).await
     }
+}
 
-    /// Seals bytes that are about to leave, under their record's key.
-    fn prepare_frozen(&self, delivery: DeliveryId, frozen: &Frozen) -> Result<PreparedFrozen, JournalError> {
-        let message = delivery.message();
-        let (key, size) = self.readers.with(|conn| {
-            let seq = read::seq_of(conn, message)?.ok_or(JournalError::StaleLease)?;
-            let row = read::head_row(conn, seq)?.ok_or(JournalError::StaleLease)?;
-            Ok((self.key_of(&row.wrapped, message)?, row.head.size))
-        })?;
-        let bytes = frozen.bytes.as_ref().map(|bytes| pack(&key, &part(delivery), message, bytes)).transpose()?;
-        let row = FrozenRow {
-            sha256: seal::hex(&frozen.digest),
-            media_type: frozen.media_type.clone(),
-            withheld: frozen.withheld.clone(),
-            lost: frozen.lost.clone(),
-            revision: frozen.revision,
-            size: frozen.bytes.as_ref().map_or(size, |bytes| bytes.len() as u64),
-        };
-        Ok(PreparedFrozen { row, bytes, mac: key.mac(&frozen.digest) })
-    }
+/// Seals bytes that are about to leave, under their record's key.
+fn prepare_frozen(lease: &LeaseToken, frozen: &Frozen) -> Result<PreparedFrozen, JournalError> {
+    let (delivery, record) = (lease.delivery, &lease.record);
+    let sealed = |bytes: &Bytes| pack(&record.key, &part(delivery), delivery.message(), bytes);
+    let row = FrozenRow {
+        sha256: seal::hex(&frozen.digest),
+        media_type: frozen.media_type.clone(),
+        withheld: frozen.withheld.clone(),
+        lost: frozen.lost.clone(),
+        revision: frozen.revision,
+        size: frozen.bytes.as_ref().map_or(record.size, |bytes| bytes.len() as u64),
+    };
+    let bytes = frozen.bytes.as_ref().map(sealed).transpose()?;
+    Ok(PreparedFrozen { row, bytes, mac: record.key.mac(&frozen.digest) })
 }
 
 /// The bytes as they left, opened (not with `heads`); `original` stands in where they are the bytes as received and the caller wants them.
