@@ -94,6 +94,13 @@ impl Sharing {
 }
 
 impl Revision {
+    /// Whether `system` may see all of the shared form with this text, known without reading it. False where it is not
+    /// certain: `permit` decides then.
+    pub fn gives_as_it_is(&self, kind: &str, system: &System, sender: &str, text: &[u8]) -> bool {
+        let gives = kind == OUTCOME || self.sharing.gives(kind, system);
+        gives && (system.name == sender || !may_have_key(text, b"\"extensions\""))
+    }
+
     /// What `system` may see of it; `None` where its sharing rule gives nothing (`not-permitted`). An outcome is never
     /// refused. Extensions travel to the system that sent them only; what is taken out is listed.
     pub fn permit(&self, kind: &str, system: &System, sender: &str, mut shared: Value) -> Option<Permitted> {
@@ -111,11 +118,30 @@ impl Revision {
     }
 }
 
+/// Whether JSON text may hold this key: one written with escapes counts as if it did.
+fn may_have_key(text: &[u8], quoted: &[u8]) -> bool {
+    text.windows(2).any(|pair| pair == b"\\u") || text.windows(quoted.len()).any(|window| window == quoted)
+}
+
 fn empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Object(fields) => fields.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_have_key;
+
+    #[test]
+    fn a_key_is_suspected_however_it_is_written() {
+        let may = |text: &str| may_have_key(text.as_bytes(), b"\"extensions\"");
+        assert!(may(r#"{"extensions":{"cctns":{}}}"#) && may(r#"{"a":[{"extensions":1}]}"#));
+        assert!(may(r#"{"\u0065xtensions":{"cctns":{}}}"#), "an escape may hide it");
+        assert!(!may(r#"{"office":"ps:38101004"}"#) && !may(""));
+        assert!(!may(r#"{"extension":1,"note":"of extensions"}"#));
     }
 }

@@ -17,6 +17,8 @@ use crate::seal::sha256;
 pub enum Permit {
     /// Bytes of an earlier attempt, which may still leave.
     Fixed(Frozen),
+    /// The text of the shared form, which the receiver reads and may see all of.
+    AsItIs,
     /// The shared form, cut to what the receiver's sharing rule gives.
     Fresh {
         /// The tree.
@@ -55,6 +57,14 @@ pub enum Draft<'r> {
 /// about the sender's own record.
 pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Permit, Stop> {
     let message = &lease.message;
+    let reads_it = dialect(revision, system, &message.kind)
+        .map_or(message.kind == outcome::KIND, |dialect| dialect.native.is_none() && dialect.plan.is_none());
+    if reads_it
+        && lease.frozen.is_none()
+        && revision.gives_as_it_is(&message.kind, system, &message.system, &lease.shared)
+    {
+        return Ok(Permit::AsItIs);
+    }
     if message.kind == outcome::KIND {
         let fresh = || Ok(Permit::Fresh { shared: tree(lease)?, withheld: Vec::new() });
         return lease.frozen.clone().map_or_else(fresh, |frozen| Ok(Permit::Fixed(frozen)));
@@ -74,11 +84,12 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Per
 pub fn encode<'r>(revision: &'r Revision, system: &System, lease: &Lease, permit: Permit) -> Result<Draft<'r>, Stop> {
     let (shared, withheld) = match permit {
         Permit::Fixed(frozen) => return Ok(Draft::Fixed(frozen)),
+        // Untouched bytes stay the sender's own.
+        Permit::AsItIs => return Ok(Draft::Shared { bytes: lease.shared.clone(), withheld: Vec::new() }),
         Permit::Fresh { shared, withheld } => (shared, withheld),
     };
     let kind = lease.message.kind.as_str();
-    let dialect = revision.dialect(system, kind).or_else(|| revision.dialect(system, "*"));
-    match dialect {
+    match dialect(revision, system, kind) {
         None if kind != outcome::KIND => {
             Err(Stop::parked("mapping-failed", format!("adapter `{}` does not speak `{kind}`", system.adapter)))
         }
@@ -89,7 +100,6 @@ pub fn encode<'r>(revision: &'r Revision, system: &System, lease: &Lease, permit
             };
             Ok(Draft::Native { tree, dialect, withheld, lost })
         }
-        // Untouched bytes stay the sender's own where nothing was taken out of them.
         _ if withheld.is_empty() => Ok(Draft::Shared { bytes: lease.shared.clone(), withheld }),
         _ => {
             let bytes =
@@ -97,6 +107,10 @@ pub fn encode<'r>(revision: &'r Revision, system: &System, lease: &Lease, permit
             Ok(Draft::Shared { bytes: Bytes::from(bytes), withheld })
         }
     }
+}
+
+fn dialect<'r>(revision: &'r Revision, system: &System, kind: &str) -> Option<&'r Dialect> {
+    revision.dialect(system, kind).or_else(|| revision.dialect(system, "*"))
 }
 
 /// Checks the draft against the receiver's own schema and makes its bytes.

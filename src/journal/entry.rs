@@ -306,15 +306,17 @@ pub struct LeaseToken {
     pub delivery: DeliveryId,
     /// Which lease of it: a later one makes this one stale.
     pub token: u64,
-    /// For sealing what is written in the record's name, so that it need not be read again.
-    pub(in crate::journal) record: Arc<RecordKey>,
+    /// What the store knew of the record when it gave the lease, so that it need not read it again.
+    pub(in crate::journal) record: Arc<LeasedRecord>,
 }
 
-/// A record's data key and the size of its original. Only the store that made it looks inside.
+/// A leased record's data key, the size of its original, its kind, and the delivery's number. For the store that made it only.
 #[derive(Debug)]
-pub struct RecordKey {
+pub struct LeasedRecord {
     pub(in crate::journal) key: DataKey,
     pub(in crate::journal) size: u64,
+    pub(in crate::journal) kind: KindName,
+    pub(in crate::journal) number: u64,
 }
 
 /// One due delivery, with what is needed to make the attempt.

@@ -14,10 +14,11 @@ use super::super::JournalError;
 use super::index::Index;
 use super::tables::storage;
 
-/// How often the log is looked at.
-const PAUSE: Duration = Duration::from_millis(250);
-/// Pages in the log that make a checkpoint worth its while: 16 MiB.
-const WORTH_IT: i64 = 4096;
+/// How often the log is looked at. Small checkpoints and many of them: one of 16 MiB kept the disk, and with it every commit,
+/// waiting for tens of milliseconds.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Pages in the log that make a checkpoint worth its while: 4 MiB.
+const WORTH_IT: i64 = 1024;
 /// Pages that RESTART may write while it keeps the writer waiting.
 const REMAINDER: i64 = 256;
 /// PASSIVE passes before RESTART is tried whatever remains.

@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use super::super::board::Open;
 use super::super::lanes::Place;
-use super::super::{JournalError, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord, State};
+use super::super::{JournalError, LeaseToken, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord, State};
 use super::SqliteJournal;
 use super::index::signed;
 use super::orders::Added;
@@ -178,7 +178,7 @@ impl SqliteJournal {
     pub(super) async fn answer_all(&self, outcomes: Vec<OutcomeEntry>) -> Result<Vec<OutcomeAnswer>, JournalError> {
         let mut prepared = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
-            prepared.push(match self.prepare_outcome(outcome).await {
+            prepared.push(match self.prepare_outcome(outcome, None).await {
                 Ok(outcome) => Some(outcome),
                 Err(JournalError::StaleLease) => None,
                 Err(error) => return Err(error),
@@ -196,12 +196,19 @@ impl SqliteJournal {
     }
 
     /// Seals an outcome and its message. `StaleLease` where the system has no such delivery.
-    pub(super) async fn prepare_outcome(&self, outcome: OutcomeEntry) -> Result<PreparedOutcome, JournalError> {
+    pub(super) async fn prepare_outcome(
+        &self,
+        outcome: OutcomeEntry,
+        lease: Option<&LeaseToken>,
+    ) -> Result<PreparedOutcome, JournalError> {
         let delivery = outcome.delivery;
-        let (number, row, kind) = self.readers.with(|conn| {
-            let found = delivery_row(conn, delivery)?;
-            found.filter(|(_, row, _)| row.system == outcome.system).ok_or(JournalError::StaleLease)
-        })?;
+        let (number, kind) = match lease.filter(|lease| lease.delivery == delivery) {
+            Some(lease) => (lease.record.number, lease.record.kind.clone()),
+            None => self.readers.with(|conn| {
+                let found = delivery_row(conn, delivery)?.filter(|(_, row, _)| row.system == outcome.system);
+                found.map(|(number, _, kind)| (number, kind)).ok_or(JournalError::StaleLease)
+            })?,
+        };
         let said = &outcome.outcome;
         let event = words::state(words::settles_as(said.outcome));
         let entry = match outcome.entry {
@@ -229,7 +236,7 @@ impl SqliteJournal {
             links: outcome.links.into_iter().map(|link| self.workshop.link(link)).collect(),
             sent_on,
             kind,
-            system: row.system,
+            system: outcome.system,
         })
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rusqlite::params;
 
 use super::super::board::Open;
-use super::super::{ClaimAsk, Frozen, JournalError, Lease, LeaseToken, RecordKey, Settled, Settlement, State};
+use super::super::{ClaimAsk, Frozen, JournalError, Lease, LeaseToken, LeasedRecord, Settled, Settlement, State};
 use super::SqliteJournal;
 use super::index::signed;
 use super::outcomes::PreparedOutcome;
@@ -199,7 +199,12 @@ impl SqliteJournal {
                 token: LeaseToken {
                     delivery: open.id(),
                     token,
-                    record: Arc::new(RecordKey { key, size: row.head.size }),
+                    record: Arc::new(LeasedRecord {
+                        key,
+                        size: row.head.size,
+                        kind: row.head.kind.clone(),
+                        number: open.number,
+                    }),
                 },
                 until,
                 attempts: open.attempts,
@@ -244,7 +249,9 @@ impl SqliteJournal {
             Settled::RetryAt(at) => AttemptEnd::RetryAt(at),
             Settled::Parked(code) => AttemptEnd::Parked(code),
             Settled::Available(frozen) => AttemptEnd::Available(prepare_frozen(lease, &frozen)?),
-            Settled::Outcome(outcome) => AttemptEnd::Outcome(Box::new(self.prepare_outcome(*outcome).await?)),
+            Settled::Outcome(outcome) => {
+                AttemptEnd::Outcome(Box::new(self.prepare_outcome(*outcome, Some(lease)).await?))
+            }
         };
         let lease = lease.clone();
         self.writer.run(move |store| store.settle(&lease, end, &attempt)).await

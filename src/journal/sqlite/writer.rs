@@ -1,7 +1,8 @@
 //! The one thread that writes. It takes what has gathered, runs every job in a savepoint of its own, commits once, and
-//! only then lets anybody know. It never lingers for more. A commit whose fate is unknown ends the store for good.
+//! only then lets anybody know. Under load it waits a moment for more. A commit whose fate is unknown ends the store for good.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -11,6 +12,10 @@ use crate::journal::wakes::Wakes;
 
 /// Most jobs of one commit.
 const BATCH: usize = 256;
+/// So many jobs are worth a commit at once.
+const ENOUGH: usize = 32;
+/// Nobody waits longer than this for company.
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
 /// How a commit ended.
 #[derive(Clone, Debug)]
@@ -108,6 +113,33 @@ impl Writer {
     }
 }
 
+/// How long to wait for company before a commit. A commit costs the same for one job as for many, so that under load the
+/// writer waits as long as its last commit took; somebody who is alone waits for nobody.
+#[derive(Debug, Default)]
+struct Pace {
+    jobs: usize,
+    took: Duration,
+}
+
+impl Pace {
+    fn took(&mut self, jobs: usize, took: Duration) {
+        (self.jobs, self.took) = (jobs, took);
+    }
+
+    fn pause(&self, gathered: usize) -> Option<Duration> {
+        (self.jobs > 1 && gathered < ENOUGH).then_some(self.took.min(LONGEST_PAUSE))
+    }
+}
+
+/// Takes what is there.
+fn gather(queue: &mut mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
+    while batch.len() < BATCH
+        && let Ok(job) = queue.try_recv()
+    {
+        batch.push(job);
+    }
+}
+
 fn work(
     mut store: Store,
     mut queue: mpsc::Receiver<Box<dyn Job>>,
@@ -115,13 +147,15 @@ fn work(
     wakes: &Wakes,
 ) {
     let mut full = false;
+    let mut pace = Pace::default();
     while let Some(first) = queue.blocking_recv() {
         let mut batch = vec![first];
-        while batch.len() < BATCH
-            && let Ok(job) = queue.try_recv()
-        {
-            batch.push(job);
+        gather(&mut queue, &mut batch);
+        if let Some(pause) = pace.pause(batch.len()) {
+            std::thread::sleep(pause);
+            gather(&mut queue, &mut batch);
         }
+        let (began, jobs) = (Instant::now(), batch.len());
         for job in &mut batch {
             job.run(&mut store);
         }
@@ -138,6 +172,7 @@ fn work(
         if matches!(fate, Fate::Fatal(_)) {
             return;
         }
+        pace.took(jobs, began.elapsed());
         for (system, hint) in store.board.take_rung() {
             wakes.ring(&system, hint);
         }
