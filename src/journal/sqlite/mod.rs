@@ -55,7 +55,7 @@ pub struct Options {
     pub receipt_key_id: String,
     /// Where the time comes from.
     pub clock: Arc<dyn Clock>,
-    /// Above so many unsettled deliveries nothing is accepted: each takes about half a kilobyte of memory.
+    /// Above so many unsettled deliveries nothing is accepted: each takes about a kilobyte of memory.
     pub max_open_deliveries: usize,
     /// How long an earlier liberty delivery's first attempt may hold a later one up.
     pub push_timeout: Duration,
