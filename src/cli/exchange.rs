@@ -196,7 +196,10 @@ pub(super) async fn send(dir: &GatewayFolder, arguments: &SendArguments, output:
     output.line(format!("{} {} {}{again}", output.good("accepted"), text(&accepted, "kind"), text(&accepted, "id")));
     deliveries(&accepted, output);
     for warning in accepted.get("warnings").and_then(Value::as_array).into_iter().flatten() {
-        output.line(format!("warning: {}: {}", text(warning, "pointer"), text(warning, "message")));
+        // A warning about the record as a whole has no place in it.
+        let place = Some(text(warning, "pointer")).filter(|place| !place.is_empty());
+        let place = place.map_or_else(String::new, |place| format!("{place}: "));
+        output.line(format!("warning: {place}{}", text(warning, "message")));
     }
     output.line(format!("follow it with `icjs message {} --as {}`", text(&accepted, "id"), arguments.system));
     Ok(())

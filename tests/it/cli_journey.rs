@@ -131,6 +131,14 @@ fn a_record_is_sent_pulled_answered_followed_and_its_receipt_verified() {
 }
 
 #[test]
+fn a_warning_about_the_whole_record_is_shown_without_a_place() {
+    let started = Started::new();
+    let sheet = started.made.file("examples/cctns/charge-sheet-1.xml");
+    let said = started.good(&["send", sheet.to_str().unwrap(), "--kind", "charge-sheet", "--as", "cctns-dl"]);
+    assert!(said.contains("warning: no earlier record has any of these case numbers"), "{said}");
+}
+
+#[test]
 fn a_change_goes_live_and_is_taken_back_with_and_without_a_running_gateway() {
     let mut started = Started::new();
     assert!(started.good(&["diff"]).contains("no difference"));
