@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::load::{Done, Order};
 use crate::gateway::Addresses;
+use crate::shell::signal::terminate;
 
 /// A gateway on a large store may need this long before it listens.
 const START: Duration = Duration::from_secs(120);
@@ -39,8 +40,7 @@ impl Process {
 
     /// SIGTERM, and waits until it has drained.
     pub fn stop(mut self) -> Result<()> {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status()?;
+        terminate(self.child.id())?;
         self.child.wait().map(drop)
     }
 }

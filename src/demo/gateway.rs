@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::shell::client::Addresses;
 use crate::shell::exit::{Exit, Failure, file_failure};
+use crate::shell::signal::terminate;
 
 /// No start may take longer.
 const START_WITHIN: Duration = Duration::from_secs(20);
@@ -93,7 +94,7 @@ impl Gateway {
     pub async fn stop(&mut self) -> Result<(), Failure> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
         if let Some(id) = child.id() {
-            let _ = Command::new("kill").arg("-TERM").arg(id.to_string()).status().await;
+            terminate(id).map_err(|error| Failure::new(Exit::Bug, error.to_string(), "end the gateway by hand"))?;
         }
         self.addresses.send_replace(None);
         match tokio::time::timeout(END_WITHIN, child.wait()).await {

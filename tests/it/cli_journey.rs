@@ -183,8 +183,7 @@ fn a_dry_run_shows_who_would_get_what_without_a_gateway() {
 #[test]
 fn the_gateway_of_a_folder_ends_in_good_order_on_sigterm() {
     let mut started = Started::new();
-    let pid = started.child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    icjs::shell::signal::terminate(started.child.id()).unwrap();
     let began = Instant::now();
     let status = started.child.wait().unwrap();
     assert!(status.success() && began.elapsed() < Duration::from_secs(30), "{status} after {:?}", began.elapsed());

@@ -74,8 +74,7 @@ impl Gateway {
 
     /// SIGTERM, and how it ended.
     pub async fn stop(&mut self) -> ExitStatus {
-        let pid = self.pid().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        icjs::shell::signal::terminate(self.pid()).unwrap();
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
