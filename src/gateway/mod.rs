@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -73,13 +74,14 @@ pub fn serve(dir: &Path, apply: bool) -> Result<(), Ended> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Ended::bug(&error))?;
     runtime.block_on(async {
+        let mut signals = Signals::listen();
         let mut gateway = Gateway::start(dir, settings, apply).await?;
         for (name, address) in gateway.addresses.named() {
             // Nobody has to read it: `println!` would end the gateway where standard output is closed or full.
             let _ = writeln!(std::io::stdout(), "{name} listens on http://{address}");
         }
         let ended = tokio::select! {
-            signal = signal() => { tracing::info!(signal, "draining"); None }
+            signal = signals.next() => { tracing::info!(signal, "draining"); None }
             ended = gateway.broke() => Some(ended),
         };
         match ended {
@@ -368,16 +370,26 @@ fn remove(file: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The name of the signal that asks the gateway to stop.
-async fn signal() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        // Without signals only SIGKILL ends it, which the journal survives.
-        tracing::error!("signals cannot be listened for");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
+/// The signals that ask the gateway to stop. Listened for before anything starts: one that comes while it starts is kept,
+/// and must not end a gateway that others see listening already.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    fn listen() -> Self {
+        let both = signal(SignalKind::terminate()).and_then(|term| Ok((term, signal(SignalKind::interrupt())?)));
+        if let Err(error) = &both {
+            // Without signals only SIGKILL ends it, which the journal survives.
+            tracing::error!(%error, "signals cannot be listened for");
+        }
+        Self(both.ok())
+    }
+
+    /// The name of the next one.
+    async fn next(&mut self) -> &'static str {
+        let Some((term, interrupt)) = &mut self.0 else { return std::future::pending().await };
+        tokio::select! {
+            _ = term.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
     }
 }
