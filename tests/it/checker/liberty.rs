@@ -112,10 +112,11 @@ fn named_after(world: &World<'_>, track: &Track<'_>, seen: &Seen, at: Tick, foun
     }
 }
 
-/// A correction stands at the place of what it superseded, or behind what it corrects: before what was accepted since.
+/// A correction stands at the place of what it superseded, or behind what it corrects, which may be a correction itself:
+/// before what was accepted since.
 fn stands_before(world: &World<'_>, one: &Track<'_>, other: &Track<'_>) -> bool {
     let original = one.follows.and_then(|id| world.tracks.get(id));
-    one.place < other.place || original.is_some_and(|original| original.place < other.place)
+    one.place < other.place || original.is_some_and(|original| stands_before(world, original, other))
 }
 
 /// It was settled for the gateway too, because it was never tried again.

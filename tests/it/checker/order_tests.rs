@@ -28,6 +28,10 @@ fn liberty(mut books: Books) -> Books {
     books
 }
 
+fn liberty_correction(mark: &str, of: &str, index: u64, at: (u64, u64)) -> Sent {
+    Sent { liberty: true, ..correction(mark, of, index, at) }
+}
+
 fn page(answered: u64, complete: bool, marks: &[&str]) -> Page {
     let items = marks.iter().map(|mark| seen(mark, 0, 0)).collect();
     Page { puller: "court".to_owned(), asked: answered - 10, answered, complete, items }
@@ -71,6 +75,17 @@ fn a_correction_and_what_was_claimed_meanwhile_go_in_some_order_but_not_at_once(
     passes(&with(honest(), fix(), seen("fix", 490, 200)));
     passes(&with(honest(), fix(), seen("fix", 510, 200)));
     finds(&with(honest(), fix(), seen("fix", 503, 200)), "both were under way at once");
+}
+
+#[test]
+fn a_correction_of_a_correction_passes_what_is_still_queued_but_not_what_had_left() {
+    // `one` is taken at 405 and its correction at 445; `two` comes at 500 and is taken at 505.
+    let twice = |at| {
+        let once = with(honest(), correction("fix", "one", 3, (410, 420)), seen("fix", 440, 200));
+        with(once, correction("mend", "fix", 4, (at, at + 1)), seen("mend", at + 2, 200))
+    };
+    passes(&twice(465));
+    finds(&twice(501), "before the earlier one was settled");
 }
 
 #[test]
@@ -147,7 +162,7 @@ fn a_release_waits_for_the_first_attempt_at_the_remand_and_for_nothing_more() {
 
 #[test]
 fn a_liberty_correction_goes_before_what_is_queued_and_names_it() {
-    let fix = || Sent { liberty: true, ..correction("fix", "one", 3, (410, 420)) };
+    let fix = || liberty_correction("fix", "one", 3, (410, 420));
     let books = |named: &[&str], at| with(liberty(honest()), fix(), after(named, seen("fix", at, 200)));
     passes(&books(&["two"], 450));
     finds(&books(&[], 450), "icjsafter does not name it");
@@ -155,6 +170,25 @@ fn a_liberty_correction_goes_before_what_is_queued_and_names_it() {
     let mut left = books(&["two"], 503);
     left.sent[2].first_sent = 502;
     finds(&left, "before the first attempt at `two`");
+}
+
+#[test]
+fn the_correction_of_a_correction_is_earlier_than_what_is_queued_since_the_first() {
+    // It fails once; `two`, accepted before it, stands behind it and names it.
+    let books = |of| {
+        let once = with(
+            liberty(honest()),
+            liberty_correction("fix", "one", 3, (410, 420)),
+            after(&["two"], seen("fix", 440, 200)),
+        );
+        let failed = after(&["two"], seen("mend", 475, 500));
+        let mut books = with(once, liberty_correction("mend", of, 4, (460, 470)), failed);
+        books.pushes[2] = after(&["mend"], seen("two", 500, 200));
+        books.pushes.push(Seen { after: Vec::new(), ..seen("mend", 510, 200) });
+        books
+    };
+    passes(&books("fix"));
+    finds(&books("two"), "which is not earlier");
 }
 
 #[test]
@@ -199,7 +233,7 @@ fn the_correction_of_an_overtaken_record_says_so_and_others_do_not() {
     let mut books = liberty(honest());
     books.pushes = vec![seen("one", 300, 500), after(&["one"], seen("two", 310, 200)), seen("one", 320, 200)];
     books.pushes[2].overtaken_by = vec!["d-two".to_owned()];
-    let fix = Sent { liberty: true, ..correction("fix", "one", 3, (410, 420)) };
+    let fix = liberty_correction("fix", "one", 3, (410, 420));
     let mut books = with(books, fix, seen("fix", 430, 200));
     finds(&books, "corrects `one`, which d-two overtook");
     books.pushes[3].overtaken_by = vec!["d-two".to_owned()];

@@ -177,8 +177,9 @@ impl<'a> World<'a> {
     /// Whether `later`, a correction of what had left, may go before `earlier`: that stood behind the corrected version
     /// and was still queued, for all that anybody saw, when the correction found its place.
     pub(super) fn may_pass(&self, earlier: &Track<'_>, later: &Track<'_>) -> bool {
-        let original = later.follows.and_then(|id| self.tracks.get(id));
-        original.is_some_and(|original| original.place < earlier.place && earlier.place < later.place)
-            && earlier.first().is_none_or(|first| first >= later.placed.0)
+        let Some(original) = later.follows.and_then(|id| self.tracks.get(id)) else { return false };
+        // The corrected version may be a correction itself, which passed `earlier` before this one did.
+        let stood_before = original.place < earlier.place || self.may_pass(earlier, original);
+        stood_before && earlier.place < later.place && earlier.first().is_none_or(|first| first >= later.placed.0)
     }
 }
