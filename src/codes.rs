@@ -36,6 +36,9 @@ pub struct Row {
     pub valid_to: String,
     /// Where the row is from.
     pub source: String,
+    /// A record of this code is about somebody's liberty (the column `liberty` says `y`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub liberty: bool,
 }
 
 /// One adapter's values in a table.
@@ -50,6 +53,16 @@ pub struct Column {
 }
 
 const HEAD: [&str; 6] = ["shared", "label_en", "label_hi", "valid_from", "valid_to", "source"];
+
+/// A column of no adapter: `y` marks the codes by which `kinds.toml` finds the liberty lane.
+const LIBERTY: &str = "liberty";
+
+/// Where a table's own columns stand.
+struct Places {
+    /// Adapter, place of its values, place of its marks.
+    adapters: Vec<(String, usize, Option<usize>)>,
+    liberty: Option<usize>,
+}
 
 impl Codes {
     /// Adds a table; errors are (line, message).
@@ -92,14 +105,14 @@ impl Table {
         let mut lines = lines.into_iter();
         let head: Vec<String> =
             lines.next().map(|(_, head)| head.iter().map(str::to_owned).collect()).unwrap_or_default();
-        let adapters = table.head(&head, &mut errors);
+        let places = table.head(&head, &mut errors);
         let mut canonical = Canonical::default();
         for (line, record) in lines {
             if record.len() != head.len() {
                 errors.push((line, format!("{} cells where the head names {}", record.len(), head.len())));
                 continue;
             }
-            table.row(line, &record, &adapters, &mut canonical, &mut errors);
+            table.row(line, &record, &places, &mut canonical, &mut errors);
         }
         canonical.finish(&mut table, &mut errors);
         if errors.is_empty() {
@@ -110,15 +123,16 @@ impl Table {
         }
     }
 
-    /// Checks the head; gives (adapter, place of its values, place of its marks).
-    fn head(&mut self, head: &[String], errors: &mut Vec<(usize, String)>) -> Vec<(String, usize, Option<usize>)> {
+    /// Checks the head; says where its columns stand.
+    fn head(&mut self, head: &[String], errors: &mut Vec<(usize, String)>) -> Places {
+        let liberty = head.iter().position(|column| column == LIBERTY);
+        let mut adapters = Vec::new();
         if !head.iter().map(String::as_str).take(HEAD.len()).eq(HEAD) {
             errors.push((1, format!("the head begins with `{}`", HEAD.join(","))));
-            return Vec::new();
+            return Places { adapters, liberty };
         }
         let rest = head.iter().enumerate().skip(HEAD.len());
-        let mut adapters = Vec::new();
-        for (place, column) in rest.filter(|(_, column)| !column.ends_with("_canonical")) {
+        for (place, column) in rest.filter(|(_, column)| !column.ends_with("_canonical") && *column != LIBERTY) {
             if self.columns.insert(column.clone(), Column::default()).is_some() {
                 errors.push((1, format!("the column `{column}` stands twice")));
             }
@@ -130,14 +144,14 @@ impl Table {
                 errors.push((1, format!("`{column}_canonical` has no column `{column}`")));
             }
         }
-        adapters
+        Places { adapters, liberty }
     }
 
     fn row(
         &mut self,
         line: usize,
         record: &csv::StringRecord,
-        adapters: &[(String, usize, Option<usize>)],
+        places: &Places,
         canonical: &mut Canonical,
         errors: &mut Vec<(usize, String)>,
     ) {
@@ -153,6 +167,10 @@ impl Table {
                 errors.push((line, format!("`{date}` is no date: write `yyyy-MM-dd`")));
             }
         }
+        let liberty = places.liberty.map(cell).unwrap_or_default();
+        if !matches!(liberty.as_str(), "" | "y") {
+            errors.push((line, format!("`{liberty}` in `{LIBERTY}`: write `y` or nothing")));
+        }
         let is_unknown = shared == "unknown";
         let place = self.rows.len();
         if !is_unknown {
@@ -164,9 +182,10 @@ impl Table {
                 valid_from: cell(3),
                 valid_to: cell(4),
                 source: cell(5),
+                liberty: liberty == "y",
             });
         }
-        for (adapter, at, mark) in adapters {
+        for (adapter, at, mark) in &places.adapters {
             let native = cell(*at);
             let Some(column) = self.columns.get_mut(adapter).filter(|_| !native.is_empty()) else {
                 continue;
@@ -280,6 +299,18 @@ mod tests {
         assert_eq!(table.by_shared("female").unwrap().label_hi, "स्त्री");
         assert_eq!(table.adapters().collect::<Vec<_>>(), ["cctns", "ecourts"]);
         assert!(table.by_native(cctns, "9").is_none());
+    }
+
+    #[test]
+    fn a_table_may_say_which_codes_are_about_liberty() {
+        let head = "shared,label_en,label_hi,valid_from,valid_to,source,liberty,courts,courts_canonical\n";
+        let table = format!("{head}release,Release,मुक्ति,,,x,y,1,\nsummons,Summons,समन,,,x,,2,\n");
+        let table = Table::parse("order", table.as_bytes()).unwrap();
+        assert!(table.by_shared("release").unwrap().liberty);
+        assert!(!table.by_shared("summons").unwrap().liberty);
+        assert_eq!(table.adapters().collect::<Vec<_>>(), ["courts"], "`liberty` is no adapter");
+        let wrong = format!("{head}release,Release,मुक्ति,,,x,yes,1,\n");
+        assert_eq!(Table::parse("order", wrong.as_bytes()).unwrap_err()[0].0, 2);
     }
 
     #[test]

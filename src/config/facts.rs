@@ -1,6 +1,7 @@
 //! What a record says of itself: case keys, persons, offices, links, attachments, times and lane, read from its shared form by
 //! paths that `kinds.toml` names and that were compiled with the revision. Pure, and quick: it runs for every record.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::Value;
@@ -71,6 +72,8 @@ pub(super) struct LinkPath {
 pub(super) struct LaneByCode {
     pub(super) path: Path,
     pub(super) liberty: Vec<String>,
+    /// Every code of the table, where one says which are liberty: another one is unknown.
+    pub(super) known: Option<BTreeSet<String>>,
     pub(super) unknown: Lane,
 }
 
@@ -192,8 +195,10 @@ impl LaneByCode {
         if codes.iter().any(|code| self.liberty.iter().any(|liberty| liberty == code)) {
             return Lane::Liberty;
         }
-        // A null code is an unknown one: it may be anything, so it is treated as the most urgent.
-        if codes.is_empty() || codes.len() < found.len() { self.unknown } else { own }
+        let stranger = |code: &&str| self.known.as_ref().is_some_and(|known| !known.contains(*code));
+        // A null code, or one of no row, may be anything, so it is treated as the most urgent.
+        let unknown = codes.is_empty() || codes.len() < found.len() || codes.iter().any(stranger);
+        if unknown { self.unknown } else { own }
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::{CasePath, FactPaths, LaneByCode, LinkPath, Path, PersonPath};
 use super::loaded::Loaded;
+use crate::codes::Codes;
 use crate::identifiers::{CASE_SCHEMES, KindName, PERSON_SCHEMES};
 use crate::journal::Lane;
 use crate::schema::Schema;
@@ -129,7 +130,7 @@ fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>) 
         }
     });
     let shape = schema.as_ref().map(|schema| schema.resolved());
-    let paths = fact_paths(section, shape.as_deref());
+    let paths = fact_paths(section, shape.as_deref(), &loaded.codes);
     let opens_case = section.boolean("opens_case").unwrap_or(false);
     let title = (title?, title_hi);
     Some(Kind { name: name.value.clone(), title, lane: lane?, schema: schema?, opens_case, paths })
@@ -145,7 +146,7 @@ pub(super) fn lane_of(word: &str) -> Lane {
     }
 }
 
-fn fact_paths(section: &mut Section<'_, '_>, shape: Option<&Value>) -> FactPaths {
+fn fact_paths(section: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Codes) -> FactPaths {
     let mut paths = FactPaths::default();
     for said in section.texts("cases") {
         if let Some((scheme, path)) = case_path(section, &said, &said.value, shape) {
@@ -166,7 +167,7 @@ fn fact_paths(section: &mut Section<'_, '_>, shape: Option<&Value>) -> FactPaths
         paths.links.extend(link(section, &said, shape));
     }
     paths.lane = section.section("lane_code").and_then(|mut table| {
-        let lane = lane_by_code(&mut table, shape);
+        let lane = lane_by_code(&mut table, shape, codes);
         table.finish();
         lane
     });
@@ -224,15 +225,32 @@ fn link(section: &Section<'_, '_>, said: &Said<String>, shape: Option<&Value>) -
     })
 }
 
-fn lane_by_code(table: &mut Section<'_, '_>, shape: Option<&Value>) -> Option<LaneByCode> {
+/// The lane by a code: the codes of the liberty lane are listed there, or marked in a code table.
+fn lane_by_code(table: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Codes) -> Option<LaneByCode> {
     let said = table.required("path");
-    let liberty = table.texts("liberty").into_iter().map(|said| said.value).collect();
+    let mut liberty: Vec<String> = table.texts("liberty").into_iter().map(|said| said.value).collect();
+    let rows = table.text("table").and_then(|said| {
+        let found = codes.table(&said.value);
+        match found {
+            None => {
+                let hint = meant(&said.value, codes.names());
+                table.error(said.line, format!("no code table `{}`{hint}", said.value));
+            }
+            Some(found) if !found.rows.iter().any(|row| row.liberty) => {
+                table.error(said.line, format!("code table `{}` marks no code in a column `liberty`", said.value));
+            }
+            Some(_) => {}
+        }
+        found.map(|found| found.rows.as_slice())
+    });
+    liberty.extend(rows.unwrap_or_default().iter().filter(|row| row.liberty).map(|row| row.shared.clone()));
+    let known = rows.map(|rows| rows.iter().map(|row| row.shared.clone()).collect());
     let unknown = table.word("unknown", &LANES).map(|said| lane_of(&said.value));
     let said = said?;
     match Path::parse(&said.value) {
         Ok(path) => {
             check(table, said.line, &path, shape);
-            Some(LaneByCode { path, liberty, unknown: unknown.unwrap_or(Lane::Liberty) })
+            Some(LaneByCode { path, liberty, known, unknown: unknown.unwrap_or(Lane::Liberty) })
         }
         Err(message) => {
             table.error(said.line, format!("`{}`: {message}", said.value));
