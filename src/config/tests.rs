@@ -29,6 +29,11 @@ persons = ["pid:persons[].pid"]
 lane_code = { path = "code", liberty = ["release"], unknown = "liberty" }
 "#;
 
+/// A code table that says which codes are about liberty.
+const ORDER_CODES: &str = "shared,label_en,label_hi,valid_from,valid_to,source,liberty,pol,pol_canonical\n\
+    release,Release,मुक्ति,,,x,y,1,\n\
+    hearing,Hearing,सुनवाई,,,x,,2,\n";
+
 const ROUTES: &str = r#"
 [[route]]
 name = "papers-to-courts"
@@ -271,6 +276,26 @@ fn a_record_says_its_keys_persons_links_and_lane() {
     assert_eq!(revision.facts("order", &record).lane, Some(Lane::Papers));
     record["code"] = json!(null);
     assert_eq!(revision.facts("order", &record).lane, Some(Lane::Liberty));
+}
+
+#[test]
+fn the_codes_of_the_liberty_lane_may_stand_in_a_code_table() {
+    let by_table = |table: &str| KINDS.replace("liberty = [\"release\"]", &format!("table = \"{table}\""));
+    let mut folder = folder();
+    folder.put("mappings/codes/order-codes.csv", ORDER_CODES);
+    folder.put("config/kinds.toml", &by_table("order-codes"));
+    let revision = Revision::compile(1, folder.clone()).unwrap();
+    let lane = |code: Value| revision.facts("order", &json!({"code": code})).lane;
+    assert_eq!(lane(json!("release")), Some(Lane::Liberty));
+    assert_eq!(lane(json!("hearing")), Some(Lane::Papers));
+    assert_eq!(lane(json!("of-no-row")), Some(Lane::Liberty), "what no row knows may be anything");
+
+    folder.put("config/kinds.toml", &by_table("order-code"));
+    let errors = Revision::compile(1, folder.clone()).unwrap_err();
+    assert!(errors.iter().any(|error| error.message.contains("no code table `order-code`")), "{errors:?}");
+    folder.put("config/kinds.toml", &by_table("gender"));
+    let errors = Revision::compile(1, folder).unwrap_err();
+    assert!(errors.iter().any(|error| error.message.contains("marks no code")), "{errors:?}");
 }
 
 #[test]

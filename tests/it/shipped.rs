@@ -6,8 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use icjs::codes::Codes;
+use icjs::journal::Lane;
 use icjs::schema::Schemas;
 use serde_json::Value;
+
+/// Every shipped kind.
+const KINDS: [&str; 7] =
+    ["fir", "arrest", "charge-sheet", "case-registration", "court-order", "custody-update", "outcome"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -66,7 +71,7 @@ fn walk<'v>(value: &'v Value, pointer: String, visit: &mut impl FnMut(&str, &'v 
 fn every_shipped_schema_is_in_the_subset_and_compiles() {
     let schemas = schemas();
     let names: Vec<&str> = schemas.names().collect();
-    for kind in ["fir", "charge-sheet", "case-registration", "outcome"] {
+    for kind in KINDS {
         assert!(names.contains(&format!("records/{kind}").as_str()), "records/{kind} is not shipped");
     }
     for name in names {
@@ -106,7 +111,7 @@ fn every_published_example_fits_its_schema_and_each_kind_has_two() {
         assert!(found.is_empty(), "{}: {found:#?}", path.display());
         *count.entry(kind.to_owned()).or_default() += 1;
     }
-    for kind in ["fir", "charge-sheet", "case-registration", "outcome"] {
+    for kind in KINDS {
         assert!(count.get(kind).is_some_and(|examples| *examples >= 2), "{kind} needs two complete examples");
     }
 }
@@ -201,8 +206,64 @@ fn every_golden_pair_comes_out_as_written_fits_its_schemas_and_goes_back() {
         ("ecourts", "fir"),
         ("ecourts", "charge-sheet"),
         ("ecourts", "case-registration"),
+        ("cctns", "arrest"),
+        ("ecourts", "arrest"),
+        ("ecourts", "court-order"),
+        ("cctns", "court-order"),
+        ("eprisons", "court-order"),
+        ("eprisons", "custody-update"),
+        ("cctns", "custody-update"),
+        ("ecourts", "custody-update"),
     ] {
         let count = pairs.get(&format!("{adapter} {kind}")).copied().unwrap_or_default();
         assert!(count >= 2, "{adapter} {kind} has {count} golden pairs; two at least");
     }
+}
+
+/// The kinds of order that the design names as liberty, each by a code of the shipped table; and some that are not.
+#[test]
+fn an_order_about_liberty_goes_in_its_lane_and_so_does_one_that_nobody_knows() {
+    let revision = icjs::config::Revision::compile(1, icjs::config::Folder::default()).unwrap();
+    let mut order = json(&root().join("schemas/examples/court-order-1.json"));
+    let mut lane = |code: Value| {
+        order["order"]["kind"]["code"] = code;
+        revision.facts("court-order", &order).lane.unwrap()
+    };
+    for code in [
+        "release-order",
+        "bail-granted",
+        "bail-cancelled",
+        "bond-accepted",
+        "stay",
+        "order-recalled",
+        "sentence-suspended",
+        "acquittal",
+        "discharge",
+        "remand-judicial",
+        "production-physical",
+        "production-video",
+        "warrant-recalled",
+        "custody-transfer",
+    ] {
+        assert_eq!(lane(code.into()), Lane::Liberty, "{code}");
+    }
+    for code in ["summons", "charge-framed", "conviction", "property-disposal", "adjourned", "case-transferred"] {
+        assert_eq!(lane(code.into()), Lane::Papers, "{code}");
+    }
+    assert_eq!(lane(Value::Null), Lane::Liberty, "a code that the sender's table does not know");
+    assert_eq!(lane("release-on-the-moon".into()), Lane::Liberty, "a code of no row");
+}
+
+/// A custody update is about every case in which the person is held, and about the person under each number.
+#[test]
+fn a_custody_update_names_every_case_and_the_person() {
+    let revision = icjs::config::Revision::compile(1, icjs::config::Folder::default()).unwrap();
+    let update = json(&root().join("schemas/examples/custody-update-2.json"));
+    let facts = revision.facts("custody-update", &update);
+    let cases: Vec<&str> = facts.cases.iter().map(|key| key.as_str()).collect();
+    for key in ["cnr/DLCT010001232026", "fir/38101004-2026-45", "cnr/DLCT010051182025", "fir/38101002-2025-412"] {
+        assert!(cases.contains(&key), "{key} is not among {cases:?}");
+    }
+    assert_eq!(facts.persons.first().map(String::as_str), Some("pid/DL01-2026%2F00318"));
+    assert_eq!(facts.lane, Some(Lane::Liberty));
 }
