@@ -1,4 +1,4 @@
-//! `init FOLDER`: a development folder with which everything can be tried at once: two systems with keys, the shipped
+//! `init FOLDER`: a development folder with which everything can be tried at once: three systems with keys, the shipped
 //! routes, sharing lines, kinds and reference tables as files to change. Nothing in it is fit for production keys.
 
 use std::path::Path;
@@ -68,7 +68,7 @@ pub(super) fn init(folder: &Path, output: Output) -> Done {
     Ok(())
 }
 
-/// A police system and a court system; both pull, so that nobody needs a server to try it.
+/// A police, a court and a prison system; all pull, so that nobody needs a server to try it.
 fn systems() -> Vec<NewSystem> {
     let offices = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let police = |name: &str, adapter, stations: &[&str]| NewSystem {
@@ -76,8 +76,8 @@ fn systems() -> Vec<NewSystem> {
         adapter,
         pillar: "police",
         offices: offices(stations),
-        send: &["fir", "charge-sheet"],
-        receive: &["case-registration"],
+        send: &["fir", "arrest", "charge-sheet"],
+        receive: &["case-registration", "court-order", "custody-update"],
         reached: Reached::Feed,
         per_second: 200,
     };
@@ -86,8 +86,8 @@ fn systems() -> Vec<NewSystem> {
         adapter,
         pillar: "courts",
         offices: offices(courts),
-        send: &["case-registration"],
-        receive: &["fir", "charge-sheet"],
+        send: &["case-registration", "court-order"],
+        receive: &["fir", "arrest", "charge-sheet", "custody-update"],
         reached: Reached::Feed,
         per_second: 200,
     };
@@ -98,5 +98,15 @@ fn systems() -> Vec<NewSystem> {
             "ecourts",
             &["court:DLCT01", "court:DLCT01/1", "court:DLCT01/2", "court:DLCT01/3", "court:DLCT01/4"],
         ),
+        NewSystem {
+            name: "eprisons-dl".to_owned(),
+            adapter: "eprisons",
+            pillar: "prisons",
+            offices: offices(&["prison:DL01", "prison:DL02", "prison:DL03"]),
+            send: &["custody-update"],
+            receive: &["court-order", "custody-update"],
+            reached: Reached::Feed,
+            per_second: 200,
+        },
     ]
 }
