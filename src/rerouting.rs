@@ -86,6 +86,7 @@ impl Rerouting {
             hold: None,
             why: format!("{SENT_ON} {}", delivered.id),
             park_on_reject: false,
+            cases: Vec::new(),
         };
         said.sent_on = Some(Box::new(self.delivery(to, &view, delivered, &known)));
         Ok(())
@@ -96,7 +97,12 @@ impl Rerouting {
         let Ok(shared) = serde_json::from_slice::<Value>(&payload.shared) else { return Ok(None) };
         let revision = self.live.newest();
         let facts = revision.facts(&view.head.kind, &shared);
-        let ask = SnapshotAsk { cases: facts.cases.clone(), replaces: view.head.replaces, delivery: None };
+        let ask = SnapshotAsk {
+            cases: facts.cases.clone(),
+            persons: facts.persons.clone(),
+            replaces: view.head.replaces,
+            delivery: None,
+        };
         let snapshot = self.journal.snapshot(ask).await?;
         Ok(Some(Known { revision, shared, facts, snapshot }))
     }
@@ -120,8 +126,14 @@ impl Rerouting {
         if lane == Lane::Record {
             return own();
         }
-        let cases = if known.joined.is_empty() { &facts.cases } else { &known.joined };
-        let mut keys: Vec<String> = cases.iter().map(ToString::to_string).collect();
+        let mut keys: Vec<String> = Vec::new();
+        for case in &facts.groups {
+            for key in known.links.same(case).into_iter().map(String::from) {
+                if !keys.contains(&key) {
+                    keys.push(key);
+                }
+            }
+        }
         if lane == Lane::Liberty {
             // Lane keys lie in the store as they are: a person's number must not.
             let blind = |person: &String| format!("person/{}", seal::hex(&self.persons.mac(person.as_bytes())));

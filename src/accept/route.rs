@@ -16,7 +16,12 @@ use crate::tokens::Caller;
 
 /// The entry that the journal will write.
 pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry, Refusal> {
-    let ask = SnapshotAsk { cases: record.facts.cases.clone(), replaces: record.door.replaces, delivery: None };
+    let ask = SnapshotAsk {
+        cases: record.facts.cases.clone(),
+        persons: record.facts.persons.clone(),
+        replaces: record.door.replaces,
+        delivery: None,
+    };
     let known = desk.journal.snapshot(ask).await?;
     if let Some(id) = record.door.replaces {
         let mine = known.replaced.as_ref().is_some_and(|replaced| replaced.head.system == caller.name());

@@ -5,6 +5,7 @@ use icjs_kit::{Limits, Violation};
 use serde_json::{Value, json};
 
 use super::configure::DryRun;
+use crate::clock::{Clock, WallClock};
 use crate::config::{Destination, Revision, System};
 use crate::journal::Snapshot;
 use crate::shell::exit::{Done, Exit, Failure, file_failure};
@@ -42,7 +43,7 @@ pub(super) fn show(revision: &Revision, ask: &DryRun, output: Output) -> Done {
         .validate(shared)
         .map_err(|found| refused("the record does not fit its schema".to_owned(), &found, ""))?;
     let facts = revision.facts(&ask.kind, shared.tree());
-    let known = Snapshot { joined: facts.cases.clone(), ..Snapshot::default() };
+    let known = Snapshot { at: WallClock.now(), ..Snapshot::default() };
     let destinations = revision.route(&ask.kind, shared.tree(), &facts, &known);
     let previews: Vec<Value> =
         destinations.iter().map(|to| preview(revision, ask, sender, shared.tree(), to)).collect();

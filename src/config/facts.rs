@@ -20,8 +20,12 @@ const MOST: usize = 256;
 pub struct Facts {
     /// Case keys.
     pub cases: Vec<CaseKey>,
+    /// The same, case by case: what stands in one item of a list (`cases[]`), or beside it, names one case.
+    pub groups: Vec<Vec<CaseKey>>,
     /// Person references, `pid/…` and `nfn/…`.
     pub persons: Vec<String>,
+    /// The same, person by person.
+    pub people: Vec<Vec<String>>,
     /// The sending office, where the body says it.
     pub from: Option<OfficeId>,
     /// Addressees named in it.
@@ -100,19 +104,32 @@ impl Path {
 
     /// Every value at this path, in document order.
     pub fn values<'v>(&self, tree: &'v Value) -> Vec<&'v Value> {
-        let mut here = vec![tree];
+        self.places(tree).into_iter().map(|(_, value)| value).collect()
+    }
+
+    /// The same, each with its place in the path's first list (0 where there is none).
+    fn places<'v>(&self, tree: &'v Value) -> Vec<(usize, &'v Value)> {
+        let mut here = vec![(None, tree)];
         for (name, repeats) in &self.steps {
             let mut next = Vec::with_capacity(here.len());
-            for value in here {
+            for (place, value) in here {
                 match value.get(name) {
-                    Some(Value::Array(items)) if *repeats => next.extend(items.iter()),
-                    Some(value) if !*repeats && !value.is_null() => next.push(value),
+                    Some(Value::Array(items)) if *repeats => {
+                        next.extend(items.iter().enumerate().map(|(nth, item)| (place.or(Some(nth)), item)));
+                    }
+                    Some(value) if !*repeats && !value.is_null() => next.push((place, value)),
                     _ => {}
                 }
             }
             here = next;
         }
-        here
+        here.into_iter().map(|(place, value)| (place.unwrap_or(0), value)).collect()
+    }
+
+    /// The path's first list; empty where it has none.
+    fn list(&self) -> &[(String, bool)] {
+        let end = self.steps.iter().position(|(_, repeats)| *repeats).map_or(0, |at| at + 1);
+        self.steps.get(..end).unwrap_or_default()
     }
 
     /// Whether records of that (resolved) schema can hold something at this path.
@@ -157,17 +174,26 @@ impl Revision {
     pub fn facts(&self, kind: &str, shared: &Value) -> Facts {
         let mut facts = header(shared);
         let Some(kind) = self.kinds.get(kind) else { return facts };
+        let mut groups = Groups::default();
         for at in &kind.paths.cases {
-            for key in at.keys(shared) {
-                add(&mut facts.cases, key);
+            for (place, value) in at.path.places(shared).into_iter().take(MOST) {
+                if let Some(key) = case(at.scheme, value) {
+                    add(&mut facts.cases, key.clone());
+                    groups.add(at.path.list(), place, key);
+                }
             }
         }
+        facts.groups = groups.into_lists();
+        let mut people = Groups::default();
         for at in &kind.paths.persons {
-            let found = at.path.values(shared);
-            for person in found.into_iter().filter_map(|value| person(at.scheme, value)) {
-                add(&mut facts.persons, person);
+            for (place, value) in at.path.places(shared) {
+                if let Some(person) = person(at.scheme, value) {
+                    add(&mut facts.persons, person.clone());
+                    people.add(at.path.list(), place, person);
+                }
             }
         }
+        facts.people = people.into_lists();
         for at in &kind.paths.links {
             let to = at.to.keys(shared);
             for from in at.from.keys(shared) {
@@ -178,6 +204,40 @@ impl Revision {
         }
         facts.lane = Some(kind.paths.lane.as_ref().map_or(kind.lane, |by| by.lane(shared, kind.lane)));
         facts
+    }
+}
+
+/// What belongs together: everything in one item of one list.
+struct Groups<'p, T> {
+    found: Vec<(&'p [(String, bool)], usize, Vec<T>)>,
+}
+
+impl<T> Default for Groups<'_, T> {
+    fn default() -> Self {
+        Self { found: Vec::new() }
+    }
+}
+
+impl<'p, T: PartialEq> Groups<'p, T> {
+    fn add(&mut self, list: &'p [(String, bool)], place: usize, item: T) {
+        let known = self.found.len();
+        match self.found.iter_mut().find(|(of, nth, _)| *of == list && *nth == place) {
+            Some((_, _, items)) => add(items, item),
+            None if known < MOST => self.found.push((list, place, vec![item])),
+            None => {}
+        }
+    }
+
+    /// In the order of the record; the same twice counts once.
+    fn into_lists(mut self) -> Vec<Vec<T>> {
+        self.found.sort_by_key(|(_, place, _)| *place);
+        let mut lists: Vec<Vec<T>> = Vec::new();
+        for (_, _, items) in self.found {
+            if !lists.contains(&items) {
+                lists.push(items);
+            }
+        }
+        lists
     }
 }
 

@@ -15,6 +15,9 @@ pub mod verdicts;
 pub mod systems;
 pub mod reference;
 pub mod routes;
+pub mod trail;
+mod steps;
+mod draft;
 pub mod routing;
 pub mod sharing;
 pub mod difference;
@@ -30,6 +33,7 @@ pub use routing::{Destination, rerouted};
 pub use settings::Settings;
 pub use sharing::{Permitted, Sharing};
 pub use systems::{Push, System, SystemLimits};
+pub use trail::{Taken, Trial};
 pub use verdicts::{Judged, VerdictRule, Verdicts};
 
 /// One thing wrong with a configuration.

@@ -59,7 +59,8 @@ const BESIDES: [&str; 20] = [
 pub struct Reference {
     joins: BTreeMap<&'static str, HashMap<String, Vec<Row>>>,
     lists: BTreeMap<&'static str, Vec<Listed>>,
-    states: HashMap<String, String>,
+    /// Places in its list of each listed office.
+    listed: HashMap<OfficeId, Vec<usize>>,
     desks: Vec<Desk>,
 }
 
@@ -83,6 +84,19 @@ struct Listed {
     office: OfficeId,
     state: String,
     to: String,
+    successor: Option<OfficeId>,
+    line: usize,
+}
+
+/// An office that has closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Its last day.
+    pub on: String,
+    /// Who took its work over.
+    pub successor: Option<OfficeId>,
+    /// The row that says so: `prisons line 4`.
+    pub row: String,
 }
 
 #[derive(Debug)]
@@ -132,6 +146,29 @@ impl Reference {
         rows.iter().filter(wanted).map(|row| row.office.clone()).collect()
     }
 
+    /// Whether an office has closed before a day (`yyyy-MM-dd`; empty: nothing can be said).
+    pub fn closed(&self, office: &OfficeId, day: &str) -> Option<Closed> {
+        let (table, ..) = LISTS.iter().find(|(.., class)| *class == office.class())?;
+        let rows = self.listed.get(office)?;
+        let open = |row: &&Listed| row.to.is_empty() || day.is_empty() || row.to.as_str() >= day;
+        let rows = || rows.iter().filter_map(|place| self.lists.get(table)?.get(*place));
+        if rows().any(|row| open(&row)) {
+            return None;
+        }
+        let last = rows().max_by(|one, two| one.to.cmp(&two.to))?;
+        let row = format!("{table} line {}", last.line);
+        Some(Closed { on: last.to.clone(), successor: last.successor.clone(), row })
+    }
+
+    /// The State of an office, by the lists; a court's number is of its establishment.
+    pub fn state(&self, office: &OfficeId) -> Option<&str> {
+        let (table, ..) = LISTS.iter().find(|(.., class)| *class == office.class())?;
+        let registry = || OfficeId::parse(office.as_str().split('/').next()?).ok();
+        let places = self.listed.get(office).or_else(|| self.listed.get(&registry()?))?;
+        let row = self.lists.get(table)?.get(*places.first()?)?;
+        Some(row.state.as_str())
+    }
+
     /// The rows of a joining table for an office's code on a day (`yyyy-MM-dd`; empty: those that hold still), of one class
     /// (empty: any).
     pub fn rows(&self, table: &str, code: &str, class: &str, day: &str) -> Vec<&Row> {
@@ -150,9 +187,8 @@ impl Reference {
         JOINS.iter().find(|(name, ..)| *name == table).map(|(_, key, ..)| *key)
     }
 
-    /// The default desk of a station's State for a pillar, with its line.
-    pub fn desk(&self, station: &str, pillar: &str) -> Option<(&OfficeId, usize)> {
-        let state = self.states.get(station).map_or("", String::as_str);
+    /// The default desk of a State for a pillar, with its line.
+    pub fn desk(&self, state: &str, pillar: &str) -> Option<(&OfficeId, usize)> {
         let fits = |desk: &&Desk| desk.pillar == pillar && (desk.state.is_empty() || desk.state == state);
         self.desks.iter().find(fits).map(|desk| (&desk.office, desk.line))
     }
@@ -162,11 +198,12 @@ impl Reference {
         let mut rows = Vec::new();
         for row in &table.rows {
             let Some(office) = table.office(row, column, class, findings) else { continue };
-            let state = table.at(row, "state").to_owned();
-            if class == "ps" {
-                self.states.insert(office.code().to_owned(), state.clone());
-            }
-            rows.push(Listed { office, state, to: table.at(row, "valid_to").to_owned() });
+            let successor = table.at(row, "successor");
+            let successor = if successor.is_empty() { None } else { table.office(row, "successor", class, findings) };
+            self.listed.entry(office.clone()).or_default().push(rows.len());
+            let at = |column: &str| table.at(row, column).to_owned();
+            let (state, to) = (at("state"), at("valid_to"));
+            rows.push(Listed { office, state, to, successor, line: row.line });
         }
         self.lists.insert(name, rows);
     }

@@ -17,7 +17,7 @@ use crate::journal::Lane;
 /// Where routes are configured.
 pub const FILE: &str = "config/routes.toml";
 
-const STEPS: [&str; 6] = ["addressee", "case-court", "cnr", "table ps_court", "station", "desk"];
+const STEPS: [&str; 7] = ["addressee", "case-court", "cnr", "custody", "table ps_court", "station", "desk"];
 
 /// A held delivery is given up after this, where its route says nothing: the longest default period for a charge sheet
 /// is 90 days (BNSS s.187(3)), and most conditions come true within a month.
@@ -28,6 +28,8 @@ const HOLD_FOR: Duration = Duration::from_secs(30 * 86_400);
 pub struct Route {
     /// Its name.
     pub name: String,
+    /// Its line in `config/routes.toml`.
+    pub line: usize,
     /// For which kind.
     pub kind: KindName,
     /// To which pillar.
@@ -53,10 +55,12 @@ pub struct Route {
 pub enum Step {
     /// The offices that the record names in `to`.
     Addressee,
-    /// The court of the case's newest registration or transfer.
+    /// The court of the case's newest link: registration, committal or transfer.
     CaseCourt,
     /// The establishment in the CNR.
     Cnr,
+    /// The prison where the person is by the latest custody update.
+    Custody,
     /// A joining table of `config/reference`, and one of its classes (empty: any; of `ps_court`, `magistrate`).
     Table(&'static str, String),
     /// The police station of the FIR.
@@ -71,6 +75,7 @@ impl Step {
             "addressee" => return Ok(Self::Addressee),
             "case-court" => return Ok(Self::CaseCourt),
             "cnr" => return Ok(Self::Cnr),
+            "custody" => return Ok(Self::Custody),
             "station" => return Ok(Self::Station),
             "desk" => return Ok(Self::Desk),
             _ => {}
@@ -146,6 +151,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
         section.error(said.line, "a liberty lane is never held on rejection; leave `on_reject` out");
     }
     Some(Route {
+        line: section.line,
         name: name?.value,
         kind: kind?.value,
         to: to?.value,

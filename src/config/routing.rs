@@ -8,9 +8,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Revision;
+use super::draft::{Chosen, Draft, Found, covers, missing, parked, reasons};
 use super::facts::Facts;
 use super::routes::{Route, Step};
+use super::steps::{Case, Named, establishment};
 use super::systems::{PILLARS, System};
+use super::trail::{Taken, Trail, Trial};
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, OfficeId, SystemName};
 use crate::journal::{Action, DeliveryView, How, Lane, Snapshot, State};
@@ -32,30 +35,106 @@ pub struct Destination {
     pub why: String,
     /// See `Route`.
     pub park_on_reject: bool,
+    /// For which of the record's cases: places in `Facts::groups`. Empty for an addressee that none leads to, and where no
+    /// office was found.
+    pub cases: Vec<usize>,
 }
 
 /// What routing looks at.
-struct Ask<'a> {
-    kind: &'a str,
-    shared: &'a Value,
-    facts: &'a Facts,
-    known: &'a Snapshot,
+pub(super) struct Ask<'a> {
+    pub(super) kind: &'a str,
+    pub(super) shared: &'a Value,
+    pub(super) facts: &'a Facts,
+    pub(super) known: &'a Snapshot,
+    pub(super) cases: Vec<Case<'a>>,
+    /// The present day, by which offices are open or closed; empty where nobody says.
+    pub(super) today: String,
 }
 
-/// An office that a step names, and the words for why.
-type Named = (OfficeId, String);
+impl<'a> Ask<'a> {
+    fn of(kind: &'a str, shared: &'a Value, facts: &'a Facts, known: &'a Snapshot) -> Self {
+        const NONE: &[CaseKey] = &[];
+        let mut cases: Vec<Case<'a>> = facts.groups.iter().map(|own| Case::of(own, &known.links)).collect();
+        if cases.is_empty() {
+            cases.push(Case::of(NONE, &known.links));
+        }
+        let now = (known.at != Timestamp::default()).then(|| known.at.to_string());
+        let today = now.and_then(|text| text.get(..10).map(str::to_owned)).unwrap_or_default();
+        Self { kind, shared, facts, known, cases, today }
+    }
+}
 
 impl Revision {
     /// Where a record goes. Pure: record, this revision, and what was known at one moment. Never fails: what cannot be
-    /// decided is a destination with a code. The sending office is no receiver.
+    /// decided is a destination with a code. Each case of the record is decided by itself; an office that several lead to
+    /// gets the record once. The sending office is no receiver.
     pub fn route(&self, kind: &str, shared: &Value, facts: &Facts, known: &Snapshot) -> Vec<Destination> {
-        let ask = Ask { kind, shared, facts, known };
+        self.routed(&Ask::of(kind, shared, facts, known), &mut Trail::default())
+    }
+
+    /// The same, with every route and step that was tried.
+    pub fn explain(
+        &self,
+        kind: &str,
+        shared: &Value,
+        facts: &Facts,
+        known: &Snapshot,
+    ) -> (Vec<Destination>, Vec<Trial>) {
+        let mut trail = Trail::kept();
+        let destinations = self.routed(&Ask::of(kind, shared, facts, known), &mut trail);
+        (destinations, trail.trials)
+    }
+
+    /// The offices that are the court of one case, given by the keys that a record names it by (an item of `Facts::groups`):
+    /// where the newest link has taken it, else the establishment of its CNR. Establishments only (`court:DLCT01`): a court
+    /// with a number is a court of the case where its establishment is. Empty where no CNR is known; then the tables decide,
+    /// and `own_cases` says for which cases. `known` is a snapshot of these keys (`SnapshotAsk::cases`).
+    pub fn courts_of(&self, case: &[CaseKey], known: &Snapshot) -> Vec<OfficeId> {
+        let case = Case::of(case, &known.links);
+        let links = case.dockets.iter().any(|(_, link)| link.is_some());
+        let cnrs: Vec<&CaseKey> =
+            if links { case.dockets.iter().map(|(cnr, _)| cnr).collect() } else { case.same.iter().collect() };
+        let mut courts: Vec<OfficeId> = cnrs.into_iter().filter_map(establishment).map(|(office, _)| office).collect();
+        courts.sort();
+        courts.dedup();
+        courts
+    }
+
+    /// The cases of a record (places in `Facts::groups`) that are an office's own: those that lead to it, or to the
+    /// registry of its establishment, by any step but the addressee. It needs the snapshot that `route` needs, and may be
+    /// asked at any later time with a newer one. An addressee that no case leads to has none.
+    pub fn own_cases(
+        &self,
+        kind: &str,
+        shared: &Value,
+        facts: &Facts,
+        known: &Snapshot,
+        office: &OfficeId,
+    ) -> Vec<usize> {
+        let ask = Ask::of(kind, shared, facts, known);
+        let mut own: BTreeSet<usize> = BTreeSet::new();
+        for route in self.routes.iter().filter(|route| route.kind == kind && self.fits(office, &route.to)) {
+            for (nth, case) in ask.cases.iter().enumerate() {
+                let offices = match self.look(route, case, &ask, &mut Trail::default()) {
+                    Found::Offices(served, _) | Found::Several(_, served) => served,
+                    Found::Unserved(_) | Found::Nothing | Found::Nobody => Vec::new(),
+                };
+                if offices.iter().any(|named| covers(office, &named.office)) {
+                    own.insert(nth);
+                }
+            }
+        }
+        own.into_iter().filter(|nth| *nth < facts.groups.len()).collect()
+    }
+
+    fn routed(&self, ask: &Ask<'_>, trail: &mut Trail) -> Vec<Destination> {
+        let (kind, facts) = (ask.kind, ask.facts);
         let mut destinations: Vec<Destination> = Vec::new();
         let mut seen: BTreeSet<OfficeId> = facts.from.iter().cloned().collect();
         let mut applied = false;
         for route in self.routes.iter().filter(|route| route.kind == kind) {
-            let found = self.follow(route, &ask);
-            applied |= !found.is_empty();
+            let Some(found) = self.follow(route, ask, trail) else { continue };
+            applied = true;
             for destination in found {
                 let fresh = destination.office.as_ref().is_none_or(|office| seen.insert(office.clone()));
                 if fresh {
@@ -79,23 +158,26 @@ impl Revision {
         self.routes.iter().filter(takes).any(|route| self.fits(office, &route.to))
     }
 
-    fn fits(&self, office: &OfficeId, pillar: &str) -> bool {
+    pub(super) fn fits(&self, office: &OfficeId, pillar: &str) -> bool {
         match self.serving(office) {
             Some(system) => system.pillar == pillar,
             None => PILLARS.iter().any(|(name, classes)| *name == pillar && classes.contains(&office.class())),
         }
     }
 
-    /// What one route gives; nothing where it does not apply.
-    fn follow(&self, route: &Route, ask: &Ask<'_>) -> Vec<Destination> {
+    /// What one route gives; `None` where it does not apply.
+    fn follow(&self, route: &Route, ask: &Ask<'_>, trail: &mut Trail) -> Option<Vec<Destination>> {
         match route.when.as_ref().map(|when| when.holds(ask.shared)) {
-            Some(Ok(false)) => return Vec::new(),
+            Some(Ok(false)) => {
+                trail.note(route, "", "its condition does not hold", Taken::No);
+                return None;
+            }
             Some(Err(message)) => {
-                return vec![parked("expression-failed", format!("route {}: when: {message}", route.name))];
+                return Some(vec![parked("expression-failed", format!("route {}: when: {message}", route.name))]);
             }
             Some(Ok(true)) | None => {}
         }
-        let mut found = self.find(route, ask);
+        let mut found = self.find(route, ask, trail)?;
         match self.hold(route, ask) {
             Ok(None) => {}
             Ok(Some(hold)) => {
@@ -113,106 +195,101 @@ impl Revision {
                 }
             }
         }
-        found
+        Some(found)
     }
 
     /// How long to hold, if the route's condition is not true yet.
     fn hold(&self, route: &Route, ask: &Ask<'_>) -> Result<Option<Duration>, String> {
         let Some(condition) = &route.hold_until else { return Ok(None) };
-        let tree = with_joined_cases(ask.shared, &ask.known.joined);
+        let joined: Vec<CaseKey> = ask.cases.iter().flat_map(|case| case.same.iter().cloned()).collect();
+        let tree = with_joined_cases(ask.shared, &joined);
         Ok((!condition.holds(&tree)?).then_some(route.hold_for))
     }
 
-    fn find(&self, route: &Route, ask: &Ask<'_>) -> Vec<Destination> {
+    /// The addressees first; then every case for which no addressee stands is decided by itself. `None`: the route does not
+    /// apply, because it is by addressee alone and there is none.
+    fn find(&self, route: &Route, ask: &Ask<'_>, trail: &mut Trail) -> Option<Vec<Destination>> {
+        let (served, strangers) = self.apart(self.addressees(route, ask));
+        trail.step(route, "", "addressee", &served, &strangers);
+        if route.steps.iter().all(|step| *step == Step::Addressee) && served.is_empty() && strangers.is_empty() {
+            return None;
+        }
+        let mut draft = Draft::of(route, served, strangers);
+        let several = ask.cases.len() > 1;
+        // An order about liberty follows the person, whomever it names. Else whom a record names is enough, unless it is
+        // about cases of several courts.
+        let follows = ask.facts.lane == Some(Lane::Liberty) && route.steps.contains(&Step::Custody);
+        for (nth, case) in ask.cases.iter().enumerate() {
+            let label = if several { format!("{}: ", case.name()) } else { String::new() };
+            if draft.addressed.is_empty() || several {
+                let found = self.look(route, case, ask, trail);
+                draft.take(route, nth, &label, found);
+            } else if follows {
+                let (served, strangers) = self.apart(self.step(&Step::Custody, route, case, ask));
+                trail.step(route, case.name(), "custody", &served, &strangers);
+                // Where an addressee is among those who hold the person, it is right.
+                let right = served.iter().any(|named| draft.is_addressed(named));
+                if !right {
+                    draft.take(route, nth, &label, Found::Offices(served, Vec::new()));
+                }
+            }
+        }
+        draft.close(route);
+        let chosen = draft.chosen.iter().map(|chosen| self.destination(route, chosen, ask));
+        Some(chosen.chain(draft.stuck).collect())
+    }
+
+    /// Those that a system serves, and those that none does.
+    fn apart(&self, named: Vec<Named>) -> (Vec<Named>, Vec<Named>) {
+        named.into_iter().partition(|named| self.serving(&named.office).is_some())
+    }
+
+    /// What the steps after the addressee give for one case.
+    fn look(&self, route: &Route, case: &Case<'_>, ask: &Ask<'_>, trail: &mut Trail) -> Found {
+        if route.to == "police" && case.not_from_police() {
+            trail.note(route, case.name(), "the case is not from the police", Taken::No);
+            return Found::Nobody;
+        }
+        let liberty = ask.facts.lane == Some(Lane::Liberty);
         let mut unserved: Vec<Named> = Vec::new();
-        for step in &route.steps {
-            // See the header: after a miss only the desk may stand in, except where an addressee was the miss.
-            let stands_in = *step == Step::Desk || unserved.iter().all(|(_, why)| why.starts_with("addressee"));
-            if !stands_in {
+        let mut found: Vec<Named> = Vec::new();
+        for step in route.steps.iter().filter(|step| **step != Step::Addressee) {
+            // See the header: after a miss only the desk may stand in.
+            if !unserved.is_empty() && *step != Step::Desk {
                 continue;
             }
-            let named = self.step(step, route, ask);
-            let (served, strangers): (Vec<Named>, Vec<Named>) =
-                named.into_iter().partition(|(office, _)| self.serving(office).is_some());
+            let (served, strangers) = self.apart(self.step(step, route, case, ask));
+            trail.step(route, case.name(), &word(step), &served, &strangers);
             if served.is_empty() {
                 unserved.extend(strangers);
                 continue;
             }
-            if served.len() > 1 && *step != Step::Addressee && ask.facts.lane != Some(Lane::Liberty) {
-                let names: Vec<&str> = served.iter().map(|(office, _)| office.as_str()).collect();
-                let why = format!("route {}: {} names {}", route.name, word(step), names.join(", "));
-                return vec![parked("ambiguous-office", why)];
+            let one_each = *step == Step::Custody && !crowded(ask);
+            if served.len() > 1 && !liberty && !one_each {
+                return Found::Several(name(step), served);
             }
-            let mut found: Vec<Destination> = served.iter().map(|named| self.destination(route, named, ask)).collect();
-            if *step == Step::Addressee {
-                found.extend(strangers.iter().map(|named| missing(route, named)));
+            found.extend(served);
+            if liberty {
+                unserved.extend(strangers);
             }
-            return found;
+            // Where only some of the persons are known to be anywhere, the others are looked for as if none were.
+            if !(liberty && *step == Step::Custody && scattered(ask)) {
+                break;
+            }
         }
-        if unserved.is_empty() {
-            // A route by addressee alone counts only where the record addresses somebody.
-            let only_addressees = route.steps.iter().all(|step| *step == Step::Addressee);
-            let why = format!("route {}: no step names an office", route.name);
-            return if only_addressees { Vec::new() } else { vec![parked("no-office", why)] };
+        match (found.is_empty(), unserved.is_empty()) {
+            (false, _) => Found::Offices(found, unserved),
+            (true, false) => Found::Unserved(unserved),
+            (true, true) => Found::Nothing,
         }
-        unserved.iter().map(|named| missing(route, named)).collect()
     }
 
-    /// The offices that one step names, each once.
-    fn step(&self, step: &Step, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
-        let keys = || ask.facts.cases.iter().chain(&ask.known.joined);
-        let mut named: Vec<Named> = Vec::new();
-        match step {
-            Step::Addressee => {
-                let to = ask.facts.to.iter().filter(|office| self.fits(office, &route.to));
-                named.extend(to.map(|office| (office.clone(), "addressee".to_owned())));
-            }
-            Step::CaseCourt => {
-                named.extend(ask.known.court.iter().map(|court| (court.clone(), "court of the case".to_owned())));
-            }
-            Step::Cnr => named.extend(keys().filter_map(establishment)),
-            Step::Station => named.extend(keys().filter_map(station).filter_map(|code| {
-                Some((OfficeId::parse(&format!("ps:{code}")).ok()?, "station of the FIR".to_owned()))
-            })),
-            Step::Table(table, class) => named.extend(self.rows(table, class, route, ask)),
-            Step::Desk => named.extend(self.desk(route, ask)),
-        }
-        let mut seen = BTreeSet::new();
-        named.retain(|(office, _)| seen.insert(office.clone()));
-        named
-    }
-
-    fn rows(&self, table: &'static str, class: &str, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
-        let codes: BTreeSet<String> = match super::reference::Reference::key_of(table) {
-            Some("station") => ask.facts.cases.iter().chain(&ask.known.joined).filter_map(station).collect(),
-            _ => {
-                let cnrs = ask.facts.cases.iter().chain(&ask.known.joined).filter_map(establishment);
-                let court = ask.known.court.iter().map(|court| court.code().to_owned());
-                court.chain(cnrs.map(|(office, _)| office.code().to_owned())).collect()
-            }
+    fn destination(&self, route: &Route, chosen: &Chosen, ask: &Ask<'_>) -> Destination {
+        let office = &chosen.office;
+        let why = format!("route {}: {}", route.name, reasons(&chosen.reasons));
+        let Some(system) = self.serving(office) else {
+            return missing(route, &Named { office: office.clone(), why }, "");
         };
-        let day = day(route, ask);
-        let mut named = Vec::new();
-        for code in codes {
-            for row in self.reference.rows(table, &code, class, &day) {
-                named.push((row.office.clone(), format!("table {table} line {}", row.line)));
-            }
-        }
-        named
-    }
-
-    fn desk(&self, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
-        if let Some(desk) = &route.desk {
-            return vec![(desk.clone(), "desk of the route".to_owned())];
-        }
-        let code = ask.facts.cases.iter().chain(&ask.known.joined).find_map(station).unwrap_or_default();
-        let found = self.reference.desk(&code, &route.to);
-        found.map(|(office, line)| (office.clone(), format!("desk line {line}"))).into_iter().collect()
-    }
-
-    fn destination(&self, route: &Route, (office, step): &Named, ask: &Ask<'_>) -> Destination {
-        let why = format!("route {}: {step}", route.name);
-        let Some(system) = self.serving(office) else { return missing(route, &(office.clone(), step.clone())) };
         let given = self.sharing.gives(ask.kind, system);
         let taken = system.receive.iter().any(|kind| kind == ask.kind);
         let (code, why) = match (given, taken) {
@@ -230,8 +307,23 @@ impl Revision {
             hold: None,
             why,
             park_on_reject: route.park_on_reject && ask.facts.lane != Some(Lane::Liberty),
+            cases: chosen.cases.clone(),
         }
     }
+}
+
+/// Several prisons claim one and the same person.
+fn crowded(ask: &Ask<'_>) -> bool {
+    ask.facts.people.iter().any(|person| {
+        let prisons: BTreeSet<&OfficeId> =
+            ask.known.held.iter().filter(|held| person.contains(&held.person)).map(|held| &held.office).collect();
+        prisons.len() > 1
+    })
+}
+
+/// Some of the persons are held nowhere that is known.
+fn scattered(ask: &Ask<'_>) -> bool {
+    ask.facts.people.iter().any(|person| !ask.known.held.iter().any(|held| person.contains(&held.person)))
 }
 
 /// How a system gets its deliveries.
@@ -239,50 +331,23 @@ fn how(system: &System) -> How {
     if system.push.is_some() { How::Push } else { How::Feed }
 }
 
-fn parked(code: &str, why: String) -> Destination {
-    Destination {
-        office: None,
-        system: SystemName::new(),
-        how: How::Feed,
-        code: Some(code.to_owned()),
-        hold: None,
-        why,
-        park_on_reject: false,
-    }
-}
-
-fn missing(route: &Route, (office, step): &Named) -> Destination {
-    parked("no-office", format!("route {}: {step}: no system serves {office}", route.name))
-}
-
 fn word(step: &Step) -> String {
     match step {
-        Step::Addressee => "addressee".to_owned(),
-        Step::CaseCourt => "case-court".to_owned(),
-        Step::Cnr => "cnr".to_owned(),
         Step::Table(table, class) => format!("table {table} {class}").trim_end().to_owned(),
-        Step::Station => "station".to_owned(),
-        Step::Desk => "desk".to_owned(),
+        other => name(other).to_owned(),
     }
 }
 
-/// The registry of the establishment in a CNR: its first six characters (NJDG `court_info.est_code char(6)`).
-fn establishment(key: &CaseKey) -> Option<Named> {
-    let code = (key.scheme() == "cnr").then(|| key.value().get(..6)).flatten()?;
-    Some((OfficeId::parse(&format!("court:{code}")).ok()?, "establishment of the CNR".to_owned()))
-}
-
-/// The station of a FIR. A zero FIR's station sent the case away, so it is not asked.
-fn station(key: &CaseKey) -> Option<String> {
-    let station = (key.scheme() == "fir").then(|| key.parts().into_iter().next()).flatten()?;
-    (!station.is_empty()).then_some(station)
-}
-
-/// The day by which tables are read, `yyyy-MM-dd` in India; empty where the record has none: the rows that hold still.
-fn day(route: &Route, ask: &Ask<'_>) -> String {
-    let named = route.date.as_ref().and_then(|path| path.values(ask.shared).first().and_then(|value| value.as_str()));
-    let moment = ask.facts.occurred_at.or(ask.facts.recorded_at).map(|at: Timestamp| at.to_string());
-    named.map(str::to_owned).or(moment).and_then(|text| text.get(..10).map(str::to_owned)).unwrap_or_default()
+fn name(step: &Step) -> &'static str {
+    match step {
+        Step::Addressee => "addressee",
+        Step::CaseCourt => "case-court",
+        Step::Cnr => "cnr",
+        Step::Custody => "custody",
+        Step::Table(table, _) => table,
+        Step::Station => "station",
+        Step::Desk => "desk",
+    }
 }
 
 /// The record as conditions see it: with those case numbers that are known by links, where it has none of its own.
@@ -326,6 +391,7 @@ pub fn rerouted(action: Action, now: Vec<Destination>, before: &[DeliveryView]) 
             hold: None,
             why: format!("had {}", delivery.id),
             park_on_reject: false,
+            cases: Vec::new(),
         };
         plan.push((destination, Action::Withdraw));
     }

@@ -5,8 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{ConfigError, Facts, Folder, Revision, Settings, rerouted};
+use crate::clock::Timestamp;
 use crate::identifiers::OfficeId;
-use crate::journal::{Action, How, Lane, Snapshot};
+use crate::journal::{Action, How, Joint, Joints, Lane, Snapshot};
+
+mod cases;
 
 const KINDS: &str = r#"
 [[kind]]
@@ -158,6 +161,17 @@ fn routed(revision: &Revision, kind: &str, record: &Value, known: &Snapshot) -> 
         (format!("{office} {}", destination.code.as_deref().unwrap_or("ok")), destination.why.clone())
     };
     found.iter().map(say).collect()
+}
+
+/// Links as `type from to`, oldest first.
+fn links(texts: &[&str]) -> Joints {
+    let joint = |(text, number): (&&str, u64)| {
+        let [link, from, to] = text.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let key = |text| crate::identifiers::CaseKey::parse(text).unwrap();
+        let link = crate::journal::NewLink { link: String::from(link), from: key(from), to: key(to) };
+        Joint { number, link, at: Timestamp::from_millis(0), ordered: false }
+    };
+    Joints(texts.iter().zip(1..).map(joint).collect())
 }
 
 fn places(found: &[(String, String)]) -> Vec<&str> {
@@ -316,7 +330,7 @@ fn an_addressee_goes_before_the_court_of_the_case_and_that_before_the_cnr_and_th
     let mut record = paper("38101004", "2026-06-01");
     record["case"]["cnr"] = json!({"value": "DLCT010001232026"});
     assert_eq!(places(&routed(&revision, "paper", &record, &known)), ["court:DLCT01 ok"]);
-    known.court = OfficeId::parse("court:DLCT02").ok();
+    known.links = links(&["committed-to cnr/DLCT010001232026 cnr/DLCT020004562026"]);
     assert_eq!(places(&routed(&revision, "paper", &record, &known)), ["court:DLCT02 ok"]);
     record["to"] = json!(["court:DLCT01/3", "ps:38101005"]);
     let found = routed(&revision, "paper", &record, &known);
@@ -356,7 +370,7 @@ fn a_liberty_order_with_several_candidate_prisons_goes_to_all() {
     let table = "court,prison,valid_from,valid_to,successor,source\nDLCT01,DL01,,,,x\nDLCT01,DL02,,,,x\n";
     folder.put("config/reference/court_prison.csv", table);
     let revision = Revision::compile(1, folder).unwrap();
-    let known = Snapshot { court: OfficeId::parse("court:DLCT01").ok(), ..Snapshot::default() };
+    let known = Snapshot { links: links(&["same fir/38101004-2026-42 cnr/DLCT010001232026"]), ..Snapshot::default() };
     let mut record = paper("38101004", "2026-06-01");
     record["code"] = json!("release");
     assert_eq!(places(&routed(&revision, "order", &record, &known)), ["prison:DL01 ok", "prison:DL02 ok"]);
@@ -588,7 +602,7 @@ fn a_condition_decides_on_the_record_and_a_link_can_end_a_hold() {
     let found = revision.route("paper", &record, &facts, &known);
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].hold, found[0].code.as_deref()), (Some(Duration::from_secs(2 * 86_400)), None));
-    known.joined = crate::identifiers::CaseKey::parse("cnr/DLCT020001232026").into_iter().collect();
+    known.links = links(&["same fir/38101004-2026-42 cnr/DLCT020001232026"]);
     let found = revision.route("paper", &record, &facts, &known);
     assert_eq!((found[0].hold, found[0].code.as_deref()), (None, None));
     record["note"] = json!("private");

@@ -10,9 +10,9 @@ use crate::clock::Timestamp;
 use crate::identifiers::MessageId;
 use crate::journal::wakes::Wakes;
 use crate::journal::{
-    Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease, LeaseToken,
-    MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, Refused, RevisionRow,
-    RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
+    Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease, LeaseToken, LinkRow,
+    LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, Refused,
+    RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
 };
 
 /// A store under watch.
@@ -73,6 +73,9 @@ impl Journal for Guarded {
     }
     async fn order(&self, order: Order) -> Result<OrderAnswer, JournalError> {
         self.seen(self.store.order(order).await)
+    }
+    async fn link(&self, verb: LinkVerb) -> Result<Vec<LinkRow>, JournalError> {
+        self.seen(self.store.link(verb).await)
     }
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError> {
         self.seen(self.store.upload(verb).await)

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Digest, MessageView};
+use super::{Digest, Joints, MessageView};
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, DeliveryId, KindName, MessageId, OfficeId, SystemName};
 use crate::seal::DataKey;
@@ -250,21 +250,36 @@ pub struct StoredDelivery {
 pub struct SnapshotAsk {
     /// The record's own keys.
     pub cases: Vec<CaseKey>,
+    /// Its person references: where are they held?
+    pub persons: Vec<String>,
     /// The version it says it replaces.
     pub replaces: Option<MessageId>,
     /// The delivery whose outcome is to be written, if that is the question.
     pub delivery: Option<DeliveryId>,
 }
 
+/// A prison says that it holds a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The person's reference, as asked.
+    pub person: String,
+    /// The prison.
+    pub office: OfficeId,
+    /// When the update that said so happened.
+    pub at: Timestamp,
+}
+
 /// What is known, read at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// The asked keys and every key joined to them by `same` links.
-    pub joined: Vec<CaseKey>,
+    /// When it was read.
+    pub at: Timestamp,
+    /// The links that are alive around the asked keys.
+    pub links: Joints,
+    /// Prisons that hold these persons by the latest custody updates: several where several say so.
+    pub held: Vec<Held>,
     /// Keys that no earlier record brought.
     pub unknown: Vec<CaseKey>,
-    /// Court office of the newest registration or transfer of the case, if a link says so.
-    pub court: Option<OfficeId>,
     /// The record that `replaces` names, with its deliveries; `None` where nothing is so named.
     pub replaced: Option<MessageView>,
     /// The message of `delivery`, with its deliveries.

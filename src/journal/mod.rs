@@ -5,6 +5,7 @@
 mod entry;
 mod outcome;
 mod registry;
+mod links;
 pub mod leaf;
 pub mod lanes;
 pub mod board;
@@ -23,6 +24,7 @@ use crate::clock::Timestamp;
 use crate::identifiers::MessageId;
 
 pub use entry::*;
+pub use links::*;
 pub use outcome::*;
 pub use registry::*;
 
@@ -34,7 +36,7 @@ pub type Digest = [u8; 32];
 pub trait Journal: Send + Sync {
     /// Writes one accepted record or nothing: record, keys, deliveries, answer, leaf, in one synced transaction.
     async fn append(&self, entry: Entry) -> Result<Appended, JournalError>;
-    /// What routing must know before it decides: joined keys, the court of the case, the version to replace.
+    /// What routing must know before it decides: links of its cases, the version to replace.
     async fn snapshot(&self, ask: SnapshotAsk) -> Result<Snapshot, JournalError>;
     /// Remembers an authenticated refusal (digest, sender, reason), capped per system and day.
     async fn refuse(&self, refusal: Refused) -> Result<(), JournalError>;
@@ -59,6 +61,10 @@ pub trait Journal: Send + Sync {
     async fn payload(&self, id: MessageId) -> Result<Option<Payload>, JournalError>;
     /// A person's order over one delivery: retry, release, replay, repair.
     async fn order(&self, order: Order) -> Result<OrderAnswer, JournalError>;
+
+    /// Links between case keys: a person joins or parts two, or reads the history of one key. What it gives are the rows
+    /// that were made, ended or asked for.
+    async fn link(&self, verb: LinkVerb) -> Result<Vec<LinkRow>, JournalError>;
 
     /// Reads and writes of the attachment registry; bytes lie in files, see `uploads`.
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError>;

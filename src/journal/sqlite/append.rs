@@ -9,7 +9,8 @@ use super::super::board::{Number, Open};
 use super::super::{Action, Digest, IdempotencyKey, JournalError, State};
 use super::correct::Replaced;
 use super::index::signed;
-use super::prepare::{Prepared, PreparedLink, message_guard};
+use super::links::Source;
+use super::prepare::{Prepared, message_guard};
 use super::read;
 use super::rows::{DeliveryRow, HeadRow, json};
 use super::store::{Change, Store};
@@ -132,9 +133,10 @@ impl Store {
         for open in opens {
             self.put_delivery(open, &settled, &message, changes)?;
         }
-        for link in &message.links {
-            self.put_link(link, seq, message.head.accepted_at.millis(), changes)?;
-        }
+        let brought = if message.head.action == Action::Withdraw { &[][..] } else { &message.links };
+        let dated = message.head.occurred_at.unwrap_or(message.head.accepted_at);
+        let source = Source::Message { seq, at: dated, written: message.head.accepted_at };
+        self.put_links(brought, &source, replaced.map(Replaced::seq), changes)?;
         self.bind(&message, seq)?;
         changes.push(Change::Indexed(message.hashes, seq));
         if message.head.about.is_none() {
@@ -199,25 +201,6 @@ impl Store {
         let half = signed(class as u64);
         self.run(sql, params![system, half, signed(open.position), signed(open.number), office, kind])?;
         changes.push(Change::Position(Arc::clone(&open.system), class, open.position));
-        Ok(())
-    }
-
-    /// Writes a link. One that is there already is not written again.
-    pub(super) fn put_link(
-        &mut self,
-        link: &PreparedLink,
-        seq: u64,
-        at: i64,
-        changes: &mut Vec<Change>,
-    ) -> Result<(), JournalError> {
-        let number = self.link;
-        let keys: Vec<u8> = link.hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
-        let sql =
-            "INSERT INTO link (number, link, source, target, message, at, keys) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let (from, to) = (link.link.from.as_str(), link.link.to.as_str());
-        self.run(sql, params![signed(number), link.link.link, from, to, signed(seq), at, keys])?;
-        self.link += 1;
-        changes.push(Change::Indexed(link.hashes.clone(), number));
         Ok(())
     }
 

@@ -18,6 +18,13 @@ pub(super) struct Replaced {
     head: HeadRow,
 }
 
+impl Replaced {
+    /// Its number.
+    pub(super) fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
 impl Store {
     /// The version that `id` names, if the sender may replace it and it is the newest; otherwise the refusal.
     pub(super) fn replaced(&self, id: MessageId, by: &HeadRow) -> Result<Result<Replaced, Done>, JournalError> {

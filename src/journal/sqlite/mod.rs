@@ -6,6 +6,7 @@ mod append;
 mod checkpoint;
 mod correct;
 mod index;
+mod links;
 mod orders;
 mod outcomes;
 mod pages;
@@ -32,9 +33,9 @@ use async_trait::async_trait;
 
 use super::wakes::Wakes;
 use super::{
-    Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease, LeaseToken,
-    MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, Refused, RevisionRow,
-    RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
+    Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease, LeaseToken, LinkRow,
+    LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, Refused,
+    RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::identifiers::MessageId;
@@ -255,6 +256,10 @@ impl Journal for SqliteJournal {
 
     async fn order(&self, order: Order) -> Result<OrderAnswer, JournalError> {
         self.obey(order).await
+    }
+
+    async fn link(&self, verb: LinkVerb) -> Result<Vec<LinkRow>, JournalError> {
+        self.links(verb).await
     }
 
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError> {

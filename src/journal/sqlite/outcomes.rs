@@ -8,6 +8,7 @@ use super::super::lanes::Place;
 use super::super::{JournalError, LeaseToken, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord, State};
 use super::SqliteJournal;
 use super::index::signed;
+use super::links::Source;
 use super::orders::Added;
 use super::prepare::{Prepared, PreparedLink, Standing};
 use super::read;
@@ -167,10 +168,8 @@ impl Store {
             about = self.seq;
             self.insert_message(entry, None, changes)?;
         }
-        for link in &outcome.links {
-            self.put_link(link, about, at.millis(), changes)?;
-        }
-        Ok(())
+        let source = Source::Message { seq: about, at, written: at };
+        self.put_links(&outcome.links, &source, None, changes)
     }
 }
 

@@ -24,10 +24,13 @@ CREATE UNIQUE INDEX message_id ON message (id);
 -- Hash of an idempotency key, case key or person reference, or of a link's end: to message.seq, or to link.number.
 -- Filled in sorted bulk up to the marks in `meta`; newer rows are found in memory.
 CREATE TABLE keyed (hash INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hash, number)) WITHOUT ROWID;
+-- `message`: which brought it, 0 where a person did (`by`, `reason`). One that ended stays, with who ended it and why.
 CREATE TABLE link (
     number INTEGER PRIMARY KEY, link TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,
-    message INTEGER NOT NULL, at INTEGER NOT NULL, keys BLOB NOT NULL
+    message INTEGER NOT NULL, at INTEGER NOT NULL, keys BLOB NOT NULL, by TEXT, reason TEXT,
+    ended_at INTEGER, ended_by TEXT, ended_reason TEXT
 );
+CREATE INDEX link_message ON link (message);
 -- The narrow queue: deliveries that are not settled, or hold their lane.
 CREATE TABLE open (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
 CREATE TABLE settled (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);

@@ -15,13 +15,9 @@ use super::read::{self, MessageRow};
 use super::rows::{DeliveryRow, FrozenRow, Private, SettledRow, damaged, unpack};
 use super::tables::storage;
 use super::words;
-use crate::identifiers::{CaseKey, DeliveryId, MessageId, OfficeId};
+use crate::identifiers::{DeliveryId, MessageId, OfficeId};
 use crate::seal::{self, DataKey};
 
-/// Keys that one case is followed through: a case has a handful.
-const JOINED: usize = 64;
-/// Links of one key that are looked at, the newest first.
-const LINKS: usize = 32;
 /// Messages that one filter looks through before it says that there is more.
 const LOOKED_THROUGH: usize = 20_000;
 
@@ -223,7 +219,7 @@ impl SqliteJournal {
 
     pub(super) fn read_snapshot(&self, ask: &SnapshotAsk) -> Result<Snapshot, JournalError> {
         self.readers.with(|conn| {
-            let (joined, court) = self.joined(conn, &ask.cases)?;
+            let links = self.joints(conn, &ask.cases)?;
             let mut unknown = Vec::new();
             for key in &ask.cases {
                 if !self.index.has(conn, self.workshop.blind.hash("case", &[key.as_str()]))? {
@@ -236,52 +232,9 @@ impl SqliteJournal {
             };
             let replaced = see(ask.replaces)?;
             let delivered = see(ask.delivery.map(DeliveryId::message))?;
-            Ok(Snapshot { joined, unknown, court, replaced, delivered })
+            Ok(Snapshot { at: self.clock.now(), links, held: Vec::new(), unknown, replaced, delivered })
         })
     }
-
-    /// The keys and all that `same` links join to them, and the court that the newest link names.
-    fn joined(&self, conn: &Connection, cases: &[CaseKey]) -> Result<(Vec<CaseKey>, Option<OfficeId>), JournalError> {
-        let mut joined: Vec<CaseKey> = cases.to_vec();
-        let mut court: Option<(u64, OfficeId)> = None;
-        let mut next = 0;
-        while let Some(key) = joined.get(next).cloned() {
-            next += 1;
-            let hash = self.workshop.blind.hash("link", &[key.as_str()]);
-            for number in self.index.find(conn, hash, u64::MAX, LINKS)? {
-                let Some((link, from, to)) = link_row(conn, number)? else { continue };
-                if from != key && to != key {
-                    continue;
-                }
-                if matches!(link.as_str(), "same" | "committed-to" | "transferred-to")
-                    && court.as_ref().is_none_or(|(newest, _)| *newest < number)
-                    && let Some(office) = [&to, &from].into_iter().find_map(establishment)
-                {
-                    court = Some((number, office));
-                }
-                let other = if from == key { to } else { from };
-                if link == "same" && !joined.contains(&other) && joined.len() < JOINED {
-                    joined.push(other);
-                }
-            }
-        }
-        Ok((joined, court.map(|(_, office)| office)))
-    }
-}
-
-/// The court establishment that a CNR names in its first six characters.
-fn establishment(key: &CaseKey) -> Option<OfficeId> {
-    let code = (key.scheme() == "cnr").then(|| key.value().get(..6)).flatten()?;
-    OfficeId::parse(&format!("court:{code}")).ok()
-}
-
-fn link_row(conn: &Connection, number: u64) -> Result<Option<(String, CaseKey, CaseKey)>, JournalError> {
-    let mut rows = conn.prepare_cached("SELECT link, source, target FROM link WHERE number = ?1").map_err(storage)?;
-    let mut rows = rows.query(params![signed(number)]).map_err(storage)?;
-    let Some(row) = rows.next().map_err(storage)? else { return Ok(None) };
-    let text = |column| row.get::<_, String>(column).map_err(storage);
-    let (link, from, to) = (text(0)?, text(1)?, text(2)?);
-    Ok(CaseKey::parse(&from).zip(CaseKey::parse(&to)).map(|(from, to)| (link, from, to)))
 }
 
 /// The last message that was surely accepted before a moment. Ids begin with their milliseconds (RFC 9562 section 5.7);

@@ -1,0 +1,172 @@
+//! What each step of a route names for one case: an addressee, the court of the newest link, a row of a table. An office
+//! that has closed stands for its successor, and says so. Pure; `routing` decides between what is found here.
+
+use std::collections::BTreeSet;
+
+use super::Revision;
+use super::reference::Reference;
+use super::routes::{Route, Step};
+use super::routing::Ask;
+use crate::clock::Timestamp;
+use crate::identifiers::{CaseKey, OfficeId};
+use crate::journal::{Docket, Joints};
+
+/// Successors that are followed: a chain that is longer is a mistake of the tables.
+const SUCCESSORS: usize = 8;
+
+/// One case of a record with what links say of it.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    /// The keys that the record gives.
+    pub(super) own: &'a [CaseKey],
+    /// See `Joints::same`.
+    pub(super) same: Vec<CaseKey>,
+    /// See `Joints::origins`.
+    pub(super) origins: Vec<CaseKey>,
+    /// See `Joints::dockets`.
+    pub(super) dockets: Vec<Docket<'a>>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn of(own: &'a [CaseKey], links: &'a Joints) -> Self {
+        Self { own, same: links.same(own), origins: links.origins(own), dockets: links.dockets(own) }
+    }
+
+    /// It has numbers, and none of them is the police's: a complaint, a civil prisoner, a detenue.
+    pub(super) fn not_from_police(&self) -> bool {
+        !self.own.is_empty() && !self.origins.iter().any(|key| matches!(key.scheme(), "fir" | "zero-fir"))
+    }
+
+    /// One of its numbers, for people.
+    pub(super) fn name(&self) -> &str {
+        self.own.first().map_or("no case", CaseKey::as_str)
+    }
+}
+
+/// An office that a step names, and the words for why.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) office: OfficeId,
+    pub(super) why: String,
+}
+
+impl Revision {
+    /// The offices that the record addresses, of the route's pillar.
+    pub(super) fn addressees(&self, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
+        if !route.steps.contains(&Step::Addressee) {
+            return Vec::new();
+        }
+        let to = ask.facts.to.iter().filter(|office| self.fits(office, &route.to));
+        to.map(|office| self.standing(office.clone(), "addressee".to_owned(), ask)).collect()
+    }
+
+    /// The offices that one step names for one case, each once.
+    pub(super) fn step(&self, step: &Step, route: &Route, case: &Case<'_>, ask: &Ask<'_>) -> Vec<Named> {
+        let named: Vec<(OfficeId, String)> = match step {
+            Step::Addressee => Vec::new(),
+            Step::CaseCourt => case.dockets.iter().filter_map(court).collect(),
+            Step::Cnr => case.same.iter().filter_map(establishment).collect(),
+            Step::Custody => held(ask),
+            Step::Station => case
+                .origins
+                .iter()
+                .filter_map(station)
+                .filter_map(|code| {
+                    Some((OfficeId::parse(&format!("ps:{code}")).ok()?, "station of the FIR".to_owned()))
+                })
+                .collect(),
+            Step::Table(table, class) => self.rows(table, class, route, case, ask),
+            Step::Desk => self.desk(route, case, ask),
+        };
+        let mut seen = BTreeSet::new();
+        let named = named.into_iter().filter(|(office, _)| seen.insert(office.clone()));
+        named.map(|(office, why)| self.standing(office, why, ask)).collect()
+    }
+
+    /// The office itself, or whoever took over from it.
+    fn standing(&self, office: OfficeId, why: String, ask: &Ask<'_>) -> Named {
+        let mut named = Named { office, why };
+        for _ in 0..SUCCESSORS {
+            let Some(closed) = self.reference.closed(&named.office, &ask.today) else { return named };
+            named.why = format!("{}; {} closed on {} ({})", named.why, named.office, closed.on, closed.row);
+            let Some(successor) = closed.successor else { return named };
+            named.why = format!("{}, successor {successor}", named.why);
+            named.office = successor;
+        }
+        named
+    }
+
+    fn rows(
+        &self,
+        table: &'static str,
+        class: &str,
+        route: &Route,
+        case: &Case<'_>,
+        ask: &Ask<'_>,
+    ) -> Vec<(OfficeId, String)> {
+        let codes: BTreeSet<String> = match Reference::key_of(table) {
+            Some("station") => case.origins.iter().filter_map(station).collect(),
+            _ => courts(case, ask).iter().map(|court| court.code().to_owned()).collect(),
+        };
+        let day = day(route, ask);
+        let mut named = Vec::new();
+        for code in codes {
+            for row in self.reference.rows(table, &code, class, &day) {
+                named.push((row.office.clone(), format!("table {table} line {}", row.line)));
+            }
+        }
+        named
+    }
+
+    fn desk(&self, route: &Route, case: &Case<'_>, ask: &Ask<'_>) -> Vec<(OfficeId, String)> {
+        if let Some(desk) = &route.desk {
+            return vec![(desk.clone(), "desk of the route".to_owned())];
+        }
+        let stations = case.origins.iter().filter_map(station);
+        let stations = stations.filter_map(|code| OfficeId::parse(&format!("ps:{code}")).ok());
+        let offices: Vec<OfficeId> = stations.chain(courts(case, ask)).chain(ask.facts.from.clone()).collect();
+        let state = offices.iter().find_map(|office| self.reference.state(office)).unwrap_or_default();
+        let found = self.reference.desk(state, &route.to);
+        found.map(|(office, line)| (office.clone(), format!("desk line {line}"))).into_iter().collect()
+    }
+}
+
+/// The courts of a case: the one that sends the record, else where links have taken it, else the establishment of the CNR.
+fn courts(case: &Case<'_>, ask: &Ask<'_>) -> Vec<OfficeId> {
+    if let Some(from) = ask.facts.from.as_ref().filter(|from| from.class() == "court") {
+        return vec![from.clone()];
+    }
+    let dockets = case.dockets.iter().filter_map(|(cnr, _)| establishment(cnr));
+    dockets.map(|(office, _)| office).collect()
+}
+
+/// The court that a link has given a case.
+fn court((cnr, link): &Docket<'_>) -> Option<(OfficeId, String)> {
+    let link = link.as_ref()?;
+    let (office, _) = establishment(cnr)?;
+    Some((office, format!("court of the case: {} {cnr}", link.link.link)))
+}
+
+/// Where the persons of the record are held.
+fn held(ask: &Ask<'_>) -> Vec<(OfficeId, String)> {
+    ask.known.held.iter().map(|held| (held.office.clone(), "custody update".to_owned())).collect()
+}
+
+/// The registry of the establishment in a CNR: its first six characters (NJDG `court_info.est_code char(6)`).
+pub(super) fn establishment(key: &CaseKey) -> Option<(OfficeId, String)> {
+    let code = (key.scheme() == "cnr").then(|| key.value().get(..6)).flatten()?;
+    Some((OfficeId::parse(&format!("court:{code}")).ok()?, "establishment of the CNR".to_owned()))
+}
+
+/// The station of a FIR. A zero FIR's station sent the case away, so it is not asked.
+fn station(key: &CaseKey) -> Option<String> {
+    let station = (key.scheme() == "fir").then(|| key.parts().into_iter().next()).flatten()?;
+    (!station.is_empty()).then_some(station)
+}
+
+/// The day by which tables are read, `yyyy-MM-dd` in India; empty where the record has none: the rows that hold still.
+pub(super) fn day(route: &Route, ask: &Ask<'_>) -> String {
+    let named = route.date.as_ref().and_then(|path| path.values(ask.shared).first().and_then(|value| value.as_str()));
+    let moment = ask.facts.occurred_at.or(ask.facts.recorded_at).map(|at: Timestamp| at.to_string());
+    named.map(str::to_owned).or(moment).and_then(|text| text.get(..10).map(str::to_owned)).unwrap_or_default()
+}

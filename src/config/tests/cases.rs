@@ -1,0 +1,201 @@
+//! Records about several cases, persons who are held somewhere, offices that have closed: each case is routed by itself.
+
+use super::*;
+use crate::journal::Held;
+
+const MORE_KINDS: &str = r#"
+[[kind]]
+name = "update"
+title = "Update"
+lane = "liberty"
+schema = "records/update"
+cases = ["fir:cases[].fir", "cnr:cases[].cnr", "ptn:cases[].ptn"]
+persons = ["pid:pid"]
+"#;
+
+const MORE_ROUTES: &str = r#"
+[[route]]
+name = "update-to-courts"
+kind = "update"
+to = "courts"
+office = ["addressee", "case-court", "cnr", "table ps_court magistrate"]
+
+[[route]]
+name = "update-to-police"
+kind = "update"
+to = "police"
+office = ["addressee", "station"]
+
+[[route]]
+name = "release-to-prisons"
+kind = "order"
+to = "prisons"
+office = ["addressee", "custody", "table court_prison"]
+"#;
+
+const PRISONS: &str = "prison,name,state,valid_from,valid_to,successor,source
+DL01,One,07,2001-01-01,,,x
+DL02,Two,07,2001-01-01,,,x
+DL09,Nine,07,2001-01-01,2025-10-31,DL02,x
+DL08,Eight,07,2001-01-01,2025-10-31,,x
+";
+
+fn revision() -> Revision {
+    let mut folder = folder();
+    folder.put("config/kinds.toml", &format!("{KINDS}{MORE_KINDS}"));
+    let routes = ROUTES.split("\n[[route]]\nname = \"orders-to-prisons\"").next().unwrap();
+    folder.put("config/routes.toml", &format!("{routes}{MORE_ROUTES}"));
+    let share = |to: &str| format!("\n[[share]]\nkind = \"update\"\nto = \"{to}\"\ngive = \"whole\"\n");
+    folder.put("config/sharing.toml", &format!("{SHARING}{}{}", share("courts"), share("police")));
+    folder.put("config/reference/prisons.csv", PRISONS);
+    folder.put(
+        "config/reference/court_prison.csv",
+        "court,prison,valid_from,valid_to,successor,source\nDLCT01,DL01,,,,x\nDLCT01,DL02,,,,x\n",
+    );
+    for party in ["police-dl", "courts-dl", "prisons-dl"] {
+        let path = format!("config/systems/{party}.toml");
+        let text = String::from_utf8(folder.files[&path].clone()).unwrap();
+        folder.put(&path, &text.replace("\"paper\", \"order\"", "\"paper\", \"order\", \"update\""));
+    }
+    let text = json!({"type": "string", "maxLength": 200});
+    let object =
+        |properties: Value| json!({"type": "object", "properties": properties, "unevaluatedProperties": false});
+    let fir = object(json!({"station": text, "year": {"type": "integer"}, "serial": text}));
+    let case = object(json!({"fir": fir, "cnr": text, "ptn": text}));
+    let mut schema = object(json!({
+        "office": text, "to": {"type": "array", "maxItems": 9, "items": text}, "pid": text,
+        "cases": {"type": "array", "maxItems": 99, "items": case},
+        "event": object(json!({"number": text, "occurred_at": text})),
+    }));
+    schema["$id"] = json!("urn:icjs:records:update:1");
+    folder.put("schemas/records/update.json", &schema.to_string());
+    Revision::compile(1, folder).unwrap_or_else(|errors| panic!("{}", shown(&errors)))
+}
+
+fn update(cases: Value) -> Value {
+    json!({"office": "prison:DL01", "pid": "DL01-7", "event": {"occurred_at": "2026-06-01T10:30:00+05:30"}, "cases": cases})
+}
+
+fn fir(station: &str, serial: u32) -> Value {
+    json!({"station": station, "year": 2026, "serial": serial.to_string()})
+}
+
+fn office(text: &str) -> OfficeId {
+    OfficeId::parse(text).unwrap()
+}
+
+#[test]
+fn every_case_of_a_record_finds_its_own_court_and_an_office_gets_the_record_once() {
+    let revision = revision();
+    let known =
+        Snapshot { links: links(&["committed-to cnr/DLCT010000012026 cnr/DLCT020000022026"]), ..Snapshot::default() };
+    let record = update(json!([
+        {"fir": fir("38101004", 1), "cnr": "DLCT010000012026"},
+        {"fir": fir("38101004", 2)},
+        {"cnr": "DLCT010000032026", "fir": fir("38101005", 3)},
+    ]));
+    let found = routed(&revision, "update", &record, &known);
+    let all = ["court:DLCT02 ok", "court:DLCT01 ok", "ps:38101004 ok", "ps:38101005 ok"];
+    assert_eq!(places(&found), all);
+    let why = "route update-to-courts: fir/38101004-2026-1: court of the case: committed-to cnr/DLCT020000022026; \
+               fir/38101004-2026-2: table ps_court line 3";
+    assert_eq!(found[0].1, why, "the first by its committal, the second by the table, both to one court");
+    let facts = revision.facts("update", &record);
+    assert_eq!(facts.groups.len(), 3);
+    let own = |court: &str| revision.own_cases("update", &record, &facts, &known, &office(court));
+    assert_eq!((own("court:DLCT02"), own("court:DLCT01"), own("court:DLCT01/3")), (vec![0, 1], vec![2], vec![2]));
+    let courts = |nth: usize| revision.courts_of(&facts.groups[nth], &known);
+    assert_eq!((courts(0), courts(1), courts(2)), (vec![office("court:DLCT02")], vec![], vec![office("court:DLCT01")]));
+}
+
+#[test]
+fn an_addressee_stands_for_its_own_case_only_where_there_are_several() {
+    let revision = revision();
+    let mut record = update(json!([{"cnr": "DLCT010000012026"}, {"cnr": "DLCT020000022026"}]));
+    record["to"] = json!(["court:DLCT01/3"]);
+    let found = routed(&revision, "update", &record, &Snapshot::default());
+    assert_eq!(places(&found), ["court:DLCT01/3 ok", "court:DLCT02 ok"], "not the registry besides");
+    record["cases"].as_array_mut().unwrap().pop();
+    assert_eq!(places(&routed(&revision, "update", &record, &Snapshot::default())), ["court:DLCT01/3 ok"]);
+}
+
+#[test]
+fn a_case_that_is_not_from_the_police_leaves_nothing_parked_for_them() {
+    let revision = revision();
+    let record = update(json!([{"cnr": "DLCT010000012026"}, {"ptn": "P-1", "fir": fir("38101004", 2)}]));
+    let found = routed(&revision, "update", &record, &Snapshot::default());
+    assert_eq!(places(&found), ["court:DLCT01 ok", "court:DLCT02 ok", "ps:38101004 ok"]);
+    let complaint = update(json!([{"cnr": "DLCT010000012026"}]));
+    assert_eq!(places(&routed(&revision, "update", &complaint, &Snapshot::default())), ["court:DLCT01 ok"]);
+    let known = Snapshot { links: links(&["same fir/38101005-2026-3 cnr/DLCT010000012026"]), ..Snapshot::default() };
+    let found = routed(&revision, "update", &complaint, &known);
+    assert_eq!(places(&found), ["court:DLCT01 ok", "ps:38101005 ok"], "a link says which FIR it was");
+}
+
+#[test]
+fn an_order_about_liberty_goes_where_the_person_is_and_to_every_prison_that_claims_them() {
+    let revision = revision();
+    let held = |prisons: &[&str]| {
+        let at = Timestamp::from_millis(1);
+        let held = prisons.iter().map(|prison| Held { person: "pid/P-1".into(), office: office(prison), at });
+        Snapshot { held: held.collect(), ..Snapshot::default() }
+    };
+    let mut record = paper("38101004", "2026-06-01");
+    record["office"] = json!("court:DLCT01");
+    record["code"] = json!("release");
+    record["persons"] = json!([{"pid": {"prison": "P", "id": "1"}}]);
+    let found = routed(&revision, "order", &record, &held(&["prison:DL02"]));
+    assert_eq!(found, [("prison:DL02 ok".to_owned(), "route release-to-prisons: custody update".to_owned())]);
+    let both = routed(&revision, "order", &record, &held(&["prison:DL01", "prison:DL02"]));
+    assert_eq!(places(&both), ["prison:DL01 ok", "prison:DL02 ok"]);
+    let nobody = routed(&revision, "order", &record, &held(&[]));
+    assert_eq!(places(&nobody), ["prison:DL01 ok", "prison:DL02 ok"], "nobody said where: the table");
+    record["to"] = json!(["prison:DL01"]);
+    let moved = routed(&revision, "order", &record, &held(&["prison:DL02"]));
+    assert_eq!(places(&moved), ["prison:DL01 ok", "prison:DL02 ok"], "whom it names, and where the person is");
+    assert_eq!(places(&routed(&revision, "order", &record, &held(&["prison:DL01"]))), ["prison:DL01 ok"]);
+    record["code"] = json!("hearing");
+    let other = routed(&revision, "order", &record, &held(&["prison:DL02"]));
+    assert_eq!(places(&other), ["prison:DL01 ok"], "only orders about liberty follow the person");
+    record["to"] = json!([]);
+    let both = routed(&revision, "order", &record, &held(&["prison:DL01", "prison:DL02"]));
+    assert_eq!(places(&both), ["- ambiguous-office"]);
+}
+
+#[test]
+fn of_two_persons_only_one_of_whom_is_known_to_be_held_the_other_is_looked_for_in_the_tables() {
+    let revision = revision();
+    let mut record = paper("38101004", "2026-06-01");
+    record["office"] = json!("court:DLCT01");
+    record["code"] = json!("release");
+    record["persons"] = json!([{"pid": {"prison": "P", "id": "1"}}, {"pid": {"prison": "P", "id": "2"}}]);
+    let at = Timestamp::from_millis(1);
+    let held = vec![Held { person: "pid/P-1".into(), office: office("prison:DL02"), at }];
+    let known = Snapshot { held, ..Snapshot::default() };
+    assert_eq!(places(&routed(&revision, "order", &record, &known)), ["prison:DL02 ok", "prison:DL01 ok"]);
+}
+
+#[test]
+fn an_office_that_has_closed_stands_for_its_successor_and_says_so() {
+    let revision = revision();
+    let mut record = paper("38101004", "2024-06-01");
+    record["office"] = json!("court:DLCT01");
+    record["code"] = json!("release");
+    record["to"] = json!(["prison:DL09"]);
+    let known = Snapshot { at: Timestamp::parse("2026-11-22T10:00:00+05:30").unwrap(), ..Snapshot::default() };
+    let found = routed(&revision, "order", &record, &known);
+    let why =
+        "route release-to-prisons: addressee; prison:DL09 closed on 2025-10-31 (prisons line 4), successor prison:DL02";
+    assert_eq!(found, [("prison:DL02 ok".to_owned(), why.to_owned())], "the day of the order does not open it again");
+    let before = Snapshot { at: Timestamp::parse("2025-10-31T10:00:00+05:30").unwrap(), ..Snapshot::default() };
+    let found = routed(&revision, "order", &record, &before);
+    assert_eq!(
+        places(&found),
+        ["prison:DL01 ok", "prison:DL02 ok"],
+        "on its last day it is open, and nobody serves it"
+    );
+    record["to"] = json!(["prison:DL08"]);
+    record["persons"] = json!([]);
+    let found = routed(&revision, "order", &record, &known);
+    assert_eq!(places(&found), ["prison:DL01 ok", "prison:DL02 ok"], "closed without a successor: the tables");
+}
