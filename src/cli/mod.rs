@@ -52,7 +52,7 @@ enum Verb {
         #[arg(long)]
         apply: bool,
     },
-    /// Play whole cases between simulated police and courts, and prove that nothing was lost, doubled or overtaken.
+    /// Play whole cases between simulated police, courts and prisons, and prove that nothing was lost, doubled or overtaken.
     Demo(DemoArguments),
     /// Check a folder, or single files of one; every error with file and line.
     Check {

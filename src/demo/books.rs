@@ -2,6 +2,8 @@
 //! Each system keeps these as its own truth; `proof` reads nothing else of what happened. No gateway type is used here.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// What the scenario wants to become of something that is sent.
@@ -24,6 +26,8 @@ pub struct Sent {
     pub office: String,
     /// Record kind.
     pub kind: &'static str,
+    /// The lane in which the sender knows it to go: `papers`, or `liberty` for what is about a person's freedom.
+    pub lane: &'static str,
     /// `new`, `correct` or `withdraw`.
     pub action: &'static str,
     /// The sender's own number of the event.
@@ -83,6 +87,8 @@ pub struct Taken {
     pub digest: u64,
     /// A later arrival had other bytes.
     pub changed: bool,
+    /// The deliveries that it says it passed, the first time.
+    pub passed: Vec<String>,
     /// Text of the body, for looking up names; for an outcome its words.
     pub body: String,
     /// For an outcome: the delivery that it speaks of, and its word.
@@ -143,11 +149,33 @@ pub struct Books {
     last_said: HashMap<String, String>,
     /// Misbehaviour that happened, by its name.
     pub mischief: BTreeMap<&'static str, u64>,
+    under_way: Arc<AtomicUsize>,
     /// What a system waited for in vain, or was told that it did not expect.
     pub troubles: Vec<String>,
 }
 
+/// Something that a system does of its own accord; it is under way until this is dropped.
+#[derive(Debug)]
+pub struct UnderWay(Arc<AtomicUsize>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Books {
+    /// A system begins to do something.
+    pub fn begin(&self) -> UnderWay {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(&self.under_way))
+    }
+
+    /// Whether some system has something to do still.
+    pub fn busy(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
+    }
+
     /// The next place in the order of everything.
     pub fn tick(&mut self) -> u64 {
         self.sequence += 1;

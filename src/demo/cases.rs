@@ -8,7 +8,8 @@ use fastrand::Rng;
 use serde_json::Value;
 
 use super::books::{Expect, Sent};
-use super::documents::{self, Case, Series};
+use super::documents::police::{Series, arrest, charge_sheet, fir};
+use super::documents::{Case, Head};
 use super::link::{Document, Link, line, open};
 use super::people;
 use super::police::reference;
@@ -33,6 +34,8 @@ pub struct Script {
     mistaken: bool,
     /// The charge sheet also names the prosecution, whose copies are held until the case has a pre-trial number.
     prosecuted: bool,
+    /// The first accused is arrested and brought to the court.
+    arrested: bool,
     seed: u64,
 }
 
@@ -61,6 +64,7 @@ fn script(place: u32, round: u32, dice: &mut Rng) -> Option<Script> {
         hasty: chance(25),
         mistaken: chance(8),
         prosecuted: !homeless && chance(10),
+        arrested: !homeless && chance(50),
         case: Case { station, serial: round * 100_000 + place + 1, complainant, accused, offence, story },
         seed: dice.u64(..),
     })
@@ -110,6 +114,9 @@ impl Play {
         if !self.script.hasty {
             self.until("an answer to the FIR", &fir, "received").await?;
         }
+        if self.script.arrested {
+            self.arrest().await?;
+        }
         let mut sheet = self.sheet(Series::First { complete: !self.script.defective }, None, None).await?;
         if self.script.defective {
             self.until("the defects", &sheet, "returned").await?;
@@ -146,15 +153,25 @@ impl Play {
 
     async fn fir(&mut self, replaces: Option<&Done>) -> Result<Done, String> {
         let event = self.event("FIR");
-        let body = documents::fir(&self.script.case, &event, if replaces.is_some() { 2 } else { 1 });
+        let body = fir(&self.script.case, &Head::live(&event), if replaces.is_some() { 2 } else { 1 });
         let entry = self.entry("fir", event);
         self.send(entry, body, replaces.map(|done| (done, "correct", "नाम में सुधार: name was misspelt"))).await
+    }
+
+    async fn arrest(&mut self) -> Result<(), String> {
+        let event = self.event("ARR");
+        let case = &self.script.case;
+        let Some(person) = case.accused.first() else { return Ok(()) };
+        let body = arrest(case, &Head::live(&event), "A1", person);
+        let entry = self.entry("arrest", event);
+        self.send(entry, body, None).await.map(|_| ())
     }
 
     async fn sheet(&mut self, series: Series, replaces: Option<&Done>, cnr: Option<&str>) -> Result<Done, String> {
         let event = self.event("FR");
         let to = (self.script.prosecuted && cnr.is_none()).then_some(PROSECUTION);
-        let body = documents::charge_sheet(&self.script.case, &event, series, cnr, to);
+        let head = Head { to: to.as_slice(), ..Head::live(&event) };
+        let body = charge_sheet(&self.script.case, &head, series, cnr);
         let mut entry = self.entry("charge-sheet", event);
         entry.held_for = to;
         self.send(entry, body, replaces.map(|done| (done, "correct", "defects mended: list of witnesses added"))).await
@@ -162,7 +179,7 @@ impl Play {
 
     async fn withdraw(&mut self, done: &Done, cnr: &str) -> Result<Done, String> {
         let event = self.event("WD");
-        let body = documents::charge_sheet(&self.script.case, &event, Series::Supplementary(2), Some(cnr), None);
+        let body = charge_sheet(&self.script.case, &Head::live(&event), Series::Supplementary(2), Some(cnr));
         let entry = self.entry("charge-sheet", event);
         self.send(entry, body, Some((done, "withdraw", "sent in error"))).await
     }
@@ -199,7 +216,7 @@ impl Play {
     /// Sends what must be refused: a form cut short, or one for an office of somebody else.
     async fn mistake(&mut self) {
         let event = self.event("ERR");
-        let mut body = documents::fir(&self.script.case, &event, 1);
+        let mut body = fir(&self.script.case, &Head::live(&event), 1);
         let mut entry = self.entry("fir", event);
         if self.dice.bool() {
             body.truncate(body.floor_char_boundary(body.len() / 2));

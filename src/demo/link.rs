@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::books::{Books, Sent};
+use super::mind::Word;
 use crate::clock::Clock;
 use crate::shell::client::{Addresses, Answer, Call, Client, NoAnswer};
 use crate::shell::credentials::Credentials;
@@ -43,6 +44,13 @@ pub struct Document {
     pub body: Bytes,
     /// Further headers (action, replaces, reason, idempotency key).
     pub headers: Vec<(String, String)>,
+}
+
+impl Document {
+    /// JSON without further headers.
+    pub fn json(body: &Value) -> Self {
+        Self { media_type: "application/json", body: body.to_string().into(), headers: Vec::new() }
+    }
 }
 
 /// How long a client waits before it asks a gateway again that did not answer.
@@ -139,6 +147,30 @@ impl Link {
         }
     }
 
+    /// Says something of a delivery, until the gateway has heard it; sometimes once more.
+    pub async fn say(&self, delivery: &str, word: &Word, dice: &mut Rng) {
+        let path = format!("/v1/messages/{delivery}/outcomes");
+        let said = word.document(delivery);
+        let document = Document::json(&said);
+        let answer = self.patiently("POST", &path, Some(&document)).await;
+        self.heard(&answer, &said);
+        open(&self.books).say(self.system(), delivery, word.outcome);
+        if dice.u8(..100) < 8 {
+            open(&self.books).misbehaved("said an outcome twice");
+            self.heard(&self.patiently("POST", &path, Some(&document)).await, &said);
+        }
+    }
+
+    /// An acknowledgement or outcome that was not taken as it was meant is a trouble.
+    pub fn heard(&self, answer: &Answer, said: &Value) {
+        let refused = answer.json().get("refused").and_then(Value::as_array).cloned().unwrap_or_default();
+        if !answer.good() || !refused.is_empty() {
+            let told = super::report::one_line(&answer.json());
+            let trouble = format!("{}: {} to {said}: {told}", self.system(), answer.status);
+            open(&self.books).troubles.push(trouble);
+        }
+    }
+
     fn noted(&self, line: usize, mischief: &'static str) {
         let mut books = open(&self.books);
         books.misbehaved(mischief);
@@ -208,6 +240,7 @@ pub fn line(system: &str, office: &str, kind: &'static str, event: String, case:
         system: system.to_owned(),
         office: office.to_owned(),
         kind,
+        lane: if kind == "custody-update" { "liberty" } else { "papers" },
         action: "new",
         event,
         case: case.to_owned(),

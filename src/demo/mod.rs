@@ -1,10 +1,14 @@
-//! `icjs demo`: whole cases between simulated police and courts, through a real gateway that is killed on the way, and
-//! the proof that nothing was lost, doubled or overtaken. The systems live here and keep their own books; the gateway is
+//! `icjs demo`: whole cases between simulated police, courts and prisons, through a real gateway that is killed on the way,
+//! and the proof that nothing was lost, doubled or overtaken. The systems live here and keep their own books; the gateway is
 //! a child process and knows nothing of them but their keys. Read `cases` for the scripts, `books`, then `proof`.
 
 mod cases;
+mod mind;
+mod desk;
 mod police;
+mod prison;
 mod court;
+mod bench;
 mod documents;
 mod people;
 mod world;
@@ -34,11 +38,14 @@ use crate::shell::credentials::Credentials;
 use crate::shell::exit::{Done, Exit, Failure, file_failure};
 use crate::shell::folder::GatewayFolder;
 use crate::shell::output::Output;
+use bench::Bench;
 use books::Books;
 use court::Court;
 use finals::Finals;
 use gateway::Gateway;
 use link::{Link, SharedBooks, open};
+use mind::Clerk;
+use prison::Jailer;
 use proof::Proof;
 use report::{Progress, Report};
 
@@ -82,7 +89,7 @@ async fn stage(dir: &Path, options: Options, output: Output) -> Done {
     let mut stage = Stage::build(dir, options).await?;
     output.note(&format!(
         "a gateway and {} systems are up; folder {}",
-        world::POLICE.len() + world::COURTS.len(),
+        world::POLICE.len() + world::COURTS.len() + world::PRISONS.len(),
         dir.display()
     ));
     let mut round = 0;
@@ -119,6 +126,10 @@ fn next_steps(output: Output) {
     );
 }
 
+fn no_port(error: &std::io::Error) -> Failure {
+    file_failure(Path::new("127.0.0.1:0"), error)
+}
+
 /// Everything that takes part.
 struct Stage {
     gateway: Gateway,
@@ -135,10 +146,19 @@ impl Stage {
         let books: SharedBooks = Arc::new(Mutex::new(Books::default()));
         let mut inboxes = Vec::new();
         for (place, system) in (0_u64..).zip(world::POLICE) {
-            let url = police::receive(system, Arc::clone(&books), options.seed.wrapping_add(place)).await;
-            inboxes.push(((*system).to_owned(), url.map_err(|error| file_failure(Path::new("127.0.0.1:0"), &error))?));
+            let desk = police::desk(system, Arc::clone(&books), Arc::new(Clerk), options.seed.wrapping_add(place));
+            inboxes.push(((*system).to_owned(), desk.open().await.map_err(|error| no_port(&error))?));
         }
-        world::write(dir, &inboxes)?;
+        let mut jailers = Vec::new();
+        let mut prisons = Vec::new();
+        for (place, system) in (100_u64..).zip(world::PRISONS) {
+            let seed = options.seed.wrapping_add(place);
+            let jailer = Arc::new(Jailer::new(Arc::clone(&books), seed));
+            let desk = prison::desk(system.name, Arc::clone(&books), jailer.clone(), seed);
+            prisons.push((system.name.to_owned(), desk.open().await.map_err(|error| no_port(&error))?));
+            jailers.push((system.name, jailer));
+        }
+        world::write(dir, &inboxes, &prisons)?;
         let mut gateway = Gateway::new(dir);
         gateway.start().await?;
         let folder = GatewayFolder::at(dir);
@@ -153,6 +173,9 @@ impl Stage {
         let mut police = HashMap::new();
         for system in world::POLICE {
             police.insert(*system, line(system)?);
+        }
+        for (system, jailer) in jailers {
+            jailer.connect(line(system)?);
         }
         let courts = world::COURTS.iter().map(|courts| line(courts.name)).collect::<Result<Vec<_>, _>>()?;
         let finals = Finals::new(client.clone(), folder.clone(), gateway.addresses());
@@ -190,12 +213,17 @@ impl Stage {
         let docket: Arc<HashMap<_, _>> = Arc::new(docket.collect());
         let mut pulling = JoinSet::new();
         for (place, (courts, link)) in (1_u64..).zip(world::COURTS.iter().zip(&self.courts)) {
-            let registered = open(&self.books).sent.len();
-            let court = Arc::new(Court {
+            let numbered = open(&self.books).sent.len();
+            let bench = Bench {
                 link: Arc::clone(link),
                 docket: Arc::clone(&docket),
+                numbered: AtomicU32::new(u32::try_from(numbered).unwrap_or_default() + 1),
+                dice: Mutex::new(Rng::with_seed(seed ^ place)),
+            };
+            let court = Arc::new(Court {
+                link: Arc::clone(link),
+                mind: Arc::new(bench),
                 over: Arc::clone(&self.over),
-                registered: AtomicU32::new(u32::try_from(registered).unwrap_or_default() + 1),
                 judged: Mutex::default(),
             });
             for (puller, offices) in (0_u64..).zip(courts.pullers) {
@@ -250,7 +278,8 @@ impl Stage {
         let began = Instant::now();
         let mut calm = 0;
         while calm < 3 && began.elapsed() < QUIET_WITHIN {
-            calm = if self.finals.some_open().await { 0 } else { calm + 1 };
+            let open = open(&self.books).busy() || self.finals.some_open().await;
+            calm = if open { 0 } else { calm + 1 };
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
     }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::books::{Books, Expect, Final, Sent, Taken, message_of};
+use super::books::{Books, Expect, Final, Said, Sent, Taken, message_of};
 
 /// What the books show.
 #[derive(Debug, Default)]
@@ -259,10 +259,15 @@ fn returned(view: &View<'_>, proof: &mut Proof) {
     for (about, word) in view.books.taken.iter().filter_map(|taken| taken.about.as_ref()) {
         heard.insert((about, word));
     }
+    // Where the answer to a push got lost and an outcome was posted meanwhile, nobody asks again whether it was received.
+    let outdone = |said: &Said| {
+        let later = view.books.said.iter().filter(|other| other.delivery == said.delivery && other.word != said.word);
+        said.word == "received" && later.into_iter().any(|other| heard.contains(&(&other.delivery, &other.word)))
+    };
     for said in &view.books.said {
         first.entry(&said.delivery).or_insert(&said.word);
         let outcome = view.effects.get(said.delivery.as_str()).is_some_and(|taken| taken.kind == "outcome");
-        if !outcome && !heard.contains(&(said.delivery.as_str(), said.word.as_str())) {
+        if !outcome && !heard.contains(&(said.delivery.as_str(), said.word.as_str())) && !outdone(said) {
             proof.lost.push(format!(
                 "{} said `{}` of {}, and its sender never heard it",
                 said.system, said.word, said.delivery
@@ -283,20 +288,22 @@ fn returned(view: &View<'_>, proof: &mut Proof) {
 /// The effects of one lane with the events that they carry.
 type Lane<'a> = Vec<(&'a Taken, &'a Sent)>;
 
-/// In each lane (receiving office and case) effects follow the order of acceptance: where one event was answered before
-/// another was begun, the first comes first. A correction stands where its original stood.
+/// In each lane (receiving office, case, papers or liberty) effects follow the order of acceptance: where one event was
+/// answered before another was begun, the first comes first. A correction stands where its original stood. What is about
+/// liberty may pass what was tried in vain, and then says so.
 fn ordered(view: &View<'_>, proof: &mut Proof) {
-    let mut lanes: BTreeMap<(&str, &str, &str), Lane<'_>> = BTreeMap::new();
+    let mut lanes: BTreeMap<(&str, &str, &str, &str), Lane<'_>> = BTreeMap::new();
     for taken in &view.books.taken {
         if let Some((_, sent)) = view.event(&taken.message) {
-            lanes.entry((&taken.system, &taken.office, &sent.case)).or_default().push((taken, sent));
+            lanes.entry((&taken.system, &taken.office, &sent.case, sent.lane)).or_default().push((taken, sent));
         }
     }
-    for ((system, office, case), mut lane) in lanes {
+    for ((system, office, case, name), mut lane) in lanes {
         lane.sort_by_key(|(taken, _)| taken.order);
         for (place, (late, after)) in lane.iter().enumerate() {
             for (early, before) in lane.iter().skip(place + 1) {
-                if precedes(view, before, after) {
+                let told = name == "liberty" && late.passed.contains(&early.delivery);
+                if precedes(view, before, after) && !told {
                     let (first, second) = (&late.delivery, &early.delivery);
                     proof
                         .out_of_order

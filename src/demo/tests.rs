@@ -59,6 +59,7 @@ fn taken(delivery: &str, kind: &str, body: &str) -> Taken {
         arrivals: 1,
         digest: fingerprint(body.as_bytes()),
         changed: false,
+        passed: Vec::new(),
         body: body.to_owned(),
         about: None,
     }
@@ -220,4 +221,35 @@ fn a_wanted_refusal_must_happen() {
     forgery.books.answered(place, None, Some("malformed-xml"), 1.0, false);
     assert!(forgery.proof().holds());
     assert_eq!(forgery.proof().refused, 1);
+}
+
+#[test]
+fn liberty_may_pass_what_failed_if_it_says_so() {
+    let mut forgery = Forgery::good();
+    for sent in &mut forgery.books.sent {
+        sent.lane = "liberty";
+    }
+    forgery.books.taken[0].order = 100;
+    assert_eq!(forgery.proof().out_of_order.len(), 1);
+    forgery.books.taken[1].passed = vec![delivery(FIRST)];
+    assert!(forgery.proof().holds(), "{:?}", forgery.proof().faults());
+    forgery.books.sent[0].lane = "papers";
+    forgery.books.taken[1].passed.clear();
+    assert!(forgery.proof().holds(), "papers and liberty are two lanes");
+}
+
+#[test]
+fn a_receipt_that_a_later_outcome_made_needless_is_not_lost() {
+    let mut forgery = Forgery::good();
+    forgery.books.say("court", &delivery(SECOND), "received");
+    forgery.books.say("court", &delivery(SECOND), "executed");
+    assert_eq!(forgery.proof().lost.len(), 2);
+    let mut outcome = taken(&delivery(BACK), "outcome", "executed");
+    outcome.system = "police".to_owned();
+    outcome.office = "ps:1".to_owned();
+    outcome.about = Some((delivery(SECOND), "executed".to_owned()));
+    forgery.books.take(outcome);
+    let back = Final { system: "police".to_owned(), office: "ps:1".to_owned(), ..end(BACK, "outcome", "delivered") };
+    forgery.finals.push(back);
+    assert!(forgery.proof().holds(), "{:?}", forgery.proof().faults());
 }

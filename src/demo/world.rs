@@ -1,4 +1,5 @@
-//! The demo's world: two police systems, two court systems, a prosecution that waits, their offices, and which court each station belongs to.
+//! The demo's world: two police systems, two court systems, two prison systems, a prosecution that waits, their offices,
+//! which court each station belongs to, and which prison each court sends to.
 //! Also writes the gateway's folder for it. One station belongs to no court: what it sends must stop, visibly.
 
 use std::path::Path;
@@ -43,6 +44,32 @@ pub const COURTS: &[CourtSystem] = &[
     },
     CourtSystem { name: "ecourts-tn", pullers: &[&["court:TNCH01/1", "court:TNCH01/2", "court:TNCH01"]] },
 ];
+
+/// A prison system and the prisons that it serves.
+#[derive(Debug, Clone)]
+pub struct PrisonSystem {
+    /// Its name.
+    pub name: &'static str,
+    /// Its prisons.
+    pub prisons: &'static [&'static str],
+}
+
+/// The prison systems.
+pub const PRISONS: &[PrisonSystem] = &[
+    PrisonSystem { name: "eprisons-dl", prisons: &["prison:DL01", "prison:DL02", "prison:DL03"] },
+    PrisonSystem { name: "eprisons-tn", prisons: &["prison:TN01", "prison:TN02"] },
+];
+
+/// The prison to which a court sends men or women.
+pub fn prison_of(court: &str, woman: bool) -> &'static str {
+    match (court.trim_start_matches("court:"), woman) {
+        (code, false) if code.starts_with("DLST") => "prison:DL03",
+        (code, false) if code.starts_with("TN") => "prison:TN01",
+        (code, true) if code.starts_with("TN") => "prison:TN02",
+        (_, false) => "prison:DL01",
+        (_, true) => "prison:DL02",
+    }
+}
 
 /// The prosecution office; its copies are held.
 pub const PROSECUTION: &str = "pp:DLCT01";
@@ -109,8 +136,8 @@ lease = \"3s\"
 ";
 
 /// Writes the gateway's folder: systems with keys, offices, which station belongs to which court.
-/// `inboxes` are the URLs at which the police systems are pushed to.
-pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
+/// The pairs are names of police and of prison systems with the URLs at which they are pushed to.
+pub fn write(dir: &Path, inboxes: &[(String, String)], prisons: &[(String, String)]) -> Result<(), Failure> {
     let starter = Starter::begin(dir)?;
     starter.file("config/gateway.toml", GATEWAY_TOML.as_bytes())?;
     for (name, url) in inboxes {
@@ -118,6 +145,9 @@ pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
     }
     for courts in COURTS {
         starter.system(&court_system(courts))?;
+    }
+    for (name, url) in prisons {
+        starter.system(&prison_system(name, url))?;
     }
     starter.system(&prosecution())?;
     let shipped = Folder::embedded().files;
@@ -128,7 +158,9 @@ pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
     }
     starter.file("config/reference/police_stations.csv", stations_table().as_bytes())?;
     starter.file("config/reference/courts.csv", courts_table().as_bytes())?;
-    starter.file("config/reference/ps_court.csv", ps_court_table().as_bytes())
+    starter.file("config/reference/ps_court.csv", ps_court_table().as_bytes())?;
+    starter.file("config/reference/prisons.csv", prisons_table().as_bytes())?;
+    starter.file("config/reference/court_prison.csv", court_prison_table().as_bytes())
 }
 
 fn police(name: &str, url: &str) -> NewSystem {
@@ -138,8 +170,8 @@ fn police(name: &str, url: &str) -> NewSystem {
         adapter: "cctns",
         pillar: "police",
         offices: own.map(|station| format!("ps:{}", station.code)).collect(),
-        send: &["fir", "charge-sheet"],
-        receive: &["case-registration"],
+        send: &["fir", "arrest", "charge-sheet"],
+        receive: &["fir", "case-registration", "court-order", "custody-update"],
         reached: Reached::Push(url.to_owned(), "700ms"),
         per_second: 2000,
     }
@@ -158,14 +190,28 @@ fn prosecution() -> NewSystem {
     }
 }
 
+fn prison_system(name: &str, url: &str) -> NewSystem {
+    let own = PRISONS.iter().filter(|system| system.name == name).flat_map(|system| system.prisons.iter());
+    NewSystem {
+        name: name.to_owned(),
+        adapter: "eprisons",
+        pillar: "prisons",
+        offices: own.map(|prison| (*prison).to_owned()).collect(),
+        send: &["custody-update"],
+        receive: &["court-order", "custody-update"],
+        reached: Reached::Push(url.to_owned(), "700ms"),
+        per_second: 2000,
+    }
+}
+
 fn court_system(courts: &CourtSystem) -> NewSystem {
     NewSystem {
         name: courts.name.to_owned(),
         adapter: "ecourts",
         pillar: "courts",
         offices: courts.pullers.iter().flat_map(|offices| offices.iter()).map(|office| (*office).to_owned()).collect(),
-        send: &["case-registration"],
-        receive: &["fir", "charge-sheet"],
+        send: &["case-registration", "court-order"],
+        receive: &["fir", "arrest", "charge-sheet", "custody-update"],
         reached: Reached::Feed,
         per_second: 2000,
     }
@@ -202,4 +248,26 @@ fn ps_court_table() -> String {
         Some(format!("{},magistrate,{court},2001-01-01,,,demo\n", station.code))
     });
     format!("station,class,court,valid_from,valid_to,successor,source\n{}", rows.collect::<String>())
+}
+
+fn prisons_table() -> String {
+    let prisons = PRISONS.iter().flat_map(|system| system.prisons.iter());
+    let rows = prisons.map(|prison| {
+        let code = prison.trim_start_matches("prison:");
+        let state = if code.starts_with("TN") { "33" } else { "07" };
+        format!("{code},Prison {code},कारागार {code},{state},{state},{state},{code},2001-01-01,,,demo,central\n")
+    });
+    format!("prison,{COLUMNS}{}", rows.collect::<String>())
+}
+
+fn court_prison_table() -> String {
+    let offices = COURTS.iter().flat_map(|system| system.pullers.iter()).flat_map(|offices| offices.iter());
+    let rows = offices.flat_map(|office| {
+        let court = office.trim_start_matches("court:");
+        [("men", false), ("women", true)].map(|(class, woman)| {
+            let prison = prison_of(office, woman).trim_start_matches("prison:");
+            format!("{court},{class},{prison},2001-01-01,,,demo\n")
+        })
+    });
+    format!("court,class,prison,valid_from,valid_to,successor,source\n{}", rows.collect::<String>())
 }

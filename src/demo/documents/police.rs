@@ -1,49 +1,10 @@
-//! The documents that the simulated systems write, each in its own format: integrated forms as XML for the police,
-//! rows in the shape of CIS for the courts. Written by hand, as such systems do, with no help from the gateway's code.
+//! What a police station writes: integrated forms as XML, element by element in the order that the schema gives, dates
+//! dd/MM/yyyy, codes of the State's own masters; and the XML answer to a push.
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
-
-use super::people::Person;
-use super::world::Station;
-
-/// A case as its station knows it.
-#[derive(Debug, Clone)]
-pub struct Case {
-    /// The station of the FIR.
-    pub station: &'static Station,
-    /// Its FIR's serial number of the year.
-    pub serial: u32,
-    /// Who complains.
-    pub complainant: Person,
-    /// Who is accused.
-    pub accused: Vec<Person>,
-    /// Section of the Bharatiya Nyaya Sanhita and its short name.
-    pub offence: (&'static str, &'static str),
-    /// What happened.
-    pub story: String,
-}
-
-/// The year of every case in the demo.
-pub const YEAR: u32 = 2026;
-
-impl Case {
-    /// The one text by which the demo names the case.
-    pub fn name(&self) -> String {
-        format!("fir/{}-{YEAR}-{}", self.station.code, self.serial)
-    }
-
-    /// The office of the station.
-    pub fn office(&self) -> String {
-        format!("ps:{}", self.station.code)
-    }
-
-    /// The name that must reach every receiver byte for byte.
-    pub fn watched(&self) -> String {
-        self.accused.first().map(|person| person.name.clone()).unwrap_or_default()
-    }
-}
+use super::{Case, Head, YEAR};
+use crate::demo::people::Person;
 
 /// Text in XML.
 fn escaped(text: &str) -> String {
@@ -77,15 +38,18 @@ impl Xml {
         self.leaf("AGE_YEARS", &person.age.to_string()).leaf("GENDER_CD", if person.woman { "2" } else { "1" })
     }
 
-    fn head(&mut self, case: &Case, event: &str, to: Option<&str>) -> &mut Self {
-        self.leaf("EVENT_NO", event).leaf("SENDER_PS_CD", case.station.code);
-        if let Some(to) = to {
+    fn head(&mut self, case: &Case, head: &Head<'_>) -> &mut Self {
+        self.leaf("EVENT_NO", head.event).leaf("SENDER_PS_CD", case.station.code);
+        if !head.to.is_empty() {
             self.within("SendToList", |list| {
-                list.leaf("SEND_TO", to);
+                for to in head.to {
+                    list.leaf("SEND_TO", to);
+                }
             });
         }
-        self.leaf("RECORD_CREATED_ON", "20/11/2026 18:05:00").leaf("OCCURRED_ON", "20/11/2026 17:30:00");
-        self.leaf("ENTRY_MODE", "live").leaf("CAS_VERSION", "5.0.3")
+        self.leaf("RECORD_CREATED_ON", &slashed(head.times.recorded))
+            .leaf("OCCURRED_ON", &slashed(head.times.occurred));
+        self.leaf("ENTRY_MODE", head.times.mode)
     }
 
     fn case(&mut self, case: &Case) -> &mut Self {
@@ -103,11 +67,16 @@ impl Xml {
     }
 }
 
+/// These systems write dates with slashes.
+fn slashed(date: &str) -> String {
+    date.replace('-', "/")
+}
+
 /// A First Information Report (IIF-1).
-pub fn fir(case: &Case, event: &str, version: u32) -> String {
+pub fn fir(case: &Case, head: &Head<'_>, version: u32) -> String {
     let mut xml = Xml::new();
     xml.within("FirstInformationReport", |form| {
-        form.head(case, event, None).case(case);
+        form.head(case, head).leaf("CAS_VERSION", "5.0.3").case(case);
         form.leaf("PS_NAME", case.station.name).leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial));
         form.leaf("FIR_DT", "20/11/2026").offence(case);
         form.within("Complainant", |block| {
@@ -149,7 +118,7 @@ pub enum Series {
 }
 
 /// A final report (IIF-5).
-pub fn charge_sheet(case: &Case, event: &str, series: Series, cnr: Option<&str>, to: Option<&str>) -> String {
+pub fn charge_sheet(case: &Case, head: &Head<'_>, series: Series, cnr: Option<&str>) -> String {
     let (code, number) = match series {
         Series::First { .. } => ("1".to_owned(), 1),
         Series::Supplementary(number) => (format!("S{number}"), number + 1),
@@ -157,7 +126,7 @@ pub fn charge_sheet(case: &Case, event: &str, series: Series, cnr: Option<&str>,
     let complete = series != Series::First { complete: false };
     let mut xml = Xml::new();
     xml.within("FinalReport", |form| {
-        form.head(case, event, to).case(case);
+        form.head(case, head).leaf("CAS_VERSION", "5.0.3").case(case);
         form.leaf("PS_NAME", case.station.name).leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial));
         form.leaf("FIR_DT", "20/11/2026");
         if let Some(cnr) = cnr {
@@ -203,47 +172,36 @@ fn charged(block: &mut Xml, case: &Case) {
     });
 }
 
-/// The XML acknowledgement of a police system.
+/// An arrest memo (IIF-3): one person, forwarded to the court in custody.
+pub fn arrest(case: &Case, head: &Head<'_>, code: &str, person: &Person) -> String {
+    let mut xml = Xml::new();
+    xml.within("ArrestMemo", |form| {
+        form.head(case, head).case(case);
+        form.within("Memo", |memo| {
+            memo.leaf("MEMO_NO", &format!("ARR/{}/{YEAR}", case.serial)).leaf("MEMO_TYPE_CD", "1");
+            memo.leaf("MEMO_STATUS_CD", "1").leaf("MEMO_DT", "20/11/2026");
+        });
+        form.within("Fir", |fir| {
+            fir.leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial)).leaf("FIR_DT", "20/11/2026");
+            fir.leaf("PS_NAME", case.station.name);
+        });
+        form.offence(case);
+        form.within("Accused", |block| {
+            block.leaf("ACCUSED_CODE", code).person(person);
+        });
+        form.within("ArrestDetail", |detail| {
+            detail.leaf("ARREST_DT", &slashed(head.times.occurred)).leaf("BASIS_CD", "2");
+            detail.leaf("GROUNDS_TOLD", "Y").leaf("BAIL_RIGHT_TOLD", "Y");
+        });
+    });
+    xml.0
+}
+
+/// The XML answer to a push: what became of it, and the system's own number for it.
 pub fn acknowledgement(status: &str, number: &str) -> String {
     let mut xml = Xml::new();
     xml.within("Ack", |ack| {
         ack.leaf("STATUS", status).leaf("REF_NO", number);
     });
     xml.0
-}
-
-/// A case registration as CIS writes its rows.
-pub fn registration(case: &Case, event: &str, court: &str, cnr: &str, number: u32) -> Value {
-    let code = court.trim_start_matches("court:");
-    let (establishment, court_no) = code.split_once('/').unwrap_or((code, "0"));
-    let parties: Vec<Value> = case.accused.iter().enumerate().map(|(place, person)| party(place + 1, person)).collect();
-    json!({
-        "event_no": event,
-        "court": code,
-        "occurred_at": "2026-11-21 15:10:00",
-        "recorded_at": "2026-11-21 15:12:00",
-        "entry_mode": "live",
-        "cases": {
-            "cino": cnr,
-            "est_code": establishment,
-            "court_no": court_no.parse::<u32>().unwrap_or(0),
-            "case_type": "59",
-            "reg_no": number,
-            "reg_year": YEAR,
-            "dt_regis": "2026-11-21",
-            "sr_no": format!("SR/{number}/{YEAR}"),
-            "cognizance_taken": "Y",
-            "police_ncode": case.station.code,
-            "fir_year": YEAR,
-            "fir_no": case.serial,
-            "police_station": case.station.name,
-            "pend_disp": "P",
-        },
-        "acts": [{ "act_code": "1123", "act_section": case.offence.0 }],
-        "extra_parties": parties,
-    })
-}
-
-fn party(number: usize, person: &Person) -> Value {
-    json!({ "type": "RES", "party_no": number, "name": person.name, "age": person.age, "sex": if person.woman { "2" } else { "1" } })
 }
