@@ -179,14 +179,12 @@ fn links(outcome: &Outcome, cases: &[CaseKey]) -> Vec<NewLink> {
     let Some(to) = referenced(reference) else {
         return Vec::new();
     };
-    let (link, from) = match to.scheme() {
-        "fir" => ("zero-fir-of", only(cases, "zero-fir")),
-        _ => ("same", only(cases, "fir").or_else(|| only(cases, "filing"))),
+    let link = match to.scheme() {
+        // The new number is of what the zero FIR was.
+        "fir" => only(cases, "zero-fir").map(|zero| ("zero-fir-of", to.clone(), zero.clone())),
+        _ => only(cases, "fir").or_else(|| only(cases, "filing")).map(|own| ("same", own.clone(), to.clone())),
     };
-    from.filter(|from| **from != to)
-        .map(|from| NewLink { link: link.to_owned(), from: from.clone(), to: to.clone() })
-        .into_iter()
-        .collect()
+    link.map(|(link, from, to)| NewLink { link: link.to_owned(), from, to }).into_iter().collect()
 }
 
 /// The case key that a reference of scheme `cnr` or `fir` (`station/year/serial` or `station-year-serial`) names.
@@ -237,6 +235,7 @@ mod tests {
     fn a_fir_number_in_an_outcome_joins_the_zero_fir() {
         let zero = CaseKey::of("zero-fir", &["38101004", "2026", "1"]).unwrap();
         let found = links(&said(Some(("fir", "38101009/2026/44")), OutcomeWord::Accepted), std::slice::from_ref(&zero));
-        assert_eq!((found[0].link.as_str(), found[0].to.as_str()), ("zero-fir-of", "fir/38101009-2026-44"));
+        assert_eq!((found[0].link.as_str(), found[0].from.as_str()), ("zero-fir-of", "fir/38101009-2026-44"));
+        assert_eq!(found[0].to, zero);
     }
 }

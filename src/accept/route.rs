@@ -8,9 +8,10 @@ use super::decode::Record;
 use super::receive;
 use super::refuse::Refusal;
 use crate::clock::Timestamp;
+use crate::config::Facts;
 use crate::config::rerouted;
 use crate::identifiers::MessageId;
-use crate::journal::{Entry, Lane, NewDelivery, Snapshot, SnapshotAsk};
+use crate::journal::{Entry, Joint, Lane, NewDelivery, NewLink, Snapshot, SnapshotAsk};
 use crate::rerouting::delivery;
 use crate::tokens::Caller;
 
@@ -91,6 +92,35 @@ fn warnings(record: &Record, known: &Snapshot) -> Vec<Value> {
         warnings.push(json!({
             "rule": "provisional-case",
             "message": "no earlier record has any of these case numbers; the case is provisional until one comes",
+            "cases": cases,
+        }));
+    }
+    warnings.extend(link_warnings(&record.facts, known));
+    warnings
+}
+
+/// Links that this record brings and that do not join, or join so that nobody can say which case is meant.
+fn link_warnings(facts: &Facts, known: &Snapshot) -> Vec<Value> {
+    let mut warnings = Vec::new();
+    let parted = |link: &&NewLink| known.parted.contains(link);
+    for link in facts.links.iter().filter(parted) {
+        warnings.push(json!({
+            "rule": "link-parted",
+            "message": "a person of this centre has ended this link, so that it is not made again; `icjs case link` makes it",
+            "cases": [link.from, link.to],
+        }));
+    }
+    let mut with = known.links.clone();
+    for (link, number) in facts.links.iter().filter(|link| !parted(link)).zip(u64::MAX / 2..) {
+        with.0.push(Joint { number, link: link.clone(), at: known.at, ordered: false });
+    }
+    let before = known.links.ambiguous(&facts.cases);
+    for (key, courts) in with.ambiguous(&facts.cases).into_iter().filter(|found| !before.contains(found)) {
+        let cases = [vec![key.clone()], courts].concat();
+        warnings.push(json!({
+            "rule": "ambiguous-link",
+            "message": format!("{key} now belongs to cases of several courts, and no link says how those hang together; \
+                records that name it alone are not sent to one of them by a guess"),
             "cases": cases,
         }));
     }

@@ -4,6 +4,7 @@
 
 mod configuration;
 mod deliveries;
+mod links;
 mod problem;
 mod view;
 
@@ -66,6 +67,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/rollback", post(configuration::rollback))
         .route("/admin/v1/deliveries", get(deliveries::list))
         .route("/admin/v1/deliveries/{id}/{verb}", post(deliveries::order))
+        .route("/admin/v1/links", get(links::history).post(links::join))
+        .route("/admin/v1/links/end", post(links::part))
         .route("/admin/v1/messages/{id}", get(deliveries::message))
         .route("/admin/v1/counts", get(deliveries::counts))
         .fallback(nothing_here)

@@ -9,6 +9,7 @@ mod dry_run;
 mod exchange;
 mod mapping;
 mod deliveries;
+mod case;
 mod receipt;
 mod bench;
 
@@ -113,6 +114,11 @@ enum Verb {
     Deliveries {
         #[command(subcommand)]
         verb: deliveries::DeliveriesVerb,
+    },
+    /// Link case numbers, end links, list them.
+    Case {
+        #[command(subcommand)]
+        verb: case::CaseVerb,
     },
     /// Verify receipts without a network.
     Receipt {
@@ -223,6 +229,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Message { id, system } => narrow(exchange::message(dir, &id, system.as_deref(), output))?,
         Verb::Mapping { verb } => mapping::run(dir, &verb, output),
         Verb::Deliveries { verb } => narrow(deliveries::run(dir, &verb, output))?,
+        Verb::Case { verb } => narrow(case::run(dir, &verb, output))?,
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Bench(arguments) => narrow(bench::bench(arguments, output))?,
         Verb::BenchLoad => narrow(bench::load(output))?,

@@ -209,8 +209,11 @@ impl Revision {
 
 /// What belongs together: everything in one item of one list.
 struct Groups<'p, T> {
-    found: Vec<(&'p [(String, bool)], usize, Vec<T>)>,
+    found: Vec<Group<'p, T>>,
 }
+
+/// A list, a place in it, and what was found there.
+type Group<'p, T> = (&'p [(String, bool)], usize, Vec<T>);
 
 impl<T> Default for Groups<'_, T> {
     fn default() -> Self {

@@ -18,6 +18,7 @@ use crate::seal;
 mod corrections;
 mod feeds;
 mod identity;
+mod links;
 mod order;
 mod registers;
 mod work;
@@ -44,6 +45,7 @@ pub async fn run(make: Make) {
     corrections::run(make).await;
     feeds::run(make).await;
     registers::run(make).await;
+    links::run(make).await;
 }
 
 /// When the checks' time begins.

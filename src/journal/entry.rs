@@ -170,9 +170,10 @@ pub struct NewDelivery {
 pub struct NewLink {
     /// `same`, `zero-fir-of`, `split-from`, `committed-to`, `transferred-to`, `appeal-of`, `clubbed-with`, `counter-case`.
     pub link: String,
-    /// One key.
+    /// One key: the FIR that a zero FIR became, the case that was committed or transferred, the one that was split off, the
+    /// appeal.
     pub from: CaseKey,
-    /// The other.
+    /// The other: the zero FIR, what the case became, the case that it was split from, the case below.
     pub to: CaseKey,
 }
 
@@ -276,6 +277,8 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// The links that are alive around the asked keys.
     pub links: Joints,
+    /// Links that a person ended, where nothing alive says the same: a record that brings one again does not make it.
+    pub parted: Vec<NewLink>,
     /// Prisons that hold these persons by the latest custody updates: several where several say so.
     pub held: Vec<Held>,
     /// Keys that no earlier record brought.

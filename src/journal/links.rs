@@ -188,6 +188,24 @@ impl Joints {
     }
 }
 
+impl NewLink {
+    /// What is wrong with a link of this type between these keys; `None`: it can be.
+    pub fn misfit(&self) -> Option<&'static str> {
+        let schemes = (self.from.scheme(), self.to.scheme());
+        match self.link.as_str() {
+            _ if self.from == self.to => Some("a case is not linked to itself"),
+            "same" if schemes == ("cnr", "cnr") => Some(
+                "two CNRs are two cases; say how one came from the other: `committed-to`, `transferred-to`, `split-from`",
+            ),
+            "zero-fir-of" if schemes != ("fir", "zero-fir") => Some("`zero-fir-of` goes from a FIR to a zero FIR"),
+            "committed-to" | "transferred-to" | "split-from" | "appeal-of" if schemes != ("cnr", "cnr") => {
+                Some("committal, transfer, split and appeal go from a CNR to a CNR")
+            }
+            _ => None,
+        }
+    }
+}
+
 /// The other end of a link of `key`.
 fn other(joint: &Joint, key: &CaseKey) -> Option<CaseKey> {
     let NewLink { from, to, .. } = &joint.link;

@@ -19,6 +19,7 @@ mod exchange_out;
 mod exchange_files;
 mod exchange_docs;
 mod limits;
+mod links;
 mod full_disk;
 mod checker;
 mod liberty;

@@ -141,10 +141,11 @@ impl SqliteJournal {
         }
     }
 
-    /// The links that are alive around some keys.
-    pub(super) fn joints(&self, conn: &Connection, keys: &[CaseKey]) -> Result<Joints, JournalError> {
+    /// The links that are alive around some keys, and those of the keys that a person ended.
+    pub(super) fn joints(&self, conn: &Connection, keys: &[CaseKey]) -> Result<(Joints, Vec<NewLink>), JournalError> {
         let mut keys = keys.to_vec();
         let mut joints: Vec<Joint> = Vec::new();
+        let mut parted: Vec<NewLink> = Vec::new();
         let mut next = 0;
         while let Some(key) = keys.get(next).cloned() {
             next += 1;
@@ -152,8 +153,11 @@ impl SqliteJournal {
             for number in self.index.find(conn, hash, u64::MAX, LINKS)? {
                 let known = joints.iter().any(|joint| joint.number == number);
                 let Some(row) = (if known { None } else { link_row(conn, number)? }) else { continue };
-                let ends = row.link.from == key || row.link.to == key;
-                if !ends || row.ended.is_some() {
+                if row.link.from != key && row.link.to != key {
+                    continue;
+                }
+                if let Some((_, order)) = &row.ended {
+                    parted.extend((order.by != CORRECTION).then_some(row.link));
                     continue;
                 }
                 let far = if row.link.from == key { &row.link.to } else { &row.link.from };
@@ -166,7 +170,8 @@ impl SqliteJournal {
             }
         }
         joints.sort_by_key(|joint| joint.number);
-        Ok(Joints(joints))
+        parted.retain(|link| !joints.iter().any(|joint| joint.link == *link));
+        Ok((Joints(joints), parted))
     }
 }
 

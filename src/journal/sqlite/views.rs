@@ -219,7 +219,7 @@ impl SqliteJournal {
 
     pub(super) fn read_snapshot(&self, ask: &SnapshotAsk) -> Result<Snapshot, JournalError> {
         self.readers.with(|conn| {
-            let links = self.joints(conn, &ask.cases)?;
+            let (links, parted) = self.joints(conn, &ask.cases)?;
             let mut unknown = Vec::new();
             for key in &ask.cases {
                 if !self.index.has(conn, self.workshop.blind.hash("case", &[key.as_str()]))? {
@@ -232,7 +232,7 @@ impl SqliteJournal {
             };
             let replaced = see(ask.replaces)?;
             let delivered = see(ask.delivery.map(DeliveryId::message))?;
-            Ok(Snapshot { at: self.clock.now(), links, held: Vec::new(), unknown, replaced, delivered })
+            Ok(Snapshot { at: self.clock.now(), links, parted, held: Vec::new(), unknown, replaced, delivered })
         })
     }
 }
