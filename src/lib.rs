@@ -31,6 +31,7 @@ pub mod rerouting;
 pub mod accept;
 pub mod envelope;
 pub mod dispatch;
+pub mod alerts;
 
 // The edges: sockets, operators, the assembled process.
 pub mod telemetry;

@@ -183,8 +183,7 @@ fn read_secrets(revision: &mut Revision, dir: &Path) -> Result<(), Vec<ConfigErr
     for system in revision.systems.values_mut() {
         let Some(push) = system.push.as_mut() else { continue };
         let Some(file) = &push.hmac_secret_file else { continue };
-        match std::fs::read_to_string(dir.join(file)).map_err(|error| error.to_string()).and_then(|text| secret(&text))
-        {
+        match read_secret(dir, file) {
             Ok(secret) => push.hmac_secret = Some(secret),
             Err(reason) => errors.push(ConfigError {
                 file: format!("config/systems/{}.toml", system.name),
@@ -194,6 +193,11 @@ fn read_secrets(revision: &mut Revision, dir: &Path) -> Result<(), Vec<ConfigErr
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// A secret that `hmac_secret_file` names, relative to the folder; the reason where there is none.
+pub fn read_secret(dir: &Path, file: &str) -> Result<Vec<u8>, String> {
+    std::fs::read_to_string(dir.join(file)).map_err(|error| error.to_string()).and_then(|text| secret(&text))
 }
 
 /// A Standard Webhooks secret: `whsec_` and base64, or any text as it is.

@@ -17,6 +17,8 @@ pub const ACCEPTED: &str = "icjs_accepted_total";
 pub const REFUSED: &str = "icjs_refused_total";
 /// Deliveries by receiving system and state.
 pub const DELIVERIES: &str = "icjs_deliveries";
+/// Open alerts by rule.
+pub const ALERTS: &str = "icjs_alerts_open";
 /// Age of the oldest unsettled delivery, by receiving system and lane.
 pub const OLDEST: &str = "icjs_oldest_waiting_seconds";
 /// From the first byte of a record to its 202.
@@ -99,6 +101,9 @@ fn show(counts: &Counts) {
         let seconds = whole(*millis) / 1000.0;
         gauge!(OLDEST, "system" => system.clone(), "lane" => lane_word(*lane)).set(seconds);
     }
+    for (rule, open) in &counts.alerts {
+        gauge!(ALERTS, "rule" => rule.clone()).set(whole(*open));
+    }
     // Leaves are rows of the same transaction as the record: the log cannot lag behind what was accepted.
     gauge!(EVIDENCE_LAG).set(0.0);
 }
@@ -121,6 +126,7 @@ fn describe() {
     metrics::describe_counter!(ACCEPTED, "records accepted");
     metrics::describe_counter!(REFUSED, "requests refused");
     metrics::describe_gauge!(DELIVERIES, "deliveries by receiving system and state");
+    metrics::describe_gauge!(ALERTS, "open alerts by rule");
     metrics::describe_gauge!(OLDEST, "age of the oldest unsettled delivery");
     metrics::describe_histogram!(ACCEPT, "from the first byte of a record to its answer");
     metrics::describe_histogram!(DELIVER, "from acceptance to the settling of a delivery");

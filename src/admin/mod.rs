@@ -2,6 +2,7 @@
 //! Loopback only, and only with the token from `data/admin.token`. Pages for machines are not here but in `exchange::ops`.
 //! Whoever may read that file may do everything here; every change names who ordered it and why.
 
+mod alerts;
 mod configuration;
 mod deliveries;
 mod links;
@@ -70,6 +71,8 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/links", get(links::history).post(links::join))
         .route("/admin/v1/links/end", post(links::part))
         .route("/admin/v1/messages/{id}", get(deliveries::message))
+        .route("/admin/v1/alerts", get(alerts::list))
+        .route("/admin/v1/alerts/{number}/ack", post(alerts::acknowledge))
         .route("/admin/v1/counts", get(deliveries::counts))
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(admin.body_limit))

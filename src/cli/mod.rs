@@ -10,6 +10,7 @@ mod exchange;
 mod mapping;
 mod deliveries;
 mod case;
+mod alerts;
 mod receipt;
 mod bench;
 
@@ -119,6 +120,14 @@ enum Verb {
     Case {
         #[command(subcommand)]
         verb: case::CaseVerb,
+    },
+    /// What a person must see: raised by the rules of config/rules.toml, ended when its cause is gone.
+    #[command(args_conflicts_with_subcommands = true)]
+    Alerts {
+        #[command(subcommand)]
+        verb: Option<alerts::AlertsVerb>,
+        #[command(flatten)]
+        list: alerts::ListArguments,
     },
     /// Verify receipts without a network.
     Receipt {
@@ -230,6 +239,9 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Mapping { verb } => mapping::run(dir, &verb, output),
         Verb::Deliveries { verb } => narrow(deliveries::run(dir, &verb, output))?,
         Verb::Case { verb } => narrow(case::run(dir, &verb, output))?,
+        Verb::Alerts { verb, list } => {
+            narrow(alerts::run(dir, verb.unwrap_or(alerts::AlertsVerb::List(list)), output))?
+        }
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Bench(arguments) => narrow(bench::bench(arguments, output))?,
         Verb::BenchLoad => narrow(bench::load(output))?,

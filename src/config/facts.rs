@@ -74,6 +74,8 @@ pub(super) struct LinkPath {
 
 #[derive(Debug)]
 pub(super) struct LaneByCode {
+    /// The code table that marks them, if one does.
+    pub(super) table: Option<String>,
     pub(super) path: Path,
     pub(super) liberty: Vec<String>,
     /// Every code of the table, where one says which are liberty: another one is unknown.

@@ -33,7 +33,7 @@ pub const LINKS: [&str; 8] = [
     "counter-case",
 ];
 
-const LANES: [&str; 5] = ["papers", "forensics", "prints", "liberty", "record"];
+pub(super) const LANES: [&str; 5] = ["papers", "forensics", "prints", "liberty", "record"];
 
 /// A record kind.
 #[derive(Debug)]
@@ -229,7 +229,8 @@ fn link(section: &Section<'_, '_>, said: &Said<String>, shape: Option<&Value>) -
 fn lane_by_code(table: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Codes) -> Option<LaneByCode> {
     let said = table.required("path");
     let mut liberty: Vec<String> = table.texts("liberty").into_iter().map(|said| said.value).collect();
-    let rows = table.text("table").and_then(|said| {
+    let named = table.text("table");
+    let rows = named.as_ref().and_then(|said| {
         let found = codes.table(&said.value);
         match found {
             None => {
@@ -250,7 +251,8 @@ fn lane_by_code(table: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Code
     match Path::parse(&said.value) {
         Ok(path) => {
             check(table, said.line, &path, shape);
-            Some(LaneByCode { path, liberty, known, unknown: unknown.unwrap_or(Lane::Liberty) })
+            let table = named.map(|said| said.value);
+            Some(LaneByCode { table, path, liberty, known, unknown: unknown.unwrap_or(Lane::Liberty) })
         }
         Err(message) => {
             table.error(said.line, format!("`{}`: {message}", said.value));

@@ -20,6 +20,7 @@ mod steps;
 mod draft;
 pub mod routing;
 pub mod sharing;
+pub mod rules;
 pub mod difference;
 
 pub use adapters::{Adapter, Dialect};
@@ -30,6 +31,7 @@ pub use kinds::Kind;
 pub use revision::Revision;
 pub use routes::{Route, Step};
 pub use routing::{Destination, rerouted};
+pub use rules::{AlertRule, Rules};
 pub use settings::Settings;
 pub use sharing::{Permitted, Sharing};
 pub use systems::{Push, System, SystemLimits};

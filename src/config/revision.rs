@@ -12,6 +12,7 @@ use super::kinds::{self, Kind};
 use super::loaded::Loaded;
 use super::reference::Reference;
 use super::routes::{self, Route};
+use super::rules::{self, Rules};
 use super::sharing::{self, Sharing};
 use super::systems::{self, System};
 use crate::codes::Codes;
@@ -32,6 +33,8 @@ pub struct Revision {
     pub routes: Vec<Route>,
     /// Sharing lines.
     pub sharing: Sharing,
+    /// What never happens, and what raises an alert.
+    pub rules: Rules,
     /// Reference tables.
     pub reference: Reference,
     /// Code tables.
@@ -73,10 +76,23 @@ impl Revision {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let Parts { kinds, systems, adapters, routes, sharing, reference } = parts;
+        let Parts { kinds, systems, adapters, routes, sharing, rules, reference } = parts;
         let systems::Systems { by_name: systems, serving, .. } = systems;
         let folder = Arc::new(folder);
-        Ok(Self { number, kinds, systems, adapters, routes, sharing, reference, codes, warnings, folder, serving })
+        Ok(Self {
+            number,
+            kinds,
+            systems,
+            adapters,
+            routes,
+            sharing,
+            rules,
+            reference,
+            codes,
+            warnings,
+            folder,
+            serving,
+        })
     }
 
     /// The system that serves an office.
@@ -110,6 +126,7 @@ struct Parts {
     adapters: BTreeMap<String, Adapter>,
     routes: Vec<Route>,
     sharing: Sharing,
+    rules: Rules,
     reference: Reference,
 }
 
@@ -130,7 +147,9 @@ impl Parts {
         let known = routes::Known { folder, kinds: &kinds, serving: &systems.serving };
         let routes = routes::compile(&known, findings);
         let sharing = sharing::compile(folder, &kinds, &systems.named, findings);
-        let parts = Self { kinds: kinds.by_name, systems, adapters: adapters.by_name, routes, sharing, reference };
+        let rules = rules::compile(folder, &kinds, findings);
+        let (kinds, adapters) = (kinds.by_name, adapters.by_name);
+        let parts = Self { kinds, systems, adapters, routes, sharing, rules, reference };
         (parts, loaded.codes)
     }
 }
@@ -145,7 +164,7 @@ fn adapters_used(folder: &Folder) -> BTreeSet<String> {
 
 /// Files that nothing reads: a misspelt name would otherwise go unseen.
 fn stray_files(folder: &Folder, findings: &Findings) {
-    let known = [kinds::FILE, routes::FILE, sharing::FILE, "config/rules.toml"];
+    let known = [kinds::FILE, routes::FILE, sharing::FILE, rules::FILE];
     for path in folder.files.keys() {
         let config = path.starts_with("config/") && !path.starts_with("config/systems/");
         if config && !path.starts_with("config/reference/") && !path.ends_with(".md") && !known.contains(&path.as_str())

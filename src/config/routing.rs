@@ -149,6 +149,7 @@ impl Revision {
         if !applied {
             destinations.push(parked("no-route", format!("no route for {kind} applies")));
         }
+        self.forbid(kind, ask.shared, &mut destinations);
         destinations
     }
 

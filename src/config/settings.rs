@@ -30,6 +30,8 @@ pub struct Settings {
     pub rates: Rates,
     /// `[dispatch]`.
     pub dispatch: Dispatch,
+    /// `[alerts]`.
+    pub alerts: Alerts,
     /// `[store]`.
     pub store: Store,
     /// `[tokens]`.
@@ -108,6 +110,19 @@ pub struct Dispatch {
     pub answer: usize,
 }
 
+/// Who looks for alerts, and who is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alerts {
+    /// Between two looks.
+    pub every: Duration,
+    /// Whom to tell; `None`: nobody.
+    pub webhook: Option<String>,
+    /// For one attempt to tell.
+    pub timeout: Duration,
+    /// A file with a secret for `v1` signatures, relative to the folder.
+    pub hmac_secret_file: Option<String>,
+}
+
 /// The store on this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
@@ -151,6 +166,7 @@ impl Default for Settings {
             limits: Limits::default(),
             rates: Rates::default(),
             dispatch: Dispatch::default(),
+            alerts: Alerts::default(),
             store: Store::default(),
             tokens: Tokens::default(),
             log: Log { json: false, level: "info".to_owned() },
@@ -198,6 +214,13 @@ impl Default for Dispatch {
             breaker_pause: Duration::from_secs(15),
             answer: 64 << 10,
         }
+    }
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        let (every, timeout) = (Duration::from_secs(1), Duration::from_secs(10));
+        Self { every, webhook: None, timeout, hmac_secret_file: None }
     }
 }
 
@@ -268,6 +291,7 @@ impl Settings {
         each(&mut root, "limits", |table| self.limits.read(table));
         each(&mut root, "rates", |table| self.rates.read(table));
         each(&mut root, "dispatch", |table| self.dispatch.read(table));
+        each(&mut root, "alerts", |table| self.alerts.read(table));
         each(&mut root, "store", |table| self.store.read(table));
         each(&mut root, "tokens", |table| self.tokens.read(table));
         each(&mut root, "log", |table| self.log.read(table));
@@ -285,6 +309,9 @@ impl Settings {
         }
         if !(1..=600).contains(&self.tokens.life.as_secs()) {
             findings.error(FILE, 0, "`life` of [tokens] must be between 1s and 10m");
+        }
+        if self.alerts.every.is_zero() || self.alerts.timeout.is_zero() {
+            findings.error(FILE, 0, "`every` and `timeout` of [alerts] must be more than nothing");
         }
         let counts = [
             ("max_connections", self.exchange.max_connections),
@@ -344,6 +371,23 @@ impl Dispatch {
         set(&mut self.breaker_failures, rate(table, "breaker_failures"));
         set(&mut self.breaker_pause, table.duration("breaker_pause"));
         set(&mut self.answer, size(table, "answer"));
+    }
+}
+
+impl Alerts {
+    fn read(&mut self, table: &mut Section<'_, '_>) {
+        set(&mut self.every, table.duration("every"));
+        if let Some(said) = table.text("webhook") {
+            let url = said.value.as_str();
+            self.webhook = (!url.is_empty()).then(|| url.to_owned());
+            if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
+                table.error(said.line, format!("`webhook` is `{url}`; write `https://listener.example/alerts`"));
+            }
+        }
+        set(&mut self.timeout, table.duration("timeout"));
+        if let Some(said) = table.text("hmac_secret_file") {
+            self.hmac_secret_file = (!said.value.is_empty()).then_some(said.value);
+        }
     }
 }
 

@@ -58,6 +58,21 @@ to = "prisons"
 office = ["addressee", "table court_prison"]
 "#;
 
+const RULES: &str = r#"[[never]]
+code = "never-there"
+kind = "order"
+to = ["prisons"]
+age = ["years[]"]
+when = "note == 'binding'"
+
+[[alert]]
+name = "silence"
+cause = "unsettled"
+lane = "liberty"
+after = "5m"
+to = ["prisons"]
+"#;
+
 const SHARING: &str = r#"
 [[share]]
 kind = "paper"
@@ -104,6 +119,7 @@ fn paper_schema() -> Value {
         "persons": {"type": "array", "maxItems": 9, "items": object(json!({"pid": pid}))},
         "code": {"type": ["string", "null"], "maxLength": 20},
         "note": text,
+        "years": {"type": "array", "maxItems": 9, "items": {"type": "integer"}},
         "extensions": {"type": "object", "x-open": true},
     }));
     schema["$id"] = json!("urn:icjs:records:paper:1");
@@ -116,6 +132,7 @@ fn folder() -> Folder {
     folder.put("config/kinds.toml", KINDS);
     folder.put("config/routes.toml", ROUTES);
     folder.put("config/sharing.toml", SHARING);
+    folder.put("config/rules.toml", RULES);
     folder.put("config/reference/ps_court.csv", PS_COURT);
     folder.put("schemas/records/paper.json", &paper_schema().to_string());
     let parties = [
@@ -566,7 +583,7 @@ fn every_key_is_in_the_manual() {
     let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")).unwrap();
     let keys = super::revision::keys(folder);
     assert!(keys.len() > 50, "{keys:?}");
-    let containers = ["kind", "route", "share", "verdict", "keys", "push", "feed", "limits"];
+    let containers = ["kind", "route", "share", "never", "alert", "verdict", "keys", "push", "feed", "limits"];
     let inside = ["at", "scheme", "liberty", "path", "unknown"];
     for (table, key) in keys.iter().filter(|(_, key)| !containers.contains(&key.as_str())) {
         if inside.contains(&key.as_str()) {
@@ -699,4 +716,46 @@ fn the_shipped_configuration_compiles_with_every_shipped_adapter_in_use() {
     let revision = Revision::compile(1, folder).unwrap_or_else(|errors| panic!("{}", shown(&errors)));
     assert_eq!(shown(&revision.warnings), "");
     assert!(revision.adapters.contains_key("shared"));
+}
+
+#[test]
+fn what_a_rule_forbids_is_parked_with_its_office_and_its_code() {
+    let revision = compiled();
+    let to_prison = |years: Value, note: &str| {
+        let mut record = paper("38101004", "2026-05-01");
+        (record["to"], record["years"], record["note"]) = (json!(["prison:DL01"]), years, json!(note));
+        routed(&revision, "order", &record, &Snapshot::default())
+    };
+    let stopped = to_prison(json!([34, 17]), "binding");
+    assert_eq!(places(&stopped), ["prison:DL01 never-there"]);
+    assert!(stopped[0].1.contains("never-there"), "{stopped:?}");
+    for (years, note) in [(json!([18, 0]), "binding"), (json!([17]), "another note")] {
+        assert_eq!(places(&to_prison(years, note)), ["prison:DL01 ok"]);
+    }
+    let failed = revision.never("order", &json!({"years": [17]}), &revision.systems["prisons-dl"]);
+    assert_eq!(failed.as_deref(), Some("expression-failed"), "what may be forbidden is looked at");
+}
+
+#[test]
+fn every_mistake_in_the_rules_is_told_with_its_line() {
+    let wrong = RULES
+        .replace("kind = \"order\"", "kind = \"ordr\"")
+        .replace("\"years[]\"", "\"year[]\"")
+        .replace("[\"prisons\"]\nage", "[\"prison\"]\nage")
+        .replace("cause = \"unsettled\"", "cause = \"unsetled\"")
+        .replace("after = \"5m\"", "after = \"5 minutes\"\ncodes = []\nloud = true");
+    let told = shown(&errors_of("config/rules.toml", &wrong));
+    for part in [
+        "config/rules.toml:3: unknown kind `ordr`; did you mean `order`?",
+        "config/rules.toml:4: unknown pillar `prison`; did you mean `prisons`?",
+        "config/rules.toml:10: `cause` is `unsetled`; did you mean `unsettled`?",
+        "config/rules.toml:12: `after` is `5 minutes`",
+        "config/rules.toml:14: unknown key `loud` in [[alert]]",
+    ] {
+        assert!(told.contains(part), "{part} is not in\n{told}");
+    }
+    let twice = format!("{RULES}{}", &RULES[RULES.find("[[alert]]").unwrap()..]);
+    assert!(shown(&errors_of("config/rules.toml", &twice)).contains("alert `silence` is there twice; first in line 9"));
+    let codes = RULES.replace("after = \"5m\"", "codes = [\"gave-up\"]");
+    assert!(shown(&errors_of("config/rules.toml", &codes)).contains("only the cause `parked` has them"));
 }

@@ -76,6 +76,11 @@ impl Breaker {
         }
     }
 
+    /// Since when the system has given no answer.
+    pub fn away_since(&self) -> Option<Timestamp> {
+        self.away_since
+    }
+
     /// Whether it stands open.
     pub fn is_open(&self) -> bool {
         self.next_probe.is_some()

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Stop;
 use crate::config::{Dialect, Revision, System};
-use crate::journal::{Frozen, Lease};
+use crate::journal::{Action, Frozen, Lease};
 use crate::outcome;
 use crate::seal::sha256;
 
@@ -61,6 +61,7 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Per
         .map_or(message.kind == outcome::KIND, |dialect| dialect.native.is_none() && dialect.plan.is_none());
     if reads_it
         && lease.frozen.is_none()
+        && !revision.may_never(&message.kind, system)
         && revision.gives_as_it_is(&message.kind, system, &message.system, &lease.shared)
     {
         return Ok(Permit::AsItIs);
@@ -69,7 +70,15 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Per
         let fresh = || Ok(Permit::Fresh { shared: tree(lease)?, withheld: Vec::new() });
         return lease.frozen.clone().map_or_else(fresh, |frozen| Ok(Permit::Fixed(frozen)));
     }
-    let permitted = revision.permit(&message.kind, system, &message.system, tree(lease)?);
+    let shared = tree(lease)?;
+    // What takes a record back always goes, and bytes that have left before are not called back by this.
+    if lease.frozen.is_none()
+        && lease.action != Action::Withdraw
+        && let Some(code) = revision.never(&message.kind, &shared, system)
+    {
+        return Err(Stop::parked(&code, "a rule forbids this delivery"));
+    }
+    let permitted = revision.permit(&message.kind, system, &message.system, shared);
     match (&lease.frozen, permitted) {
         (None, None) => Err(Stop::parked("not-permitted", "no sharing line gives this kind to the receiver")),
         (None, Some(permitted)) => Ok(Permit::Fresh { shared: permitted.tree, withheld: permitted.withheld }),

@@ -5,11 +5,12 @@
 pub mod worker;
 pub mod encode;
 pub mod push;
-mod sign;
+pub mod sign;
 pub mod verdict;
 pub mod settle;
 pub mod retry;
 pub mod breaker;
+pub mod standing;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -21,6 +22,7 @@ use encode::{Ready, encode, permit, validate};
 use push::{Door, Posted};
 use retry::Pauses;
 use settle::{Terms, settlement};
+use standing::Standings;
 use verdict::{Judgement, Reply, judge};
 
 use crate::clock::Clock;
@@ -48,6 +50,8 @@ pub struct Post {
     pub pauses: Pauses,
     /// When breakers open.
     pub patience: Patience,
+    /// Who answers, for those who watch.
+    pub standings: Arc<Standings>,
 }
 
 /// One receiving system's breaker, shared by its deliveries.
@@ -154,6 +158,9 @@ impl Post {
             Ended::Unreachable(_) => breaker.unreachable(now),
             Ended::Available(_) | Ended::Stopped(_) => false,
         };
+        if matches!(ended, Ended::Answered(..) | Ended::Unreachable(_)) {
+            self.standings.note(&lease.system, breaker.away_since());
+        }
         if changed {
             let open = breaker.is_open();
             tracing::warn!(system = %lease.system, open, "{}", if open { "receiver does not answer: breaker opens" } else { "receiver answers again: breaker closes" });

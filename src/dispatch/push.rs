@@ -45,6 +45,17 @@ pub struct Door {
     answer_limit: usize,
 }
 
+/// Where the gateway's own notices go.
+#[derive(Clone)]
+pub struct Hook {
+    /// The URL.
+    pub url: String,
+    /// For one attempt.
+    pub timeout: Duration,
+    /// Secret for `v1` signatures beside the Ed25519 one.
+    pub hmac_secret: Option<Vec<u8>>,
+}
+
 /// The client could not be built: the TLS library does not start.
 #[derive(Debug, thiserror::Error)]
 #[error("the client for pushes cannot be built")]
@@ -75,9 +86,20 @@ impl Door {
         }
     }
 
+    /// Posts one notice of the gateway's own (JSON) to whoever listens for it, signed as deliveries are.
+    pub async fn tell(&self, hook: &Hook, id: &str, body: Bytes, at: Timestamp) -> Posted {
+        let signature = sign::signatures(&self.keys.webhook, hook.hmac_secret.as_deref(), id, at, &body);
+        let request = self.client.post(&hook.url).timeout(hook.timeout).header(CONTENT_TYPE, "application/json");
+        let request = request.header("webhook-id", id).header("webhook-timestamp", at.seconds().to_string());
+        match request.header("webhook-signature", signature).body(body).send().await {
+            Ok(response) => self.read(response).await,
+            Err(error) => Posted::Unreachable(class(&error)),
+        }
+    }
+
     fn headers(&self, push: &Push, envelope: &Envelope<'_>, body: &[u8], at: Timestamp) -> reqwest::header::HeaderMap {
-        let delivery = envelope.delivery;
-        let signature = sign::signatures(&self.keys.webhook, push.hmac_secret.as_deref(), delivery, at, body);
+        let delivery = envelope.delivery.to_string();
+        let signature = sign::signatures(&self.keys.webhook, push.hmac_secret.as_deref(), &delivery, at, body);
         let mut all = reqwest::header::HeaderMap::with_capacity(24);
         let mut put = |name: &str, value: &str| {
             // Attribute names are our own constants; a value that still does not fit a header is left out, not mangled.
@@ -86,8 +108,8 @@ impl Door {
             }
         };
         put(CONTENT_TYPE.as_str(), &envelope.frozen.media_type);
-        put("idempotency-key", &delivery.to_string());
-        put("webhook-id", &delivery.to_string());
+        put("idempotency-key", &delivery);
+        put("webhook-id", &delivery);
         put("webhook-timestamp", &at.seconds().to_string());
         put("webhook-signature", &signature);
         put("traceparent", &trace(envelope));

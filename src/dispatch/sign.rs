@@ -5,12 +5,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::clock::Timestamp;
-use crate::identifiers::DeliveryId;
 use crate::seal::{MacKey, SigningKey};
 
 /// The value of `webhook-signature`.
-pub fn signatures(key: &SigningKey, secret: Option<&[u8]>, delivery: DeliveryId, at: Timestamp, body: &[u8]) -> String {
-    let mut signed = format!("{delivery}.{}.", at.seconds()).into_bytes();
+pub fn signatures(key: &SigningKey, secret: Option<&[u8]>, id: &str, at: Timestamp, body: &[u8]) -> String {
+    let mut signed = format!("{id}.{}.", at.seconds()).into_bytes();
     signed.extend_from_slice(body);
     let mut value = format!("v1a,{}", STANDARD.encode(key.sign(&signed)));
     if let Some(secret) = secret {

@@ -10,9 +10,9 @@ use crate::clock::Timestamp;
 use crate::identifiers::MessageId;
 use crate::journal::wakes::Wakes;
 use crate::journal::{
-    Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease, LeaseToken, LinkRow,
-    LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, Refused,
-    RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
+    Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
+    LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
+    Payload, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
 };
 
 /// A store under watch.
@@ -88,6 +88,9 @@ impl Journal for Guarded {
     }
     async fn spend(&self, jti: &str, until: Timestamp) -> Result<bool, JournalError> {
         self.seen(self.store.spend(jti, until).await)
+    }
+    async fn alert(&self, verb: AlertVerb) -> Result<Vec<Alert>, JournalError> {
+        self.seen(self.store.alert(verb).await)
     }
     async fn count(&self) -> Result<Counts, JournalError> {
         self.seen(self.store.count().await)

@@ -3,6 +3,7 @@
 //! Exit codes are those of `sysexits`: 69 an address in use, 70 a bug, 74 storage, 78 configuration.
 
 mod guard;
+mod alarms;
 mod chores;
 mod ended;
 
@@ -28,6 +29,7 @@ use crate::dispatch::Post;
 use crate::dispatch::breaker::Patience;
 use crate::dispatch::push::Door;
 use crate::dispatch::retry::Pauses;
+use crate::dispatch::standing::Standings;
 use crate::dispatch::worker::{self, Pace};
 use crate::exchange::ops::Ops;
 use crate::exchange::{self, Exchange};
@@ -118,7 +120,8 @@ impl Gateway {
         let addresses = listeners.addresses;
         let files = dir.join(&settings.store.attachments).join("uploads");
         let uploads = Arc::new(Uploads::new(files, Arc::clone(&keys)));
-        let core = Core { settings, clock, keys, journal, uploads, live, revisions, stopping, addresses };
+        let standings = Arc::default();
+        let core = Core { settings, clock, keys, journal, uploads, live, revisions, standings, stopping, addresses };
         let mut gateway = Self {
             addresses,
             listen_file,
@@ -130,6 +133,7 @@ impl Gateway {
         };
         gateway.listen(&core, listeners, &data, telemetry)?;
         gateway.work(&core)?;
+        gateway.watch(&core, dir)?;
         let text = serde_json::to_string(&addresses).map_err(|error| Ended::bug(&error))?;
         write_secret(&gateway.listen_file, &text).map_err(|error| Ended::storage(&gateway.listen_file, &error))?;
         Ok(gateway)
@@ -201,13 +205,9 @@ impl Gateway {
             clock: Arc::clone(&core.clock),
             door,
             rerouting: core.rerouting(),
-            pauses: Pauses {
-                first: settings.retry_base,
-                cap: settings.retry_cap,
-                asked_cap: settings.retry_after_cap,
-                liberty_cap: settings.liberty_retry_cap,
-            },
+            pauses: core.pauses(),
             patience: Patience { failures: settings.breaker_failures, pause: settings.breaker_pause },
+            standings: Arc::clone(&core.standings),
         };
         let pace = Pace { poll: settings.poll, lease: settings.lease };
         self.part("dispatch", worker::run(Arc::new(post), pace, core.stopping.clone()));
@@ -231,6 +231,7 @@ struct Core {
     uploads: Arc<Uploads>,
     live: Arc<Live>,
     revisions: Arc<Revisions>,
+    standings: Arc<Standings>,
     stopping: watch::Receiver<bool>,
     addresses: Addresses,
 }
@@ -262,6 +263,16 @@ impl Core {
             uploads: Arc::clone(&self.uploads),
             urls: self.settings.exchange.url.iter().cloned().chain([here]).collect(),
             stopping: self.stopping.clone(),
+        }
+    }
+
+    fn pauses(&self) -> Pauses {
+        let settings = self.settings.dispatch;
+        Pauses {
+            first: settings.retry_base,
+            cap: settings.retry_cap,
+            asked_cap: settings.retry_after_cap,
+            liberty_cap: settings.liberty_retry_cap,
         }
     }
 

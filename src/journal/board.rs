@@ -212,6 +212,7 @@ pub struct Board {
     leases: HashMap<u64, Number>,
     push_timeout: Duration,
     rung: BTreeSet<(Arc<str>, bool)>,
+    stopped: alarms::Stopped,
 }
 
 impl Board {
@@ -271,6 +272,7 @@ impl Board {
         if let Some(until) = open.first_attempt_until.filter(|_| !open.slow) {
             self.desks.entry(Arc::clone(&open.system)).or_default().first_attempts.insert((until, number));
         }
+        self.stopped.enter(&open);
         open.stands = false;
         open.seat = Seat::None;
         self.opens.insert(number, open);
@@ -281,6 +283,7 @@ impl Board {
     pub fn remove(&mut self, number: Number) -> Option<Open> {
         self.unseat(number);
         let open = self.opens.remove(&number)?;
+        self.stopped.leave(&open);
         if let Some((token, _)) = open.lease {
             self.leases.remove(&token);
         }
@@ -318,6 +321,8 @@ impl Board {
         if let Some((token, _)) = slot.lease.filter(|held| open.lease != Some(*held)) {
             self.leases.remove(&token);
         }
+        self.stopped.leave(slot);
+        self.stopped.enter(&open);
         let (was, stands) = (slot.state, slot.stands);
         let key = |state| (Arc::clone(&open.system), Arc::clone(&open.kind), state);
         if was != open.state {
@@ -434,6 +439,7 @@ impl Board {
     }
 }
 
+pub mod alarms;
 mod claims;
 mod shelves;
 pub use shelves::Listing;

@@ -15,6 +15,7 @@ use crate::clock::{Clock, ManualClock, Timestamp};
 use crate::identifiers::{CaseKey, DeliveryId, MessageId, OfficeId};
 use crate::seal;
 
+mod alerts;
 mod corrections;
 mod feeds;
 mod identity;
@@ -46,6 +47,7 @@ pub async fn run(make: Make) {
     feeds::run(make).await;
     registers::run(make).await;
     links::run(make).await;
+    alerts::run(make).await;
 }
 
 /// When the checks' time begins.

@@ -6,6 +6,7 @@ mod entry;
 mod outcome;
 mod registry;
 mod links;
+mod alert;
 pub mod leaf;
 pub mod lanes;
 pub mod board;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::identifiers::MessageId;
 
+pub use alert::*;
 pub use entry::*;
 pub use links::*;
 pub use outcome::*;
@@ -75,6 +77,8 @@ pub trait Journal: Send + Sync {
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError>;
     /// A single-use token id is remembered until it expires; false when it was seen before.
     async fn spend(&self, jti: &str, until: Timestamp) -> Result<bool, JournalError>;
+    /// Alerts: watch, list, acknowledge, and who is to be told. Gives back the alerts that the verb is about.
+    async fn alert(&self, verb: AlertVerb) -> Result<Vec<Alert>, JournalError>;
     /// Counts for metrics, `readyz` and the demo's proof.
     async fn count(&self) -> Result<Counts, JournalError>;
 

@@ -168,6 +168,8 @@ pub struct Counts {
     pub leaves: u64,
     /// Refusals remembered.
     pub refused: u64,
+    /// Open alerts by rule; rules without one are there with 0.
+    pub alerts: Vec<(String, u64)>,
 }
 
 /// Why a store could not do what it was asked.

@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["tokens", "receipts", "evidence", "revisions", "envelope", "rerouting"],
     &["casefile"],
     &["accept", "dispatch"],
+    &["alerts"],
     &["http_edge"],
     &["exchange", "admin"],
     &["gateway"],

@@ -23,6 +23,7 @@ mod links;
 mod full_disk;
 mod checker;
 mod liberty;
+mod alerts;
 mod kill;
 mod dispatch;
 mod cli_mistakes;

@@ -83,6 +83,9 @@ impl Store {
             }
         }
         self.supersede_lost(&numbers, at, changes)?;
+        for (number, _) in &numbers {
+            self.answered(*number, changes)?;
+        }
         let sql = "INSERT INTO version (seq, next) VALUES (?1, ?2)";
         self.run(sql, rusqlite::params![super::index::signed(replaced.seq), super::index::signed(self.seq)])?;
         Ok(unsent)

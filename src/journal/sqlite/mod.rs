@@ -2,6 +2,7 @@
 //! This file opens it and lends the trait its verbs; `store` is what the writer owns, `tables` is what lies in the file,
 //! `prepare` is what callers do before the writer. Only this folder knows that there is SQLite.
 
+mod alerts;
 mod append;
 mod checkpoint;
 mod correct;
@@ -33,9 +34,9 @@ use async_trait::async_trait;
 
 use super::wakes::Wakes;
 use super::{
-    Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease, LeaseToken, LinkRow,
-    LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, Refused,
-    RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
+    Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
+    LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
+    Payload, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::identifiers::MessageId;
@@ -276,6 +277,10 @@ impl Journal for SqliteJournal {
 
     async fn spend(&self, jti: &str, until: Timestamp) -> Result<bool, JournalError> {
         self.spend_token(jti, until).await
+    }
+
+    async fn alert(&self, verb: AlertVerb) -> Result<Vec<Alert>, JournalError> {
+        self.over_alerts(verb).await
     }
 
     async fn count(&self) -> Result<Counts, JournalError> {

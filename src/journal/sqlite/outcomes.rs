@@ -88,6 +88,9 @@ impl Store {
         } else {
             let code = (state == State::Rejected).then_some(words::outcome(outcome.word));
             self.settle_open(&Ending { open: &open, state, code, at, mac }, changes)?;
+            if outcome.word == OutcomeWord::Received {
+                self.await_person(&open, changes)?;
+            }
             OutcomeAnswer::Settled
         };
         if news {
@@ -159,6 +162,9 @@ impl Store {
         changes: &mut Vec<Change>,
     ) -> Result<(), JournalError> {
         let number = signed(outcome.number);
+        if outcome.word != OutcomeWord::Received {
+            self.answered(outcome.number, changes)?;
+        }
         let sql = "INSERT INTO said (number, nth, word, mac, wrapped, sealed)
                    SELECT ?1, count(*), ?2, ?3, ?4, ?5 FROM said WHERE number = ?1";
         let word = words::outcome(outcome.word);

@@ -119,6 +119,7 @@ impl Store {
             deliveries: deliveries.into_iter().map(|((system, kind, state), n)| (system, kind, state, n)).collect(),
             oldest: oldest.collect(),
             leaves: self.leaf,
+            alerts: self.alarms.counts(),
             refused: self.counters("refused").filter(|(rest, _)| rest.is_empty()).map(|(_, count)| count).sum(),
         }
     }

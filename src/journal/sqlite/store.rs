@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::super::board::{Board, Number, Open};
 use super::super::{JournalError, State};
+use super::alerts::{Alarms, Awaited, Kept};
 use super::index::{Index, Merge, signed, unsigned};
 use super::rows::{SettledRow, checked, guarded};
 use super::tables::storage;
@@ -30,6 +31,7 @@ pub(super) struct Limits {
 pub(super) struct Store {
     pub(super) conn: Connection,
     pub(super) board: Board,
+    pub(super) alarms: Alarms,
     pub(super) index: Arc<Index>,
     pub(super) limits: Limits,
     /// The next message's sequence number, from 1.
@@ -64,6 +66,12 @@ pub(super) enum Change {
     Count(String, i64),
     /// A position was given.
     Position(Arc<str>, usize, u64),
+    /// An alert was raised, ended or seen.
+    Alert(Box<Kept>),
+    /// A person's answer is awaited.
+    Awaited(Number, Box<Awaited>),
+    /// It is awaited no more.
+    Answered(Number),
     /// A row has these hashes.
     Indexed(Vec<i64>, u64),
 }
@@ -74,6 +82,7 @@ impl Store {
         let mut store = Self {
             conn,
             board: Board::default(),
+            alarms: Alarms::default(),
             index,
             limits,
             seq: 1,
@@ -109,12 +118,13 @@ impl Store {
         self.board = Board::new(tokens, self.limits.push_timeout);
         self.load_counters()?;
         self.load_open()?;
+        self.load_alarms()?;
         self.merge = Merge::default();
         self.index.clear();
         self.load_index()
     }
 
-    fn last(&self, sql: &str) -> Result<u64, JournalError> {
+    pub(super) fn last(&self, sql: &str) -> Result<u64, JournalError> {
         let last: Option<i64> = self.conn.query_row(sql, [], |row| row.get(0)).map_err(storage)?;
         Ok(last.map_or(0, unsigned))
     }
@@ -310,6 +320,9 @@ impl Store {
                     self.board.set_position(&system, class, position);
                     self.set_counter(format!("position/{system}/{class}"), position);
                 }
+                Change::Alert(kept) => self.alarms.keep(*kept),
+                Change::Awaited(number, awaited) => self.alarms.wait(number, *awaited),
+                Change::Answered(number) => self.alarms.forget(number),
                 Change::Indexed(hashes, number) => self.index.add(&hashes, number),
             }
         }

@@ -71,6 +71,16 @@ CREATE TABLE refusal (
 ) WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+-- One row a rule and subject. `told`: somebody was told of its last change, or nobody is to be.
+CREATE TABLE alert (
+    number INTEGER PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL, open INTEGER NOT NULL, told INTEGER NOT NULL,
+    row BLOB NOT NULL, guard INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX alert_subject ON alert (rule, subject);
+CREATE INDEX alert_open ON alert (number) WHERE open = 1;
+CREATE INDEX alert_untold ON alert (number) WHERE told = 0;
+-- Liberty deliveries that their receiver's machine has, and of which no person has said anything yet.
+CREATE TABLE awaited (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
 ";
 
 /// The writer's connection; makes the tables of a new store and refuses one of a newer format.

@@ -56,6 +56,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 
+use super::tables::FORMAT;
 use crate::identifiers::MessageId;
 use crate::journal::conformance::{append, case, claim, deliver, event, frozen, push, record, state, to};
 use crate::journal::{Appended, Entry, JournalError, MessageFilter, OutcomeWord, State};
@@ -82,7 +83,7 @@ async fn a_store_of_a_newer_format_is_refused() {
     conn.execute_batch("PRAGMA user_version = 99").unwrap();
     drop(conn);
     let opened = SqliteJournal::open(stage.folder.path(), options(&stage.clock));
-    assert!(matches!(opened.err(), Some(JournalError::TooNew { found: 99, known: 1 })));
+    assert!(matches!(opened.err(), Some(JournalError::TooNew { found: 99, known: FORMAT })));
 }
 
 #[tokio::test]

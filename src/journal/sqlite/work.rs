@@ -34,7 +34,7 @@ pub(super) struct PreparedFrozen {
 impl Store {
     /// Leases due deliveries; parks what was held too long.
     pub(super) fn claim(&mut self, ask: &ClaimAsk) -> Result<Vec<Claimed>, JournalError> {
-        self.give_up_held(&ask.system, ask.now)?;
+        self.give_up_held(&self.board.overdue(&ask.system, ask.now))?;
         let numbers = self.board.claim(&ask.system, ask.limit, ask.now, ask.lease, ask.liberty_only);
         let claimed = numbers.iter().filter_map(|number| {
             let open = self.board.find(*number)?.clone();
@@ -43,8 +43,8 @@ impl Store {
         Ok(claimed.collect())
     }
 
-    fn give_up_held(&mut self, system: &str, now: Timestamp) -> Result<(), JournalError> {
-        let overdue = self.board.overdue(system, now);
+    /// Parks what was held too long.
+    pub(super) fn give_up_held(&mut self, overdue: &[u64]) -> Result<(), JournalError> {
         if overdue.is_empty() {
             return Ok(());
         }

@@ -1,0 +1,249 @@
+//! `config/rules.toml`: deliveries that are never made, and what raises an alert. A rule about alerts changes nothing about
+//! a delivery; `[[never]]` parks it with a code. Who watches by them is `alerts`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Revision;
+use super::document::{Document, Findings, Said, Section, meant};
+use super::facts::Path;
+use super::folder::Folder;
+use super::kinds::{Kinds, LANES};
+use super::routing::Destination;
+use super::systems::{PILLARS, System};
+use crate::expression::Expression;
+use crate::identifiers::KindName;
+use crate::journal::{Cause, Lane};
+
+/// Who is younger is a child (JJ Act 2015, s.2(12)).
+const ADULT: u64 = 18;
+
+/// Where rules are configured.
+pub const FILE: &str = "config/rules.toml";
+
+const CAUSES: [&str; 4] = ["unsettled", "unanswered", "parked", "unreachable"];
+
+/// What rules.toml says.
+#[derive(Debug, Default)]
+pub struct Rules {
+    /// In file order.
+    pub never: Vec<Never>,
+    /// In file order: the first of a cause that fits has a delivery.
+    pub alerts: Vec<AlertRule>,
+}
+
+/// A delivery that is never made.
+#[derive(Debug)]
+pub struct Never {
+    /// Why it is parked.
+    pub code: String,
+    /// Of which records.
+    pub kind: KindName,
+    /// To offices of which pillars.
+    pub to: Vec<String>,
+    /// If one of these holds true, ...
+    marked: Vec<Path>,
+    /// ... or one of these years of age below `under`; where there are neither, always.
+    ages: Vec<Path>,
+    under: u64,
+    /// And only if this holds.
+    when: Option<Expression>,
+}
+
+/// What raises an alert.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertRule {
+    /// Its name.
+    pub name: String,
+    /// What it looks at.
+    pub cause: Cause,
+    /// So long after acceptance, or after a system's last answer.
+    pub after: Duration,
+    /// Only this lane.
+    pub lane: Option<Lane>,
+    /// Only these kinds; empty: all.
+    pub kinds: Vec<KindName>,
+    /// Only receivers of these pillars; empty: all, and deliveries without a receiver.
+    pub to: Vec<String>,
+    /// Only these reasons; empty: all.
+    pub codes: Vec<String>,
+}
+
+pub(super) fn compile(folder: &Folder, kinds: &Kinds, findings: &Findings) -> Rules {
+    let mut rules = Rules::default();
+    let Some(contents) = folder.files.get(FILE) else {
+        findings.warn(FILE, 0, "is missing: nothing raises an alert");
+        return rules;
+    };
+    let Some(document) = Document::parse(FILE, contents, findings) else { return rules };
+    let mut root = document.section("this file", findings);
+    for mut section in root.sections("never") {
+        rules.never.extend(never(&mut section, kinds));
+        section.finish();
+    }
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    for mut section in root.sections("alert") {
+        let rule = alert(&mut section, kinds);
+        let line = section.line_of("name");
+        section.finish();
+        let Some(rule) = rule else { continue };
+        if let Some(first) = names.insert(rule.name.clone(), line) {
+            findings.error(FILE, line, format!("alert `{}` is there twice; first in line {first}", rule.name));
+        }
+        rules.alerts.push(rule);
+    }
+    root.finish();
+    rules
+}
+
+fn never(section: &mut Section<'_, '_>, kinds: &Kinds) -> Option<Never> {
+    let code = section.required("code");
+    let kind = section.required("kind");
+    if let Some(said) = &kind {
+        known_kind(section, said, kinds);
+    }
+    if !section.has("to") {
+        section.error(section.line, "`to` is missing in [[never]]; it lists pillars, such as `[\"prisons\"]`");
+    }
+    let to = pillars(section);
+    let shape = kind.as_ref().and_then(|said| kinds.by_name.get(&said.value)).map(|kind| kind.schema.resolved());
+    let (marked, ages) = (paths(section, "marked", shape.as_deref()), paths(section, "age", shape.as_deref()));
+    let under = section.number("under");
+    if let Some(said) = under.as_ref().filter(|_| ages.is_empty()) {
+        section.error(said.line, "`under` without `age` says nothing");
+    }
+    let when = section.text("when").and_then(|said| match Expression::compile(&said.value, shape.as_deref()) {
+        Ok(expression) => Some(expression),
+        Err(message) => {
+            section.error(said.line, format!("`when`: {message}"));
+            None
+        }
+    });
+    let under = under.map_or(ADULT, |said| said.value);
+    Some(Never { code: code?.value, kind: kind?.value, to, marked, ages, under, when })
+}
+
+fn paths(section: &mut Section<'_, '_>, key: &'static str, shape: Option<&Value>) -> Vec<Path> {
+    let mut paths = Vec::new();
+    for said in section.texts(key) {
+        let read = Path::parse(&said.value).and_then(|path| {
+            shape.map_or(Ok(()), |shape| path.check(shape))?;
+            Ok(path)
+        });
+        match read {
+            Ok(path) => paths.push(path),
+            Err(message) => section.error(said.line, format!("path `{}`: {message}", said.value)),
+        }
+    }
+    paths
+}
+
+impl Never {
+    /// Whether it forbids this record.
+    fn holds(&self, shared: &Value) -> Result<bool, String> {
+        let marked =
+            || self.marked.iter().flat_map(|path| path.values(shared)).any(|value| value.as_bool() == Some(true));
+        let young = |value: &Value| value.as_u64().is_some_and(|years| (1..self.under).contains(&years));
+        let age = || self.ages.iter().flat_map(|path| path.values(shared)).any(young);
+        let any = self.marked.is_empty() && self.ages.is_empty();
+        if !(any || marked() || age()) {
+            return Ok(false);
+        }
+        self.when.as_ref().map_or(Ok(true), |when| when.holds(shared))
+    }
+}
+
+fn alert(section: &mut Section<'_, '_>, kinds: &Kinds) -> Option<AlertRule> {
+    let name = section.required("name");
+    section.required("cause");
+    let cause = section.word("cause", &CAUSES);
+    let cause = cause.map(|said| match said.value.as_str() {
+        "unsettled" => Cause::Unsettled,
+        "unanswered" => Cause::Unanswered,
+        "parked" => Cause::Parked,
+        _ => Cause::Unreachable,
+    });
+    let after = section.duration("after").unwrap_or_default();
+    let lane = section.word("lane", &LANES).map(|said| super::kinds::lane_of(&said.value));
+    let said_kinds = section.texts("kinds");
+    for said in &said_kinds {
+        known_kind(section, said, kinds);
+    }
+    let to = pillars(section);
+    let codes = section.texts("codes");
+    if let Some(said) = codes.first().filter(|_| cause.is_some_and(|cause| cause != Cause::Parked)) {
+        section.error(said.line, "`codes` are reasons of parked deliveries: only the cause `parked` has them");
+    }
+    if cause == Some(Cause::Unanswered) && lane != Some(Lane::Liberty) {
+        section.error(
+            section.line_of("cause"),
+            "`unanswered` needs `lane = \"liberty\"`: only there a person's answer is awaited",
+        );
+    }
+    for key in ["lane", "kinds"] {
+        if cause == Some(Cause::Unreachable) && section.has(key) {
+            section.error(section.line_of(key), format!("`{key}` says nothing about a system that is unreachable"));
+        }
+    }
+    let texts = |said: Vec<Said<String>>| said.into_iter().map(|said| said.value).collect();
+    Some(AlertRule { name: name?.value, cause: cause?, after, lane, kinds: texts(said_kinds), to, codes: texts(codes) })
+}
+
+fn known_kind(section: &Section<'_, '_>, said: &Said<String>, kinds: &Kinds) {
+    if !kinds.knows(&said.value) {
+        section.error(said.line, format!("unknown kind `{}`{}", said.value, kinds.hint(&said.value)));
+    }
+}
+
+fn pillars(section: &mut Section<'_, '_>) -> Vec<String> {
+    let names = || PILLARS.iter().map(|(name, _)| *name);
+    let said = section.texts("to");
+    for pillar in said.iter().filter(|pillar| !names().any(|name| name == pillar.value)) {
+        section.error(pillar.line, format!("unknown pillar `{}`{}", pillar.value, meant(&pillar.value, names())));
+    }
+    said.into_iter().map(|said| said.value).collect()
+}
+
+impl Revision {
+    /// Why a record of this kind is never delivered to `system`, if so. An expression that fails is a reason to stop as
+    /// well (`expression-failed`): what may be forbidden is looked at by a person.
+    pub fn never(&self, kind: &str, shared: &Value, system: &System) -> Option<String> {
+        let mut found = None;
+        for rule in self.rules.never.iter().filter(|rule| rule.kind == kind && rule.to.contains(&system.pillar)) {
+            match rule.holds(shared) {
+                Ok(true) => return Some(rule.code.clone()),
+                Ok(false) => {}
+                Err(_) => found = Some("expression-failed".to_owned()),
+            }
+        }
+        found
+    }
+
+    /// Whether a rule may forbid deliveries of this kind to `system`: only then the record need be read.
+    pub fn may_never(&self, kind: &str, system: &System) -> bool {
+        self.rules.never.iter().any(|rule| rule.kind == kind && rule.to.contains(&system.pillar))
+    }
+
+    /// What an order orders, in words for people: the label of its code, or the code where no table has it. Nothing for a
+    /// kind that has no codes. Never anything else of the record.
+    pub fn ordered(&self, kind: &str, shared: &Value) -> Option<String> {
+        let by = self.kinds.get(kind)?.paths.lane.as_ref()?;
+        let code = by.path.values(shared).first().and_then(|value| value.as_str())?;
+        let row = by.table.as_ref().and_then(|table| self.codes.table(table)).and_then(|table| table.by_shared(code));
+        // A code that is in no table may be anything a sender wrote.
+        Some(row.map_or_else(|| "unknown code".to_owned(), |row| row.label_en.clone()))
+    }
+
+    /// Parks those destinations to which the record never goes.
+    pub(super) fn forbid(&self, kind: &str, shared: &Value, destinations: &mut [Destination]) {
+        for destination in destinations.iter_mut().filter(|destination| destination.code.is_none()) {
+            let Some(system) = self.systems.get(&destination.system) else { continue };
+            if let Some(code) = self.never(kind, shared, system) {
+                destination.why = format!("{}; rule {code}", destination.why);
+                (destination.code, destination.hold) = (Some(code), None);
+            }
+        }
+    }
+}
