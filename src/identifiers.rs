@@ -154,6 +154,12 @@ impl CaseKey {
         good.then(|| Self(text.to_owned()))
     }
 
+    /// Reads what a person wrote: a CNR may be in small letters and have its hyphens.
+    pub fn read(text: &str) -> Option<Self> {
+        let key = Self::parse(text)?;
+        if key.scheme() == "cnr" { Self::of("cnr", &[&cnr(key.value())?]) } else { Some(key) }
+    }
+
     /// The whole text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -28,6 +28,7 @@ pub mod revisions;
 pub mod tokens;
 pub mod outcome;
 pub mod rerouting;
+pub mod casefile;
 pub mod accept;
 pub mod envelope;
 pub mod dispatch;

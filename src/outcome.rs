@@ -158,6 +158,7 @@ fn to_sender(revision: &Revision, head: &MessageHead) -> NewDelivery {
         deadline: None,
         why: "outcome: back to the sending office".to_owned(),
         park_on_reject: false,
+        cases: None,
     }
 }
 

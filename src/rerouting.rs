@@ -86,7 +86,8 @@ impl Rerouting {
             hold: None,
             why: format!("{SENT_ON} {}", delivered.id),
             park_on_reject: false,
-            cases: Vec::new(),
+            // What was theirs by mistake is the other office's now.
+            cases: known.facts.places(&delivered.cases),
         };
         said.sent_on = Some(Box::new(self.delivery(to, &view, delivered, &known)));
         Ok(())
@@ -109,7 +110,7 @@ impl Rerouting {
 
     fn delivery(&self, to: Destination, view: &MessageView, was: &DeliveryView, known: &Known) -> NewDelivery {
         let keys = self.keys(&known.facts, view.head.replaces, &known.snapshot, was.lane, view.head.id);
-        delivery(to, was.action, was.lane, keys, self.clock.now())
+        delivery(to, &known.facts, (was.action, was.lane), keys, self.clock.now())
     }
 
     /// What makes two deliveries of one lane and office wait for each other: a joined case key, for liberty also a person.
@@ -151,7 +152,13 @@ fn elsewhere(said: &OutcomeEntry) -> Option<OfficeId> {
 }
 
 /// A destination as a delivery at its beginning.
-pub fn delivery(to: Destination, action: Action, lane: Lane, keys: Vec<String>, now: Timestamp) -> NewDelivery {
+pub fn delivery(
+    to: Destination,
+    facts: &Facts,
+    (action, lane): (Action, Lane),
+    keys: Vec<String>,
+    now: Timestamp,
+) -> NewDelivery {
     let state = match (&to.code, to.hold) {
         (Some(_), _) => State::Parked,
         (None, Some(_)) => State::Held,
@@ -169,5 +176,6 @@ pub fn delivery(to: Destination, action: Action, lane: Lane, keys: Vec<String>, 
         deadline: to.hold.map(|hold| now.after(hold)),
         why: to.why,
         park_on_reject: to.park_on_reject,
+        cases: facts.keys_of(&to.cases),
     }
 }

@@ -81,7 +81,10 @@ fn deliveries(
         None => routed.into_iter().map(|destination| (destination, door.action)).collect(),
         Some(replaced) => rerouted(door.action, routed, &replaced.deliveries),
     };
-    planned.into_iter().map(|(destination, action)| delivery(destination, action, lane, keys.clone(), now)).collect()
+    planned
+        .into_iter()
+        .map(|(destination, action)| delivery(destination, &record.facts, (action, lane), keys.clone(), now))
+        .collect()
 }
 
 fn warnings(record: &Record, known: &Snapshot) -> Vec<Value> {

@@ -3,6 +3,7 @@
 //! Whoever may read that file may do everything here; every change names who ordered it and why.
 
 mod alerts;
+mod cases;
 mod configuration;
 mod deliveries;
 mod links;
@@ -73,6 +74,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/messages/{id}", get(deliveries::message))
         .route("/admin/v1/alerts", get(alerts::list))
         .route("/admin/v1/alerts/{number}/ack", post(alerts::acknowledge))
+        .route("/admin/v1/cases/{scheme}/{identifier}", get(cases::case))
         .route("/admin/v1/counts", get(deliveries::counts))
         .fallback(nothing_here)
         .layer(DefaultBodyLimit::max(admin.body_limit))

@@ -99,6 +99,7 @@ async fn append(journal: &dyn Journal, template: &Template, number: u64) -> Resu
         deadline: None,
         why: "route of the bench: desk".to_owned(),
         park_on_reject: false,
+        cases: None,
     };
     let entry = Entry {
         id: MessageId::new(now),

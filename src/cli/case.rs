@@ -1,92 +1,177 @@
-//! Links between case numbers, by the running gateway's admin API: join two, end a link, list the history of one number.
+//! `case SCHEME ID`: the case on one page, for whoever must answer what became of it: its numbers, what happened, who has
+//! what and who has not. Asked of the running gateway, as the administrator or as a system that takes part.
 
-use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use bytes::Bytes;
+use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
-use crate::shell::exit::Done;
+use super::exchange::Caller;
+use super::links::{self, CaseVerb};
+use crate::identifiers::{CASE_SCHEMES, CaseKey};
+use crate::shell::exit::{Done, Exit, Failure};
 use crate::shell::folder::GatewayFolder;
 use crate::shell::output::{Output, moment, text};
 
-/// `case …`
-#[derive(Subcommand, Debug)]
-pub(super) enum CaseVerb {
-    /// Link two case numbers, such as `cnr/DLCT010001232026 committed-to cnr/DLST010004562026`.
-    Link(LinkArguments),
-    /// End a link. It stays in the history, and what it joined is joined no longer.
-    Unlink(LinkArguments),
-    /// List the links of a case number, ended ones too.
-    Links {
-        /// Such as `fir/38101004-2026-17`.
-        case: String,
-    },
-}
-
-/// One link.
+/// Which case, and who looks; or an order over links.
 #[derive(Args, Debug)]
-pub(super) struct LinkArguments {
-    /// One case number.
-    from: String,
-    /// same, zero-fir-of, split-from, clubbed-with, committed-to, transferred-to, appeal-of or counter-case.
-    link: String,
-    /// The other case number.
-    to: String,
-    /// Why; it is kept.
-    #[arg(long)]
-    reason: String,
-    /// Who orders it; the login name without.
-    #[arg(long)]
-    by: Option<String>,
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct CaseArguments {
+    #[command(subcommand)]
+    verb: Option<CaseVerb>,
+    /// cnr, fir, zero-fir, ptn or filing.
+    #[arg(required = true)]
+    scheme: Option<String>,
+    /// The number, such as DLCT010001232026 or 38101004-2026-45.
+    #[arg(required = true)]
+    id: Option<String>,
+    /// As this system, which sees what it sent or was sent; the administrator's view without.
+    #[arg(long = "as", value_name = "SYSTEM", requires_all = ["purpose", "ground"])]
+    system: Option<String>,
+    /// What for; the gateway logs it.
+    #[arg(long, requires = "system")]
+    purpose: Option<String>,
+    /// By what right, such as "BNSS s.193"; the gateway logs it.
+    #[arg(long, requires = "system")]
+    ground: Option<String>,
 }
 
-/// Runs one of the verbs.
-pub(super) async fn run(dir: &GatewayFolder, verb: &CaseVerb, output: Output) -> Done {
-    let answer = match verb {
-        CaseVerb::Link(link) => order(dir, "/admin/v1/links", link).await?,
-        CaseVerb::Unlink(link) => order(dir, "/admin/v1/links/end", link).await?,
-        CaseVerb::Links { case } => {
-            let case = case.replace('%', "%25");
-            dir.running_admin("GET", &format!("/admin/v1/links?case={case}"), None).await?.json()
+/// Shows one case, or carries out an order over links.
+pub(super) async fn run(dir: &GatewayFolder, asked: &CaseArguments, output: Output) -> Done {
+    match &asked.verb {
+        Some(verb) => links::run(dir, verb, output).await,
+        None => show(dir, asked, output).await,
+    }
+}
+
+async fn show(dir: &GatewayFolder, asked: &CaseArguments, output: Output) -> Done {
+    let (scheme, id) = (asked.scheme.as_deref().unwrap_or_default(), asked.id.as_deref().unwrap_or_default());
+    let Some(case) = CaseKey::read(&format!("{scheme}/{id}")) else {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{scheme} {id}` is no case number"),
+            format!(
+                "schemes are {}; write `icjs case cnr DLCT010001232026` or `icjs case fir 38101004-2026-45`",
+                CASE_SCHEMES.join(", ")
+            ),
+        ));
+    };
+    let file = match &asked.system {
+        Some(system) => {
+            let caller = Caller::new(dir, system, None).await?;
+            let words = |text: &Option<String>| {
+                utf8_percent_encode(text.as_deref().unwrap_or_default(), NON_ALPHANUMERIC).to_string()
+            };
+            let (purpose, ground) = (words(&asked.purpose), words(&asked.ground));
+            let path = format!("/v1/cases/{case}?purpose={purpose}&ground={ground}");
+            caller.call("GET", &path, Vec::new(), Bytes::new(), 0).await?.json()
         }
+        None => dir.running_admin("GET", &format!("/admin/v1/cases/{case}"), None).await?.json(),
     };
     if output.json {
-        output.document(&answer);
+        output.document(&file);
         return Ok(());
     }
-    let list = |key: &str| answer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    let rows: Vec<Vec<String>> = list("links").iter().map(row).collect();
-    output.table(&["from", "link", "to", "date", "source", "ended"], &rows);
-    for key in list("unknown").iter().filter_map(Value::as_str) {
-        output.line(format!("warning: no record has the number {key}"));
-    }
-    for found in list("ambiguous") {
-        let case = text(&found, "case");
-        output.line(format!(
-            "warning: {case} belongs to cases of several courts, and no link says how those hang together"
-        ));
-    }
-    if rows.is_empty() {
-        output.line("no links");
-    }
+    head(&file, output);
+    timeline(&file, output);
+    offices(&file, output);
     Ok(())
 }
 
-async fn order(dir: &GatewayFolder, path: &str, link: &LinkArguments) -> Result<Value, crate::shell::exit::Failure> {
-    let login = || std::env::var("USER").ok().filter(|name| !name.is_empty());
-    let by = link.by.clone().or_else(login).unwrap_or_else(|| "administrator".to_owned());
-    let body = json!({ "from": link.from, "link": link.link, "to": link.to, "by": by, "reason": link.reason });
-    Ok(dir.running_admin("POST", path, Some(&body)).await?.json())
+fn list<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> {
+    value.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
-fn row(link: &Value) -> Vec<String> {
-    let part = |name: &str, key: &str| link.get(name).map(|value| text(value, key).to_owned()).unwrap_or_default();
-    let source = match (text(link, "message"), part("ordered", "by")) {
-        ("", by) => format!("{by}: {}", part("ordered", "reason")),
-        (message, _) => message.to_owned(),
-    };
-    let ended = match part("ended", "by") {
-        by if by.is_empty() => "-".to_owned(),
-        by => format!("{} {by} {}", moment(&part("ended", "at")), part("ended", "reason")),
-    };
-    let shown = |key: &str| text(link, key).to_owned();
-    vec![shown("from"), shown("link"), shown("to"), moment(&shown("at")), source, ended]
+fn head(file: &Value, output: Output) {
+    output.line(output.bold(text(file, "case")));
+    let others: Vec<&str> = list(file, "identifiers").skip(1).filter_map(Value::as_str).collect();
+    if !others.is_empty() {
+        output.line(format!("also: {}", others.join(", ")));
+    }
+    let courts: Vec<&str> = list(file, "courts").filter_map(Value::as_str).collect();
+    if !courts.is_empty() {
+        output.line(format!("court: {}", courts.join(" or ")));
+    }
+    for link in list(file, "links") {
+        let by = if text(link, "by").is_empty() { "a record".to_owned() } else { text(link, "by").to_owned() };
+        let ended = text(link, "ended_at");
+        let ended = if ended.is_empty() { String::new() } else { format!("; ended {}", moment(ended)) };
+        let words = [text(link, "from"), text(link, "link"), text(link, "to")].join(" ");
+        output.line(format!("link: {words} (by {by}, {}{ended})", moment(text(link, "at"))));
+    }
+    output.line("");
+}
+
+fn timeline(file: &Value, output: Output) {
+    let rows: Vec<Vec<String>> = list(file, "timeline").flat_map(event).collect();
+    output.table(&["accepted", "what", "from", "to", "state"], &rows);
+    if file.get("more").and_then(Value::as_bool).unwrap_or_default() {
+        output.line("the case has more messages than are shown; these are the oldest");
+    }
+    output.line("");
+}
+
+/// One line for each office that a record went to; one for an outcome.
+fn event(event: &Value) -> Vec<Vec<String>> {
+    let at = moment(text(event, "at"));
+    if text(event, "what") == "outcome" {
+        let mut said = text(event, "outcome").to_owned();
+        if let Some(reference) = event.get("reference") {
+            said.push_str(&format!(" {} {}", text(reference, "scheme"), text(reference, "value")));
+        }
+        for key in ["code", "reason"] {
+            if !text(event, key).is_empty() {
+                said.push_str(&format!(", {}", text(event, key)));
+            }
+        }
+        let about = text(event, "about");
+        return vec![vec![at, format!("  {said}"), text(event, "office").to_owned(), String::new(), about.to_owned()]];
+    }
+    let mut what = title(event);
+    match text(event, "action") {
+        "correct" => what.push_str(" (corrected)"),
+        "withdraw" => what.push_str(" (withdrawn)"),
+        _ => {}
+    }
+    let from = text(event, "office").to_owned();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for delivery in list(event, "deliveries") {
+        let state = state(delivery);
+        let office = text(delivery, "office");
+        let office = if office.is_empty() { "-".to_owned() } else { office.to_owned() };
+        let first = rows.is_empty();
+        let shown = |text: &String| if first { text.clone() } else { String::new() };
+        rows.push(vec![shown(&at), shown(&what), shown(&from), office, state]);
+    }
+    if rows.is_empty() {
+        rows.push(vec![at, what, from, "-".to_owned(), text(event, "status").to_owned()]);
+    }
+    rows
+}
+
+fn title(record: &Value) -> String {
+    let headline = text(record, "headline");
+    if headline.is_empty() {
+        text(record, "title").to_owned()
+    } else {
+        format!("{}: {headline}", text(record, "title"))
+    }
+}
+
+fn state(delivery: &Value) -> String {
+    let reason = text(delivery, "reason");
+    let state = text(delivery, "state");
+    if reason.is_empty() { state.to_owned() } else { format!("{state}: {reason}") }
+}
+
+fn offices(file: &Value, output: Output) {
+    let mut rows = Vec::new();
+    for holding in list(file, "offices") {
+        let office = if text(holding, "office").is_empty() { "no office" } else { text(holding, "office") };
+        let has: Vec<&str> = list(holding, "has").map(|held| text(held, "title")).collect();
+        let lacks: Vec<String> =
+            list(holding, "has_not").map(|held| format!("{} ({})", text(held, "title"), state(held))).collect();
+        rows.push(vec![office.to_owned(), has.join(", "), lacks.join(", ")]);
+    }
+    output.table(&["office", "has", "has not"], &rows);
 }

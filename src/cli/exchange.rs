@@ -102,14 +102,15 @@ pub(super) struct FeedArguments {
 }
 
 /// A system with a token, and where it calls.
-struct Caller {
+pub(super) struct Caller {
     client: Client,
     exchange: String,
     token: String,
 }
 
 impl Caller {
-    async fn new(dir: &GatewayFolder, system: &str, key: Option<&Path>) -> Result<Self, Failure> {
+    /// With a token of the system, signed for by its development key unless another is named.
+    pub(super) async fn new(dir: &GatewayFolder, system: &str, key: Option<&Path>) -> Result<Self, Failure> {
         let credentials = Credentials::read(dir, system, key)?;
         let exchange = dir.addresses()?.exchange;
         let client = Client::new()?;
@@ -119,7 +120,8 @@ impl Caller {
         Ok(Self { client, exchange, token })
     }
 
-    async fn call(
+    /// One call with the token.
+    pub(super) async fn call(
         &self,
         method: &'static str,
         path: &str,

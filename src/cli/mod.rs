@@ -11,6 +11,7 @@ mod mapping;
 mod deliveries;
 mod case;
 mod alerts;
+mod links;
 mod receipt;
 mod bench;
 
@@ -106,6 +107,8 @@ enum Verb {
         #[arg(long = "as", value_name = "SYSTEM")]
         system: Option<String>,
     },
+    /// Show a case on one page: its numbers, what happened, who has what and who has not; link and unlink numbers.
+    Case(case::CaseArguments),
     /// Check, test and measure the mappings.
     Mapping {
         #[command(subcommand)]
@@ -115,11 +118,6 @@ enum Verb {
     Deliveries {
         #[command(subcommand)]
         verb: deliveries::DeliveriesVerb,
-    },
-    /// Link case numbers, end links, list them.
-    Case {
-        #[command(subcommand)]
-        verb: case::CaseVerb,
     },
     /// What a person must see: raised by the rules of config/rules.toml, ended when its cause is gone.
     #[command(args_conflicts_with_subcommands = true)]
@@ -236,9 +234,9 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Send(arguments) => narrow(exchange::send(dir, &arguments, output))?,
         Verb::Feed(arguments) => narrow(exchange::feed(dir, &arguments, output))?,
         Verb::Message { id, system } => narrow(exchange::message(dir, &id, system.as_deref(), output))?,
+        Verb::Case(asked) => narrow(case::run(dir, &asked, output))?,
         Verb::Mapping { verb } => mapping::run(dir, &verb, output),
         Verb::Deliveries { verb } => narrow(deliveries::run(dir, &verb, output))?,
-        Verb::Case { verb } => narrow(case::run(dir, &verb, output))?,
         Verb::Alerts { verb, list } => {
             narrow(alerts::run(dir, verb.unwrap_or(alerts::AlertsVerb::List(list)), output))?
         }

@@ -86,7 +86,7 @@ pub(super) struct LaneByCode {
 /// A shared path such as `accused[].person.pid`: names joined by `.`, `[]` after one that repeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
-    steps: Vec<(String, bool)>,
+    pub(super) steps: Vec<(String, bool)>,
 }
 
 impl Path {
@@ -246,8 +246,24 @@ impl<'p, T: PartialEq> Groups<'p, T> {
     }
 }
 
+impl Facts {
+    /// The places in `groups` of the cases that have one of these keys.
+    pub fn places(&self, keys: &[CaseKey]) -> Vec<usize> {
+        let named = |group: &[CaseKey]| group.iter().any(|key| keys.contains(key));
+        self.groups.iter().enumerate().filter(|(_, group)| named(group)).map(|(place, _)| place).collect()
+    }
+
+    /// The keys of the cases at these places; `None` where they are all of them.
+    pub fn keys_of(&self, places: &[usize]) -> Option<Vec<CaseKey>> {
+        // A record of one case is about that case to everybody.
+        let some = self.groups.len() > 1 && places.len() < self.groups.len();
+        some.then(|| places.iter().filter_map(|place| self.groups.get(*place)).flatten().cloned().collect())
+    }
+}
+
 impl CasePath {
-    fn keys(&self, shared: &Value) -> Vec<CaseKey> {
+    /// The case keys that lie there.
+    pub(super) fn keys(&self, shared: &Value) -> Vec<CaseKey> {
         self.path.values(shared).into_iter().filter_map(|value| case(self.scheme, value)).take(MOST).collect()
     }
 }

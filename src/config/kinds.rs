@@ -46,6 +46,8 @@ pub struct Kind {
     pub lane: Lane,
     /// The shared schema, compiled.
     pub schema: Arc<Schema>,
+    /// The coded field whose label says what kind of order, event or report a record is.
+    pub headline: Option<Path>,
     /// A record of it may be the first of its case: no warning that the case is not known.
     pub opens_case: bool,
     /// Where a record of this kind says what it is about.
@@ -132,8 +134,9 @@ fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>) 
     let shape = schema.as_ref().map(|schema| schema.resolved());
     let paths = fact_paths(section, shape.as_deref(), &loaded.codes);
     let opens_case = section.boolean("opens_case").unwrap_or(false);
+    let headline = section.text("headline").and_then(|said| headline(section, &said, shape.as_deref()));
     let title = (title?, title_hi);
-    Some(Kind { name: name.value.clone(), title, lane: lane?, schema: schema?, opens_case, paths })
+    Some(Kind { name: name.value.clone(), title, lane: lane?, schema: schema?, headline, opens_case, paths })
 }
 
 pub(super) fn lane_of(word: &str) -> Lane {
@@ -143,6 +146,19 @@ pub(super) fn lane_of(word: &str) -> Lane {
         "prints" => Lane::Prints,
         "record" => Lane::Record,
         _ => Lane::Papers,
+    }
+}
+
+fn headline(section: &Section<'_, '_>, said: &Said<String>, shape: Option<&Value>) -> Option<Path> {
+    match Path::parse(&said.value) {
+        Ok(path) => {
+            check(section, said.line, &path, shape);
+            Some(path)
+        }
+        Err(message) => {
+            section.error(said.line, format!("`{}`: {message}", said.value));
+            None
+        }
     }
 }
 
@@ -174,7 +190,8 @@ fn fact_paths(section: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Code
     paths
 }
 
-fn case_path(
+/// A `scheme:path` of a case key, checked against a schema.
+pub(super) fn case_path(
     section: &Section<'_, '_>,
     said: &Said<String>,
     text: &str,

@@ -21,6 +21,7 @@ mod draft;
 pub mod routing;
 pub mod sharing;
 pub mod rules;
+mod withhold;
 pub mod difference;
 
 pub use adapters::{Adapter, Dialect};

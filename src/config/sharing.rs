@@ -1,7 +1,7 @@
 //! `config/sharing.toml`: who may see which kinds. What no line gives is not given, and extensions stay with their sender.
-//! Rules that withhold single fields will join the whole-kind rule here; what is withheld is always listed.
+//! A line gives a kind whole, or a part of it (`withhold`, `own`; see `withhold`); what is withheld is always listed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -10,7 +10,8 @@ use super::document::{Document, Findings, meant};
 use super::folder::Folder;
 use super::kinds::{Kinds, OUTCOME};
 use super::systems::{PILLARS, System};
-use crate::identifiers::KindName;
+use super::withhold::{Cut, empty};
+use crate::identifiers::{CaseKey, KindName};
 
 /// Where sharing is configured.
 pub const FILE: &str = "config/sharing.toml";
@@ -18,8 +19,8 @@ pub const FILE: &str = "config/sharing.toml";
 /// Who may see what.
 #[derive(Debug, Default)]
 pub struct Sharing {
-    /// Kind, and a pillar or `system:<name>`.
-    whole: BTreeSet<(KindName, String)>,
+    /// By kind, and a pillar or `system:<name>`: what is taken out, if anything is.
+    lines: BTreeMap<(KindName, String), Option<Cut>>,
 }
 
 /// What a receiver may see of a record.
@@ -44,7 +45,7 @@ pub(super) fn compile(folder: &Folder, kinds: &Kinds, systems: &[String], findin
         let kind = section.required("kind");
         let to = section.required("to");
         section.required("give");
-        section.word("give", &["whole"]);
+        let give = section.word("give", &["whole", "part"]);
         if let Some(said) = kind.as_ref().filter(|said| !kinds.knows(&said.value)) {
             let hint = kinds.hint(&said.value);
             section.error(said.line, format!("a line for nothing: unknown kind `{}`{hint}", said.value));
@@ -53,9 +54,16 @@ pub(super) fn compile(folder: &Folder, kinds: &Kinds, systems: &[String], findin
             section.error(said.line, format!("a line for nobody: {message}"));
         }
         let line = section.line;
+        let shape = kind.as_ref().and_then(|said| kinds.by_name.get(&said.value)).map(|kind| kind.schema.resolved());
+        let cut = Cut::read(&mut section, shape.as_deref());
+        match (give.as_ref().map(|said| said.value.as_str()), &cut) {
+            (Some("part"), None) => section.error(line, "`part` of what? add `withhold` or `own`, or give it `whole`"),
+            (Some("whole"), Some(_)) => section.error(line, "`whole` withholds nothing; write `give = \"part\"`"),
+            _ => {}
+        }
         section.finish();
         let Some((kind, to)) = kind.zip(to) else { continue };
-        if !sharing.whole.insert((kind.value.clone(), to.value.clone())) {
+        if sharing.lines.insert((kind.value.clone(), to.value.clone()), cut).is_some() {
             findings.error(FILE, line, format!("`{}` to `{}` is there twice", kind.value, to.value));
         }
     }
@@ -76,9 +84,18 @@ fn stranger(to: &str, systems: &[String]) -> Option<String> {
 impl Sharing {
     /// Whether a system may see the kind at all.
     pub fn gives(&self, kind: &str, system: &System) -> bool {
-        let named = || format!("system:{}", system.name);
-        self.whole.contains(&(kind.to_owned(), system.pillar.clone()))
-            || self.whole.contains(&(kind.to_owned(), named()))
+        self.line(kind, system).is_some()
+    }
+
+    /// Whether something of the kind is withheld from the system.
+    pub fn cuts(&self, kind: &str, system: &System) -> bool {
+        self.line(kind, system).is_some_and(Option::is_some)
+    }
+
+    /// The line for a system: one that names it goes before that of its pillar.
+    fn line(&self, kind: &str, system: &System) -> Option<&Option<Cut>> {
+        let line = |to: &str| self.lines.get(&(kind.to_owned(), to.to_owned()));
+        line(&format!("system:{}", system.name)).or_else(|| line(&system.pillar))
     }
 
     /// The kinds that a system may see.
@@ -89,7 +106,7 @@ impl Sharing {
 
     /// Every line: kind and receiver.
     pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.whole.iter().map(|(kind, to)| (kind.as_str(), to.as_str()))
+        self.lines.keys().map(|(kind, to)| (kind.as_str(), to.as_str()))
     }
 }
 
@@ -97,22 +114,36 @@ impl Revision {
     /// Whether `system` may see all of the shared form with this text, known without reading it. False where it is not
     /// certain: `permit` decides then.
     pub fn gives_as_it_is(&self, kind: &str, system: &System, sender: &str, text: &[u8]) -> bool {
-        let gives = kind == OUTCOME || self.sharing.gives(kind, system);
+        let gives = kind == OUTCOME || self.sharing.line(kind, system).is_some_and(Option::is_none);
         gives && (system.name == sender || !may_have_key(text, b"\"extensions\""))
     }
 
     /// What `system` may see of it; `None` where its sharing rule gives nothing (`not-permitted`). An outcome is never
-    /// refused. Extensions travel to the system that sent them only; what is taken out is listed.
-    pub fn permit(&self, kind: &str, system: &System, sender: &str, mut shared: Value) -> Option<Permitted> {
-        if kind != OUTCOME && !self.sharing.gives(kind, system) {
+    /// refused. Extensions travel to the system that sent them only; a sender sees all of its own record; what is taken
+    /// out is listed. `own`: the cases for which the office gets it.
+    pub fn permit(
+        &self,
+        kind: &str,
+        system: &System,
+        sender: &str,
+        own: &[CaseKey],
+        mut shared: Value,
+    ) -> Option<Permitted> {
+        let line = self.sharing.line(kind, system);
+        if kind != OUTCOME && line.is_none() {
             return None;
         }
         let mut withheld = Vec::new();
-        let own = system.name == sender;
-        let removed = shared.as_object_mut().filter(|_| !own).and_then(|tree| tree.shift_remove("extensions"));
-        if let Some(Value::Object(extensions)) = removed {
+        if system.name == sender {
+            return Some(Permitted { tree: shared, withheld });
+        }
+        if let Some(Value::Object(extensions)) = shared.as_object_mut().and_then(|tree| tree.shift_remove("extensions"))
+        {
             let full = extensions.iter().filter(|(_, value)| !empty(value));
             withheld.extend(full.map(|(adapter, _)| format!("extensions.{adapter}")));
+        }
+        if let Some(Some(cut)) = line {
+            withheld.extend(cut.apply(&mut shared, own));
         }
         Some(Permitted { tree: shared, withheld })
     }
@@ -121,15 +152,6 @@ impl Revision {
 /// Whether JSON text may hold this key: one written with escapes counts as if it did.
 fn may_have_key(text: &[u8], quoted: &[u8]) -> bool {
     text.windows(2).any(|pair| pair == b"\\u") || text.windows(quoted.len()).any(|window| window == quoted)
-}
-
-fn empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(fields) => fields.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

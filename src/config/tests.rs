@@ -409,14 +409,14 @@ fn extensions_stay_with_the_system_that_sent_them_and_that_is_said() {
     let revision = compiled();
     let record = json!({"note": "x", "extensions": {"cctns": {"raw": {"a": "1"}}, "none": {}}});
     let courts = &revision.systems["courts-dl"];
-    let given = revision.permit("paper", courts, "police-dl", record.clone()).unwrap();
+    let given = revision.permit("paper", courts, "police-dl", &[], record.clone()).unwrap();
     assert_eq!(given.tree, json!({"note": "x"}));
     assert_eq!(given.withheld, ["extensions.cctns"]);
     let police = &revision.systems["police-dl"];
-    let own = revision.permit("paper", police, "police-dl", record.clone()).unwrap();
+    let own = revision.permit("paper", police, "police-dl", &[], record.clone()).unwrap();
     assert_eq!((own.tree, own.withheld.len()), (record.clone(), 0));
-    assert!(revision.permit("order", courts, "police-dl", record.clone()).is_none());
-    assert!(revision.permit("outcome", courts, "police-dl", record).is_some());
+    assert!(revision.permit("order", courts, "police-dl", &[], record.clone()).is_none());
+    assert!(revision.permit("outcome", courts, "police-dl", &[], record).is_some());
 }
 
 #[test]
@@ -457,6 +457,7 @@ fn delivered(destination: super::Destination) -> crate::journal::DeliveryView {
         withheld: Vec::new(),
         lost: Vec::new(),
         outcomes: Vec::new(),
+        cases: Vec::new(),
     }
 }
 

@@ -78,13 +78,11 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Per
     {
         return Err(Stop::parked(&code, "a rule forbids this delivery"));
     }
-    let permitted = revision.permit(&message.kind, system, &message.system, shared);
+    let permitted = revision.permit(&message.kind, system, &message.system, &lease.cases, shared);
     match (&lease.frozen, permitted) {
         (None, None) => Err(Stop::parked("not-permitted", "no sharing line gives this kind to the receiver")),
         (None, Some(permitted)) => Ok(Permit::Fresh { shared: permitted.tree, withheld: permitted.withheld }),
-        (Some(frozen), Some(permitted)) if still_permitted(frozen, &permitted.withheld) => {
-            Ok(Permit::Fixed(frozen.clone()))
-        }
+        (Some(frozen), Some(permitted)) if frozen.lacks(&permitted.withheld) => Ok(Permit::Fixed(frozen.clone())),
         (Some(_), _) => Err(Stop::parked("permission-changed", "the sharing rule now withholds what was to be sent")),
     }
 }
@@ -182,11 +180,6 @@ fn tree(lease: &Lease) -> Result<Value, Stop> {
     // The shared form was written by this gateway: failing to read it means the store is damaged, not the record.
     serde_json::from_slice(&lease.shared)
         .map_err(|error| Stop::parked("mapping-failed", format!("shared form: {error}")))
-}
-
-/// Withheld now, but neither withheld nor lost when the bytes were made: then they contain it.
-fn still_permitted(frozen: &Frozen, withheld: &[String]) -> bool {
-    withheld.iter().all(|path| frozen.withheld.contains(path) || frozen.lost.contains(path))
 }
 
 fn unmapped((code, violations): (String, Vec<Violation>)) -> Stop {

@@ -20,6 +20,7 @@ use super::request::{self, Query};
 use super::{Exchange, json};
 use crate::accept::receive::yours;
 use crate::accept::{Code, Refusal};
+use crate::config::{Revision, System};
 use crate::envelope::Envelope;
 use crate::identifiers::OfficeId;
 use crate::journal::wakes::Hint;
@@ -136,12 +137,12 @@ pub async fn feed(
 /// stops until a person or a revision mends it.
 async fn withdraw(exchange: &Exchange, caller: &Caller, page: &mut FeedPage) -> Result<(), Refusal> {
     let revision = exchange.desk.live.newest();
-    let given = revision.systems.get(caller.name()).map(|system| revision.sharing.kinds_for(system));
-    let given = given.unwrap_or_default();
-    let shown = |item: &FeedItem| item.message.kind == outcome::KIND || given.contains(&item.message.kind);
-    let (kept, withdrawn): (Vec<_>, Vec<_>) = std::mem::take(&mut page.items).into_iter().partition(shown);
-    page.items = kept;
-    for item in withdrawn {
+    let system = revision.systems.get(caller.name());
+    for item in std::mem::take(&mut page.items) {
+        if given(exchange, &revision, system, &item).await? {
+            page.items.push(item);
+            continue;
+        }
         let order = Order {
             delivery: item.delivery,
             verb: OrderVerb::Park("permission-changed".to_owned()),
@@ -153,6 +154,28 @@ async fn withdraw(exchange: &Exchange, caller: &Caller, page: &mut FeedPage) -> 
         exchange.journal().order(order).await?;
     }
     Ok(())
+}
+
+/// Whether the newest sharing rule gives what an item's bytes hold.
+async fn given(
+    exchange: &Exchange,
+    revision: &Revision,
+    system: Option<&System>,
+    item: &FeedItem,
+) -> Result<bool, Refusal> {
+    let head = &item.message;
+    if head.kind == outcome::KIND {
+        return Ok(true);
+    }
+    let Some(system) = system.filter(|system| revision.sharing.gives(&head.kind, system)) else { return Ok(false) };
+    // Only a line that withholds something, made after the bytes were, can withhold what is in them.
+    if !revision.sharing.cuts(&head.kind, system) || item.frozen.revision == revision.number {
+        return Ok(true);
+    }
+    let Some(payload) = exchange.journal().payload(head.id).await? else { return Ok(false) };
+    let Ok(shared) = serde_json::from_slice(&payload.shared) else { return Ok(false) };
+    let permitted = revision.permit(&head.kind, system, &head.system, &item.cases, shared);
+    Ok(permitted.is_some_and(|permitted| item.frozen.lacks(&permitted.withheld)))
 }
 
 /// The page as soon as it has something, or empty when the time is over or the gateway stops.

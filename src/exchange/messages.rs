@@ -14,6 +14,7 @@ use super::problem::{Problem, Usual};
 use super::request::{self, Part, Query};
 use super::{Exchange, answer};
 use crate::accept::{Code, Refusal};
+use crate::casefile::{self, Viewer};
 use crate::clock::Timestamp;
 use crate::identifiers::MessageId;
 use crate::journal::{Action, DeliveryView, How, Lane, MessageFilter, MessageView, Outcome, State as DeliveryState};
@@ -136,28 +137,15 @@ pub async fn message(
 ) -> Result<Response, Refusal> {
     demand(&caller, "read")?;
     let view = find(&exchange, &caller, &id).await?;
-    Ok(answer(StatusCode::OK, &shown(&exchange, &caller, view)))
+    Ok(answer(StatusCode::OK, &shown(&exchange, Viewer::Party(caller.system()?), view)))
 }
 
 async fn find(exchange: &Exchange, caller: &Caller, id: &str) -> Result<MessageView, Refusal> {
     let named = MessageId::parse(id);
     let id = named.or_else(|| crate::identifiers::DeliveryId::parse(id).map(|delivery| delivery.message()));
     let view = exchange.journal().message(id.ok_or_else(nothing)?).await?;
-    view.filter(|view| party(caller, view)).ok_or_else(nothing)
-}
-
-/// The sender, or a system that has a delivery of it that left the gateway or is in its feed.
-fn party(caller: &Caller, view: &MessageView) -> bool {
-    view.head.system == caller.name() || view.deliveries.iter().any(|delivery| shows(caller, delivery))
-}
-
-fn shows(caller: &Caller, delivery: &DeliveryView) -> bool {
-    let reached = delivery.attempts > 0
-        || matches!(
-            delivery.state,
-            DeliveryState::Available | DeliveryState::Delivered | DeliveryState::Rejected | DeliveryState::Recalled
-        );
-    delivery.system == caller.name() && reached
+    let viewer = Viewer::Party(caller.system()?);
+    view.filter(|view| viewer.sees(view)).ok_or_else(nothing)
 }
 
 /// Messages that you sent or were sent.
@@ -199,14 +187,16 @@ pub async fn messages(
         limit: PAGE,
         ..MessageFilter::default()
     };
+    let viewer = Viewer::Party(caller.system()?);
     let mut items = Vec::new();
     let mut next = None;
     // A status is judged here: pages of the journal are read until one of ours is full, or a bounded number was looked at.
     for _ in 0..LOOKS {
         let views = exchange.journal().messages(filter.clone()).await?;
         let last = views.last().map(|view| view.head.id).filter(|_| views.len() == PAGE);
-        let fits = |view: &MessageView| party(&caller, view) && status.is_none_or(|wanted| state(view) == wanted);
-        items.extend(views.into_iter().filter(fits).map(|view| shown(&exchange, &caller, view)));
+        let fits =
+            |view: &MessageView| viewer.sees(view) && status.is_none_or(|wanted| casefile::status(view) == wanted);
+        items.extend(views.into_iter().filter(fits).map(|view| shown(&exchange, viewer, view)));
         next = last.map(|id| id.to_string());
         filter.after = last;
         if last.is_none() || items.len() >= PAGE / 2 {
@@ -239,34 +229,13 @@ pub async fn proof(
     Err(Refusal::new(Code::NotFound, detail))
 }
 
-/// What a message's deliveries add up to.
-fn state(view: &MessageView) -> &'static str {
-    let any = |states: &[DeliveryState]| view.deliveries.iter().any(|delivery| states.contains(&delivery.state));
-    let withdrawn = view.head.action == Action::Withdraw
-        || view.stored.status == "withdrawn"
-        || (!view.deliveries.is_empty()
-            && view.deliveries.iter().all(|delivery| delivery.state == DeliveryState::Recalled));
-    if any(&[DeliveryState::Parked]) {
-        "attention"
-    } else if any(&[
-        DeliveryState::Queued,
-        DeliveryState::Sending,
-        DeliveryState::Retrying,
-        DeliveryState::Held,
-        DeliveryState::Available,
-    ]) {
-        "open"
-    } else if withdrawn {
-        "withdrawn"
-    } else {
-        "settled"
-    }
-}
-
-fn shown(exchange: &Exchange, caller: &Caller, view: MessageView) -> Message {
-    let sender = view.head.system == caller.name();
-    let status = state(&view);
+fn shown(exchange: &Exchange, viewer: Viewer<'_>, mut view: MessageView) -> Message {
+    let sender = viewer.sent(&view);
+    let status = casefile::status(&view);
     let receipt = sender.then(|| exchange.desk.receipt(&view.stored));
+    let deliveries = std::mem::take(&mut view.deliveries).into_iter();
+    let deliveries = deliveries.filter(|delivery| viewer.shows(&view, delivery));
+    let deliveries = deliveries.map(|delivery| as_it_is(delivery, sender)).collect();
     let head = view.head;
     Message {
         id: head.id.to_string(),
@@ -282,12 +251,7 @@ fn shown(exchange: &Exchange, caller: &Caller, view: MessageView) -> Message {
         replaced_by: head.replaced_by.map(|id| id.to_string()),
         cases: head.cases.into_iter().map(String::from).collect(),
         attachments: head.attachments.iter().map(|digest| seal::hex(digest)).collect(),
-        deliveries: view
-            .deliveries
-            .into_iter()
-            .filter(|delivery| sender || shows(caller, delivery))
-            .map(|delivery| as_it_is(delivery, sender))
-            .collect(),
+        deliveries,
         receipt,
     }
 }

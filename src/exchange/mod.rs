@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod feed;
 pub mod outcomes;
 pub mod messages;
+pub mod cases;
 pub mod attachments;
 pub mod model;
 pub mod token;
@@ -133,6 +134,7 @@ fn calls() -> OpenApiRouter<Arc<Exchange>> {
         .routes(routes!(messages::message))
         .routes(routes!(messages::messages))
         .routes(routes!(messages::proof))
+        .routes(routes!(cases::case))
         .routes(routes!(feed::feed))
         .routes(routes!(outcomes::acknowledge))
         .routes(routes!(outcomes::outcome))

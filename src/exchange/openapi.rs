@@ -17,6 +17,7 @@ pub fn about() -> OpenApi {
         ("records", "The way in"),
         ("feed", "The way out for those who pull"),
         ("messages", "What became of what you sent or were sent"),
+        ("cases", "A case on one page"),
         ("attachments", "Files that records name"),
         ("model", "Kinds, schemas, examples, codes, and who you are here"),
         ("tokens", "Who is speaking"),

@@ -16,6 +16,7 @@ use super::{Exchange, answer};
 use crate::accept::decode::Record;
 use crate::accept::{self, Accepted, Refusal, Submission};
 use crate::config::System;
+use crate::identifiers::CaseKey;
 use crate::journal::{Entry, How, NewDelivery, State as DeliveryState};
 use crate::tokens::Caller;
 
@@ -220,8 +221,9 @@ fn would_get(caller: &Caller, record: &Record, delivery: &NewDelivery) -> Previe
         withheld: Vec::new(),
         lost: Vec::new(),
     };
+    let own = delivery.cases.as_ref().unwrap_or(&record.facts.cases);
     if let Some(system) = caller.revision().systems.get(&delivery.system)
-        && let Err(code) = encode(caller, record, system, &mut shown)
+        && let Err(code) = encode(caller, record, system, own, &mut shown)
     {
         shown.reason.get_or_insert(code);
     }
@@ -229,11 +231,18 @@ fn would_get(caller: &Caller, record: &Record, delivery: &NewDelivery) -> Previe
 }
 
 /// The stages of a delivery that need no journal: permit, encode, write.
-fn encode(caller: &Caller, record: &Record, to: &System, shown: &mut PreviewDelivery) -> Result<(), String> {
+fn encode(
+    caller: &Caller,
+    record: &Record,
+    to: &System,
+    own: &[CaseKey],
+    shown: &mut PreviewDelivery,
+) -> Result<(), String> {
     let revision = caller.revision();
     let kind = &record.door.kind;
     let tree = record.shared.tree().clone();
-    let permitted = revision.permit(kind, to, caller.name(), tree).ok_or_else(|| "not-permitted".to_owned())?;
+    let permitted = revision.permit(kind, to, caller.name(), own, tree);
+    let permitted = permitted.ok_or_else(|| "not-permitted".to_owned())?;
     shown.withheld = permitted.withheld;
     let dialect = revision.dialect(to, kind).ok_or_else(|| "no-dialect".to_owned())?;
     let native = match &dialect.plan {

@@ -108,6 +108,7 @@ pub fn push(office: &str, cases: &[CaseKey]) -> NewDelivery {
         deadline: None,
         why: "route `to-court`, step cnr".to_owned(),
         park_on_reject: false,
+        cases: None,
     }
 }
 

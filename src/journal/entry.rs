@@ -163,6 +163,8 @@ pub struct NewDelivery {
     pub why: String,
     /// A rejection holds the lane until a correction, a withdrawal or a release.
     pub park_on_reject: bool,
+    /// For which of the record's cases the office gets it; `None`: for all of them.
+    pub cases: Option<Vec<CaseKey>>,
 }
 
 /// A typed, dated, reversible join of two case keys.
@@ -368,6 +370,8 @@ pub struct Lease {
     pub after: Vec<DeliveryId>,
     /// Liberty messages that overtook this one.
     pub overtaken_by: Vec<DeliveryId>,
+    /// The cases for which the office gets it.
+    pub cases: Vec<CaseKey>,
 }
 
 /// The head of a message: everything about it but its bytes.
@@ -420,4 +424,12 @@ pub struct Frozen {
     pub lost: Vec<String>,
     /// The revision they were encoded under.
     pub revision: u64,
+}
+
+impl Frozen {
+    /// Whether these bytes hold nothing of what is withheld now: it was withheld, or could not be carried, when they were
+    /// made.
+    pub fn lacks(&self, withheld: &[String]) -> bool {
+        withheld.iter().all(|path| self.withheld.contains(path) || self.lost.contains(path))
+    }
 }

@@ -187,6 +187,8 @@ pub struct FeedItem {
     pub after: Vec<DeliveryId>,
     /// See `Lease::overtaken_by`.
     pub overtaken_by: Vec<DeliveryId>,
+    /// See `Lease::cases`.
+    pub cases: Vec<CaseKey>,
 }
 
 /// A message and what became of it.
@@ -235,6 +237,8 @@ pub struct DeliveryView {
     pub lost: Vec<String>,
     /// What the receiver said, oldest first.
     pub outcomes: Vec<Outcome>,
+    /// See `Lease::cases`.
+    pub cases: Vec<CaseKey>,
 }
 
 /// Which messages are wanted. Everything given must match.

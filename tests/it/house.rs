@@ -73,7 +73,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tower", &["src/exchange/", "src/admin/", "src/http_edge"]),
     ("tracing", &[]),
     ("tracing_subscriber", &["src/telemetry", "src/cli/", "src/main.rs"]),
-    ("utoipa", &["src/exchange/", "src/admin/"]),
+    ("utoipa", &["src/exchange/", "src/admin/", "src/casefile/"]),
     ("utoipa_axum", &["src/exchange/", "src/admin/"]),
     ("uuid", &["src/identifiers.rs"]),
 ];

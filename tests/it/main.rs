@@ -18,6 +18,8 @@ mod exchange_in;
 mod exchange_out;
 mod exchange_files;
 mod exchange_docs;
+mod cases;
+mod sharing;
 mod limits;
 mod links;
 mod full_disk;

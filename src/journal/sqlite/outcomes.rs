@@ -12,7 +12,7 @@ use super::links::Source;
 use super::orders::Added;
 use super::prepare::{Prepared, PreparedLink, Standing};
 use super::read;
-use super::rows::{DeliveryRow, SettledRow, json, pack, sealing, unpack};
+use super::rows::{DeliveryRow, HeadRow, SettledRow, json, pack, sealing, unpack};
 use super::store::{Change, Ending, Store, settled_counter};
 use super::tables::storage;
 use super::words;
@@ -254,12 +254,21 @@ pub(super) fn delivery_row(
     let Some(seq) = read::seq_of(conn, delivery.message())? else { return Ok(None) };
     let Some(message) = read::head_row(conn, seq)? else { return Ok(None) };
     let number = (seq << 16) | u64::from(delivery.ordinal());
-    let nth = usize::from(delivery.ordinal()).wrapping_sub(1);
-    let row = match message.head.deliveries.get(nth) {
-        Some(row) => Some(row.clone()),
-        None => read::guarded_row(conn, "added", number)?,
-    };
+    let row = made(conn, &message.head, number)?;
     Ok(row.map(|row| (number, row, message.head.kind)))
+}
+
+/// A delivery of a message as it was made: with the message, or later.
+pub(super) fn made(
+    conn: &rusqlite::Connection,
+    head: &HeadRow,
+    number: u64,
+) -> Result<Option<DeliveryRow>, JournalError> {
+    let nth = usize::try_from(number & 0xffff).unwrap_or(0).wrapping_sub(1);
+    match head.deliveries.get(nth) {
+        Some(row) => Ok(Some(row.clone())),
+        None => read::guarded_row(conn, "added", number),
+    }
 }
 
 /// What was said of a delivery, oldest first.

@@ -175,7 +175,7 @@ impl SqliteJournal {
         let row = row.ok_or_else(|| damaged("message row", seq))?;
         let key = self.key_of(&row.wrapped, row.id)?;
         let delivery = row.id.delivery(u16::try_from(item.number & 0xffff).unwrap_or(0));
-        let made = super::outcomes::delivery_row(conn, delivery)?.ok_or_else(|| damaged("delivery", delivery))?.1;
+        let made = super::outcomes::made(conn, &row.head, item.number)?.ok_or_else(|| damaged("delivery", delivery))?;
         let named = Open { number: item.number, message: row.id, ..Open::default() };
         let action = match open {
             Some((open, _)) => open.action,
@@ -195,6 +195,7 @@ impl SqliteJournal {
             frozen: frozen.ok_or_else(|| damaged("frozen", delivery))?,
             after: open.map_or_else(Vec::new, |(_, after)| after.clone()),
             overtaken_by: work::delivery_ids(conn, overtaken)?,
+            cases: made.cases(&row.head),
         })
     }
 }

@@ -324,6 +324,7 @@ pub(super) fn delivery_row(to: &NewDelivery) -> DeliveryRow {
         state: to.state,
         code: to.code.clone(),
         why: to.why.clone(),
+        cases: to.cases.as_ref().map(|cases| cases.iter().map(|key| key.as_str().to_owned()).collect()),
     }
 }
 

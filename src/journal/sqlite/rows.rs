@@ -60,6 +60,16 @@ pub(super) struct DeliveryRow {
     pub(super) state: State,
     pub(super) code: Option<String>,
     pub(super) why: String,
+    /// For which cases the office gets it, where not for all of the record's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cases: Option<Vec<String>>,
+}
+
+impl DeliveryRow {
+    /// For which of the record's cases the office gets it.
+    pub(super) fn cases(&self, head: &HeadRow) -> Vec<CaseKey> {
+        self.cases.as_ref().unwrap_or(&head.cases).iter().filter_map(|key| CaseKey::parse(key)).collect()
+    }
 }
 
 /// What is said by people about a message, sealed under its key.

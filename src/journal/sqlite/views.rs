@@ -116,6 +116,7 @@ impl SqliteJournal {
             withheld,
             lost,
             outcomes: said,
+            cases: made.cases(&row.head),
         };
         Ok(match (open, settled) {
             (Some(open), _) => DeliveryView {

@@ -194,6 +194,8 @@ impl SqliteJournal {
             let (original, shared) = self.open_payload(&row, &key)?;
             let frozen = if open.frozen_at.is_some() { read_frozen(conn, &key, &open, None, false)? } else { None };
             let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
+            let made = super::outcomes::made(conn, &row.head, open.number)?;
+            let made = made.ok_or_else(|| super::rows::damaged("delivery", open.id()))?;
             drop(original);
             Ok(Some(Lease {
                 token: LeaseToken {
@@ -219,6 +221,7 @@ impl SqliteJournal {
                 frozen,
                 after,
                 overtaken_by: delivery_ids(conn, &open.overtaken_by)?,
+                cases: made.cases(&row.head),
             }))
         })
     }

@@ -47,6 +47,14 @@ impl Party {
         Self { push: Some(url.to_owned()), ..Self::pulling(name, pillar, offices) }
     }
 
+    /// The same with an adapter and kinds of its own.
+    pub fn speaking(mut self, adapter: &str, send: &[&str], receive: &[&str]) -> Self {
+        let owned = |kinds: &[&str]| kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        self.adapter = adapter.to_owned();
+        (self.send, self.receive) = (owned(send), owned(receive));
+        self
+    }
+
     fn toml(&self) -> String {
         let delivery = match &self.push {
             Some(url) => format!("[push]\nurl = \"{url}\"\ntimeout = \"2s\"\ngive_up_after = \"72h\"\n"),
@@ -78,6 +86,16 @@ impl Folder {
         folder.file("schemas/records/order.json", &schema("order").to_string());
         folder.file("config/routes.toml", &routes(parties));
         folder.file("config/sharing.toml", &sharing(parties));
+        for party in parties {
+            folder.join(party);
+        }
+        folder
+    }
+
+    /// A folder in which `parties` exchange the shipped kinds by the shipped routes, sharing lines and tables.
+    pub fn shipped(parties: &[Party]) -> Self {
+        let mut folder = Self { dir: TempDir::with_prefix("icjs-it-").unwrap(), keys: BTreeMap::new() };
+        folder.file("config/gateway.toml", SETTINGS);
         for party in parties {
             folder.join(party);
         }

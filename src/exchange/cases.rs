@@ -1,0 +1,66 @@
+//! The case file, as the caller may see it: what it sent or was sent, and what became of that. Somebody else's case is as
+//! if it were not there. Who looks says why: purpose and ground are kept in the log.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+
+use super::access::{Known, demand};
+use super::problem::{Problem, Usual};
+use super::request::{self, Query};
+use super::{Exchange, answer};
+use crate::accept::{Code, Refusal};
+use crate::casefile::{self, CaseFile, Viewer};
+use crate::identifiers::CaseKey;
+
+/// Longest purpose or ground, in characters.
+const WORDS: usize = 200;
+
+/// A case on one page.
+///
+/// Its numbers, what was sent and answered in order of time, and who has what and who has not: of all this, what you sent or
+/// were sent. `purpose` and `ground` say why you look; they are logged.
+#[utoipa::path(get, path = "/v1/cases/{scheme}/{identifier}", tag = "cases",
+    params(
+        ("scheme" = String, Path, description = "`cnr`, `fir`, `zero-fir`, `ptn` or `filing`"),
+        ("identifier" = String, Path, description = "The number, its parts joined by `-`, as in `cases` of an answer"),
+        ("purpose" = String, Query, description = "What for, in your words; 200 characters at most"),
+        ("ground" = String, Query, description = "By what right, such as `BNSS s.193`; 200 characters at most")),
+    responses(
+        (status = 200, description = "The case as you may see it", body = CaseFile),
+        (status = 403, description = "No scope `search`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such case that you sent to or were sent of", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`purpose` or `ground` is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
+        Usual))]
+pub async fn case(
+    State(exchange): State<Arc<Exchange>>,
+    Known(caller): Known,
+    uri: Uri,
+    query: Query,
+) -> Result<Response, Refusal> {
+    demand(&caller, "search")?;
+    query.only(&["purpose", "ground"])?;
+    let purpose = words(&query, "purpose")?;
+    let ground = words(&query, "ground")?;
+    let nothing = || Refusal::new(Code::NotFound, "no such case that you sent records of or were sent records of");
+    // As it stands in the path: a key's parts are percent-encoded themselves.
+    let case = uri.path().strip_prefix("/v1/cases/").and_then(CaseKey::read).ok_or_else(nothing)?;
+    tracing::info!(system = caller.name(), %case, purpose, ground, "case file read");
+    let viewer = Viewer::Party(caller.system()?);
+    let file = casefile::tell(exchange.journal(), &exchange.desk.live.newest(), &case, viewer).await?;
+    Ok(answer(StatusCode::OK, &file.ok_or_else(nothing)?))
+}
+
+fn words<'q>(query: &'q Query, name: &str) -> Result<&'q str, Refusal> {
+    let text = query.one(name)?.map(str::trim).unwrap_or_default();
+    match text.chars().count() {
+        0 => Err(request::refused(name, "required", format!("say in `{name}` why you look; it is logged"))),
+        count if count > WORDS => {
+            Err(request::refused(name, "maxLength", format!("`{name}` has {WORDS} characters at most")))
+        }
+        _ => Ok(text),
+    }
+}
