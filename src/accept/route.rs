@@ -1,6 +1,8 @@
 //! Who gets a record, and with what order: the revision decides over one read of the journal; here its decision becomes
 //! deliveries with lanes, keys and states. What cannot be decided is a parked delivery with a reason, never a refusal.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Desk;
@@ -14,6 +16,9 @@ use crate::identifiers::MessageId;
 use crate::journal::{Entry, Joint, Lane, NewDelivery, NewLink, Snapshot, SnapshotAsk};
 use crate::rerouting::delivery;
 use crate::tokens::Caller;
+
+/// A sender's clock may be so much ahead of ours without a warning.
+const AHEAD: Duration = Duration::from_secs(600);
 
 /// The entry that the journal will write.
 pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry, Refusal> {
@@ -33,7 +38,7 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
     let now = desk.clock.now();
     let id = MessageId::new(now);
     let deliveries = deliveries(desk, caller, &record, &known, id, now);
-    let warnings = warnings(&record, &known);
+    let warnings = warnings(&record, &known, now);
     let Record { door, bytes, shared_text, facts, office, key, .. } = record;
     let media_type = door.dialect()?.codec.media_type().to_owned();
     Ok(Entry {
@@ -87,7 +92,7 @@ fn deliveries(
         .collect()
 }
 
-fn warnings(record: &Record, known: &Snapshot) -> Vec<Value> {
+fn warnings(record: &Record, known: &Snapshot, now: Timestamp) -> Vec<Value> {
     let mut warnings: Vec<Value> = record.warnings.iter().filter_map(|one| serde_json::to_value(one).ok()).collect();
     let cases = &record.facts.cases;
     let opens = record.door.kind().is_ok_and(|kind| kind.opens_case);
@@ -99,7 +104,17 @@ fn warnings(record: &Record, known: &Snapshot) -> Vec<Value> {
         }));
     }
     warnings.extend(link_warnings(&record.facts, known));
+    warnings.extend(ahead(&record.facts, now));
     warnings
+}
+
+/// A time that has not come yet: the sender's clock is wrong, or the entry is. It is kept as it was sent.
+fn ahead(facts: &Facts, now: Timestamp) -> Option<Value> {
+    let latest = facts.occurred_at.max(facts.recorded_at).filter(|at| *at > now.after(AHEAD))?;
+    Some(json!({
+        "rule": "clock-ahead",
+        "message": format!("the record says {latest}, and it is {now} here; look at the clock of your system"),
+    }))
 }
 
 /// Links that this record brings and that do not join, or join so that nobody can say which case is meant.

@@ -165,11 +165,21 @@ struct DemoArguments {
     /// Leave the demo's folder where it is.
     #[arg(long)]
     keep: bool,
+    /// Play one named case with every expected message written down, or `all` of them; a wrong name lists them.
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
 }
 
 impl DemoArguments {
     fn options(&self) -> crate::demo::Options {
-        crate::demo::Options { cases: self.cases, once: self.once, seed: self.seed, kill: self.kill, keep: self.keep }
+        crate::demo::Options {
+            cases: self.cases,
+            once: self.once,
+            seed: self.seed,
+            kill: self.kill,
+            keep: self.keep,
+            scenario: self.scenario.clone(),
+        }
     }
 }
 

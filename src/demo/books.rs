@@ -15,6 +15,15 @@ pub enum Expect {
     Parked(&'static str),
     /// Refused with this code.
     Refused(&'static str),
+    /// What becomes of each delivery stands in a script, which is checked by itself.
+    Scripted,
+}
+
+impl Expect {
+    /// Whether it should be refused.
+    pub fn refused(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
 }
 
 /// One business event that a system sent: however often it was submitted, it is one line of the books.
@@ -125,6 +134,8 @@ pub struct Final {
     pub system: String,
     /// Receiving office, where one was found.
     pub office: String,
+    /// What the office is told: `new`, `correct`, `withdraw`.
+    pub action: String,
     /// State.
     pub state: String,
     /// Why it is parked or held.

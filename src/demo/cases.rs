@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::books::{Expect, Sent};
 use super::documents::police::{Series, arrest, charge_sheet, fir};
-use super::documents::{Case, Head};
+use super::documents::{Case, Head, Origin};
 use super::link::{Document, Link, line, open};
 use super::people;
 use super::police::reference;
@@ -65,7 +65,15 @@ fn script(place: u32, round: u32, dice: &mut Rng) -> Option<Script> {
         mistaken: chance(8),
         prosecuted: !homeless && chance(10),
         arrested: !homeless && chance(50),
-        case: Case { station, serial: round * 100_000 + place + 1, complainant, accused, offence, story },
+        case: Case {
+            station,
+            serial: round * 100_000 + place + 1,
+            complainant,
+            accused,
+            offence,
+            story,
+            origin: Origin::Fir(None),
+        },
         seed: dice.u64(..),
     })
 }
@@ -200,7 +208,7 @@ impl Play {
             headers.push(("icjs-reason".to_owned(), reason.rsplit(": ").next().unwrap_or(reason).to_owned()));
         }
         let name = format!("{} `{}`", entry.kind, entry.event);
-        let document = Document { media_type: "application/xml", body: body.into(), headers };
+        let document = Document { headers, ..Document::xml(body) };
         let line = open(&self.link.books).send(entry);
         let answer = self
             .link
@@ -226,7 +234,7 @@ impl Play {
                 body.replace(&format!("<SENDER_PS_CD>{}<", self.script.case.station.code), "<SENDER_PS_CD>99999999<");
             entry.expect = Expect::Refused("office-not-yours");
         }
-        let document = Document { media_type: "application/xml", body: body.into(), headers: Vec::new() };
+        let document = Document::xml(body);
         let line = open(&self.link.books).send(entry);
         let _ = self.link.submit(line, &document, &mut self.dice).await;
     }

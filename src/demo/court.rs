@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde_json::{Value, json};
+use tokio::sync::RwLock;
 
 use super::books::{Taken, fingerprint, message_of};
 use super::link::{Document, Link, open};
@@ -19,6 +20,10 @@ pub struct Court {
     pub link: Arc<Link>,
     /// What it makes of what comes.
     pub mind: Arc<dyn Mind>,
+    /// What its mind says is the first that it says, as a script has it. Else now and then a page is received first.
+    pub to_the_letter: bool,
+    /// Its door: while it is shut, nothing is pulled.
+    pub door: Arc<RwLock<()>>,
     /// The demo is over.
     pub over: Arc<AtomicBool>,
     /// What was made of each delivery: decided once, whatever happens afterwards.
@@ -43,6 +48,7 @@ impl Court {
             .collect();
         let mut cursor: Option<String> = None;
         while !self.over.load(Ordering::Relaxed) {
+            let _open = self.door.read().await;
             let after = cursor.as_ref().map(|cursor| format!("&after={cursor}")).unwrap_or_default();
             let path = format!("/v1/feed?limit={}&wait=1{filter}{after}", dice.u8(3..60));
             let page = match self.link.once("GET", &path, None, Some(Duration::from_secs(4))).await {
@@ -80,7 +86,7 @@ impl Court {
             self.misbehaved("stopped between page and acknowledgement");
             return None;
         }
-        let whole = dice.bool();
+        let whole = dice.bool() && !self.must_say(items);
         let body = if whole {
             json!({ "offices": offices, "kinds": [], "upto": next })
         } else {
@@ -96,6 +102,13 @@ impl Court {
             1..5 => next,
             _ => None,
         }
+    }
+
+    /// Some answer of this page must be the first that is said: a page that is only received would settle it as such.
+    fn must_say(&self, items: &[Value]) -> bool {
+        let judgements = self.judgements();
+        let of = |item: &Value| judgements.get(item.get("id").and_then(Value::as_str).unwrap_or_default());
+        self.to_the_letter && items.iter().filter_map(of).any(|judgement| judgement.word != Word::received())
     }
 
     fn misbehaved(&self, what: &'static str) {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use tokio::sync::RwLock;
 
 use super::books::{Taken, fingerprint, message_of};
 use super::inbox::{Arrival, Reception, Reply, open as listen};
@@ -32,6 +33,8 @@ pub struct Desk {
     pub manner: Manner,
     /// What it makes of what comes.
     pub mind: Arc<dyn Mind>,
+    /// Its door: while it is shut, nothing is taken.
+    pub door: Arc<RwLock<()>>,
     /// Chance.
     pub dice: Mutex<Rng>,
 }
@@ -57,6 +60,10 @@ impl Desk {
     }
 
     async fn take(&self, arrival: Arrival) -> Reply {
+        let Ok(_open) = self.door.try_read() else {
+            self.misbehave("503, out of service");
+            return Reply::Answer(503, "text/plain", "out of service".to_owned());
+        };
         let (chance, pause) = self.roll();
         if chance < 4 {
             self.misbehave("500 before taking it");

@@ -76,6 +76,7 @@ fn read(line: &Value) -> Final {
         from: line.pointer("/from/system").and_then(Value::as_str).unwrap_or_default().to_owned(),
         system: text("system"),
         office: text("office"),
+        action: text("action"),
         state: text("state"),
         code: text("reason"),
         attempts: line.get("attempts").and_then(Value::as_u64).unwrap_or_default(),

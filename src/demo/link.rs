@@ -47,6 +47,11 @@ pub struct Document {
 }
 
 impl Document {
+    /// XML without further headers.
+    pub fn xml(body: String) -> Self {
+        Self { media_type: "application/xml", body: body.into(), headers: Vec::new() }
+    }
+
     /// JSON without further headers.
     pub fn json(body: &Value) -> Self {
         Self { media_type: "application/json", body: body.to_string().into(), headers: Vec::new() }

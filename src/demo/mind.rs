@@ -54,6 +54,12 @@ impl Word {
         Self { reference: Some((scheme, value.to_owned())), ..self }
     }
 
+    /// With the time at which it was carried out.
+    pub const fn at(mut self, at: &'static str) -> Self {
+        self.at = Some(at);
+        self
+    }
+
     /// In place of what was said before.
     pub const fn correcting(mut self) -> Self {
         self.corrects = true;

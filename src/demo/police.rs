@@ -8,13 +8,14 @@ use super::desk::{Desk, Manner, element};
 use super::documents::police::acknowledgement;
 use super::link::SharedBooks;
 use super::mind::{Mind, Word};
+use super::world::Doors;
 
 /// How police systems answer a push.
 const MANNER: Manner = Manner { media_type: "application/xml", answer, busy: |number| acknowledgement("BUSY", number) };
 
 /// The inbox of a police system.
-pub fn desk(system: &'static str, books: SharedBooks, mind: Arc<dyn Mind>, seed: u64) -> Desk {
-    Desk { system, books, manner: MANNER, mind, dice: Mutex::new(Rng::with_seed(seed)) }
+pub fn desk(system: &'static str, books: SharedBooks, mind: Arc<dyn Mind>, doors: &Doors, seed: u64) -> Desk {
+    Desk { system, books, manner: MANNER, mind, door: doors.of(system), dice: Mutex::new(Rng::with_seed(seed)) }
 }
 
 fn answer(word: &Word, number: &str) -> String {

@@ -17,14 +17,15 @@ use super::documents::prison::{Prisoner, acknowledgement, update};
 use super::link::{Document, Link, SharedBooks, line, open};
 use super::mind::{Mind, Word};
 use super::people::Person;
+use super::world::Doors;
 
 /// How prison systems answer a push.
 const MANNER: Manner =
     Manner { media_type: "application/json", answer, busy: |number| acknowledgement("BUSY", number) };
 
 /// The inbox of a prison system.
-pub fn desk(system: &'static str, books: SharedBooks, mind: Arc<dyn Mind>, seed: u64) -> Desk {
-    Desk { system, books, manner: MANNER, mind, dice: Mutex::new(Rng::with_seed(seed)) }
+pub fn desk(system: &'static str, books: SharedBooks, mind: Arc<dyn Mind>, doors: &Doors, seed: u64) -> Desk {
+    Desk { system, books, manner: MANNER, mind, door: doors.of(system), dice: Mutex::new(Rng::with_seed(seed)) }
 }
 
 fn answer(word: &Word, number: &str) -> String {

@@ -128,6 +128,10 @@ fn ends(view: &View<'_>, proof: &mut Proof) {
             continue;
         }
         let event = view.event(&delivery.message);
+        // A script says of each delivery how it ends, and is checked by itself.
+        if event.is_some_and(|(_, sent)| sent.expect == Expect::Scripted) {
+            continue;
+        }
         let held_for = event.and_then(|(_, sent)| sent.held_for).is_some_and(|office| office == delivery.office);
         let replaced = event.is_some_and(|(line, _)| view.replaced.contains(&line));
         let gone = replaced && matches!(state, "superseded" | "recalled");
@@ -162,6 +166,9 @@ fn ends(view: &View<'_>, proof: &mut Proof) {
         let made = sent.messages.first().and_then(|id| view.of_message.get(id.as_str())).map_or(0, Vec::len);
         // A withdrawal of what never left sends nothing; everything else makes at least one delivery.
         let nothing = sent.action == "withdraw" && sent.replaces.is_some_and(|original| !was_taken(view, original));
+        if sent.expect == Expect::Scripted {
+            continue;
+        }
         if made == 0 && !nothing && !sent.messages.is_empty() {
             proof.lost.push(format!(
                 "{} `{}` of {} (line {line}): accepted, and no delivery was made",

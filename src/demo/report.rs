@@ -199,6 +199,11 @@ impl Report {
             ],
             &rows,
         );
+        self.prove(proof, books, kills, output);
+    }
+
+    /// For people, without the table.
+    pub fn prove(&mut self, proof: &Proof, books: &Books, kills: u32, output: Output) {
         self.print_mischief(books, kills, output);
         print_proof(proof, output);
     }

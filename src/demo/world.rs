@@ -2,7 +2,11 @@
 //! which court each station belongs to, and which prison each court sends to.
 //! Also writes the gateway's folder for it. One station belongs to no court: what it sends must stop, visibly.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::RwLock;
 
 use crate::config::Folder;
 use crate::shell::exit::Failure;
@@ -40,7 +44,10 @@ pub const POLICE: &[&str] = &["cctns-dl", "cctns-tn"];
 pub const COURTS: &[CourtSystem] = &[
     CourtSystem {
         name: "ecourts-dl",
-        pullers: &[&["court:DLCT01/3", "court:DLCT01/4", "court:DLCT01"], &["court:DLST02/1", "court:DLST02"]],
+        pullers: &[
+            &["court:DLCT01/1", "court:DLCT01/3", "court:DLCT01/4", "court:DLCT01"],
+            &["court:DLST02/1", "court:DLST02"],
+        ],
     },
     CourtSystem { name: "ecourts-tn", pullers: &[&["court:TNCH01/1", "court:TNCH01/2", "court:TNCH01"]] },
 ];
@@ -105,7 +112,7 @@ const fn station(
 }
 
 /// The stations.
-pub const STATIONS: &[Station] = &[
+pub const STATIONS: [Station; 8] = [
     station("cctns-dl", "38101001", "दरियागंज कलाँ", Some("court:DLCT01/3"), "07"),
     station("cctns-dl", "38101002", "कमला बाज़ार", Some("court:DLCT01/3"), "07"),
     station("cctns-dl", "38101003", "चाँदनी महल चौक", Some("court:DLCT01/4"), "07"),
@@ -115,6 +122,46 @@ pub const STATIONS: &[Station] = &[
     station("cctns-tn", "29501002", "அடையாறு மேற்கு", Some("court:TNCH01/1"), "33"),
     station("cctns-tn", "29501003", "தாம்பரம் பழைய", Some("court:TNCH01/2"), "33"),
 ];
+
+/// Kamla Bazar, whose cases go to the Magistrate `court:DLCT01/3`.
+pub const KAMLA: &Station = &STATIONS[1];
+
+/// Civil Lines, whose cases go to another establishment: `court:DLST02/1`.
+pub const CIVIL: &Station = &STATIONS[3];
+
+/// The outpost that belongs to no court.
+pub const OUTPOST: &Station = &STATIONS[4];
+
+/// The system that serves an office.
+pub fn system_of(office: &str) -> Option<&'static str> {
+    let station = STATIONS.iter().find(|station| office.strip_prefix("ps:") == Some(station.code));
+    let court = COURTS.iter().find(|system| system.pullers.iter().any(|group| group.contains(&office)));
+    let prison = PRISONS.iter().find(|system| system.prisons.contains(&office));
+    station.map(|station| station.system).or(court.map(|court| court.name)).or(prison.map(|prison| prison.name))
+}
+
+/// Every system that has a line of its own.
+pub fn systems() -> impl Iterator<Item = &'static str> {
+    let courts = COURTS.iter().map(|system| system.name);
+    let prisons = PRISONS.iter().map(|system| system.name);
+    POLICE.iter().copied().chain(courts).chain(prisons)
+}
+
+/// A door for each system: while somebody holds it shut, the system takes nothing.
+#[derive(Debug, Clone)]
+pub struct Doors(Arc<HashMap<&'static str, Arc<RwLock<()>>>>);
+
+impl Doors {
+    /// All open.
+    pub fn new() -> Self {
+        Self(Arc::new(systems().map(|system| (system, Arc::default())).collect()))
+    }
+
+    /// The door of a system.
+    pub fn of(&self, system: &str) -> Arc<RwLock<()>> {
+        self.0.get(system).map(Arc::clone).unwrap_or_default()
+    }
+}
 
 /// What the demo changes of the gateway's defaults: free ports, and pauses that suit a demo of seconds.
 const GATEWAY_TOML: &str = "\
@@ -136,18 +183,16 @@ lease = \"3s\"
 ";
 
 /// Writes the gateway's folder: systems with keys, offices, which station belongs to which court.
-/// The pairs are names of police and of prison systems with the URLs at which they are pushed to.
-pub fn write(dir: &Path, inboxes: &[(String, String)], prisons: &[(String, String)]) -> Result<(), Failure> {
+/// `inboxes` are the URLs at which police and prison systems are pushed to.
+pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
     let starter = Starter::begin(dir)?;
     starter.file("config/gateway.toml", GATEWAY_TOML.as_bytes())?;
     for (name, url) in inboxes {
-        starter.system(&police(name, url))?;
+        let prison = PRISONS.iter().any(|system| system.name == name);
+        starter.system(&if prison { prison_system(name, url) } else { police(name, url) })?;
     }
     for courts in COURTS {
         starter.system(&court_system(courts))?;
-    }
-    for (name, url) in prisons {
-        starter.system(&prison_system(name, url))?;
     }
     starter.system(&prosecution())?;
     let shipped = Folder::embedded().files;

@@ -32,3 +32,4 @@ mod cli_mistakes;
 mod cli_journey;
 mod cli_verbs;
 mod demo;
+mod scenarios;

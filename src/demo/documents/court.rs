@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, Head, Numbers, YEAR, merged};
+use super::{Case, Head, Numbers, Origin, YEAR, merged};
 use crate::demo::people::Person;
 
 /// A case registration as CIS writes its rows.
@@ -10,7 +10,13 @@ pub fn registration(case: &Case, event: &str, court: &str, cnr: &str, number: u3
     let code = court.trim_start_matches("court:");
     let (establishment, court_no) = code.split_once('/').unwrap_or((code, "0"));
     let parties: Vec<Value> = case.accused.iter().enumerate().map(|(place, person)| party(place + 1, person)).collect();
-    json!({
+    let from_police = json!({ "cases": {
+        "police_ncode": case.station.code,
+        "fir_year": YEAR,
+        "fir_no": case.serial,
+        "police_station": case.station.name,
+    }});
+    let row = json!({
         "event_no": event,
         "court": code,
         "occurred_at": "2026-11-21 15:10:00",
@@ -26,15 +32,12 @@ pub fn registration(case: &Case, event: &str, court: &str, cnr: &str, number: u3
             "dt_regis": "2026-11-21",
             "sr_no": format!("SR/{number}/{YEAR}"),
             "cognizance_taken": "Y",
-            "police_ncode": case.station.code,
-            "fir_year": YEAR,
-            "fir_no": case.serial,
-            "police_station": case.station.name,
             "pend_disp": "P",
         },
         "acts": [{ "act_code": "1123", "act_section": case.offence.0 }],
         "extra_parties": parties,
-    })
+    });
+    if matches!(case.origin, Origin::Complaint(_)) { row } else { merged(row, from_police) }
 }
 
 fn party(number: usize, person: &Person) -> Value {
@@ -52,6 +55,24 @@ pub mod kinds {
     pub const BOND: &str = "O12";
     /// Release.
     pub const RELEASE: &str = "O15";
+    /// Bail cancelled.
+    pub const CANCELLED: &str = "O11";
+    /// Bailable or non-bailable warrant.
+    pub const WARRANT: &str = "O21";
+    /// Summons.
+    pub const SUMMONS: &str = "O23";
+    /// Charge framed.
+    pub const FRAMED: &str = "O26";
+    /// Proceedings stopped, such as by death.
+    pub const STOPPED: &str = "O31";
+    /// Conviction.
+    pub const CONVICTED: &str = "O33";
+    /// Committed to the Court of Session.
+    pub const COMMITTED: &str = "O41";
+    /// The trial of an accused separated.
+    pub const SPLIT: &str = "O42";
+    /// A direction to an office.
+    pub const DIRECTION: &str = "O52";
 }
 
 /// Whether an order of this kind is about a person's liberty: a system that prints papers knows it as well as the gateway.
@@ -110,6 +131,9 @@ pub fn order(head: &Head<'_>, office: &str, numbers: &Numbers, kind: &str, perso
     }
     if let Some((station, serial)) = numbers.fir {
         order = merged(order, json!({ "police_ncode": station, "fir_year": YEAR, "fir_no": serial }));
+    }
+    if let Some((station, serial)) = numbers.zero_fir {
+        order = merged(order, json!({ "zero_fir_ps_ncode": station, "zero_fir_year": YEAR, "zero_fir_no": serial }));
     }
     if let Some(cnr) = &numbers.cnr {
         order = merged(order, json!({ "cino": cnr }));

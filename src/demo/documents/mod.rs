@@ -6,6 +6,8 @@ pub mod police;
 pub mod court;
 pub mod prison;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::people::Person;
@@ -26,6 +28,19 @@ pub struct Case {
     pub offence: (&'static str, &'static str),
     /// What happened.
     pub story: String,
+    /// How it came about.
+    pub origin: Origin,
+}
+
+/// How a case came about.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// By an FIR; with station and serial of the zero FIR that it goes back to, if it does.
+    Fir(Option<(&'static str, u32)>),
+    /// By a zero FIR, which goes to the station that has jurisdiction.
+    ZeroFir,
+    /// By a complaint to a court, under this CNR: there is no FIR.
+    Complaint(String),
 }
 
 /// The year of every case in the demo.
@@ -34,7 +49,12 @@ pub const YEAR: u32 = 2026;
 impl Case {
     /// The one text by which the demo names the case.
     pub fn name(&self) -> String {
-        format!("fir/{}-{YEAR}-{}", self.station.code, self.serial)
+        let number = format!("{}-{YEAR}-{}", self.station.code, self.serial);
+        match &self.origin {
+            Origin::Fir(_) => format!("fir/{number}"),
+            Origin::ZeroFir => format!("zero-fir/{number}"),
+            Origin::Complaint(cnr) => format!("cnr/{cnr}"),
+        }
     }
 
     /// The office of the station.
@@ -44,7 +64,12 @@ impl Case {
 
     /// The numbers by which others know the case, so far.
     pub fn numbers(&self) -> Numbers {
-        Numbers { fir: Some((self.station.code, self.serial)), ..Numbers::default() }
+        let own = Some((self.station.code, self.serial));
+        match &self.origin {
+            Origin::Fir(zero) => Numbers { fir: own, zero_fir: *zero, cnr: None },
+            Origin::ZeroFir => Numbers { zero_fir: own, ..Numbers::default() },
+            Origin::Complaint(cnr) => Numbers { cnr: Some(cnr.clone()), ..Numbers::default() },
+        }
     }
 
     /// The name that must reach every receiver byte for byte.
@@ -54,18 +79,25 @@ impl Case {
 }
 
 /// When something happened, when it was written down, and how the entry came about. Dates `dd-MM-yyyy HH:mm:ss`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Times {
     /// When it happened.
-    pub occurred: &'static str,
+    pub occurred: Cow<'static, str>,
     /// When it was written down.
-    pub recorded: &'static str,
+    pub recorded: Cow<'static, str>,
     /// `live`, `late`, `backdated`, `manual-fallback`, `legacy`.
     pub mode: &'static str,
 }
 
+impl Times {
+    /// From texts that are known.
+    pub const fn of(occurred: &'static str, recorded: &'static str, mode: &'static str) -> Self {
+        Self { occurred: Cow::Borrowed(occurred), recorded: Cow::Borrowed(recorded), mode }
+    }
+}
+
 /// Written down when it happened.
-pub const LIVE: Times = Times { occurred: "20-11-2026 17:30:00", recorded: "20-11-2026 18:05:00", mode: "live" };
+pub static LIVE: Times = Times::of("20-11-2026 17:30:00", "20-11-2026 18:05:00", "live");
 
 /// What stands at the head of every document.
 #[derive(Debug, Clone, Copy)]
@@ -75,13 +107,13 @@ pub struct Head<'a> {
     /// Whom the document itself names as receivers.
     pub to: &'a [&'a str],
     /// When.
-    pub times: Times,
+    pub times: &'a Times,
 }
 
 impl<'a> Head<'a> {
     /// The head of a live document that names no receiver.
     pub const fn live(event: &'a str) -> Self {
-        Self { event, to: &[], times: LIVE }
+        Self { event, to: &[], times: &LIVE }
     }
 }
 
@@ -90,8 +122,17 @@ impl<'a> Head<'a> {
 pub struct Numbers {
     /// Station and serial number of the FIR.
     pub fir: Option<(&'static str, u32)>,
+    /// Station and serial number of the zero FIR.
+    pub zero_fir: Option<(&'static str, u32)>,
     /// The number that the court gave the case.
     pub cnr: Option<String>,
+}
+
+impl Numbers {
+    /// The same with a CNR, if there is one.
+    pub fn with_cnr(self, cnr: Option<&str>) -> Self {
+        Self { cnr: cnr.map(str::to_owned).or(self.cnr), ..self }
+    }
 }
 
 /// A document with more in it: members of objects are added or replaced, at any depth.

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Case, Head, YEAR};
+use super::{Case, Head, Origin, YEAR};
 use crate::demo::people::Person;
 
 /// Text in XML.
@@ -47,15 +47,24 @@ impl Xml {
                 }
             });
         }
-        self.leaf("RECORD_CREATED_ON", &slashed(head.times.recorded))
-            .leaf("OCCURRED_ON", &slashed(head.times.occurred));
+        self.leaf("RECORD_CREATED_ON", &slashed(&head.times.recorded))
+            .leaf("OCCURRED_ON", &slashed(&head.times.occurred));
         self.leaf("ENTRY_MODE", head.times.mode)
     }
 
     fn case(&mut self, case: &Case) -> &mut Self {
-        self.leaf("PS_CD", case.station.code)
-            .leaf("REG_YEAR", &YEAR.to_string())
-            .leaf("FIR_SRNO", &case.serial.to_string())
+        let numbers = case.numbers();
+        if let Some((station, serial)) = numbers.fir {
+            self.leaf("PS_CD", station).leaf("REG_YEAR", &YEAR.to_string()).leaf("FIR_SRNO", &serial.to_string());
+        }
+        if let Some((station, serial)) = numbers.zero_fir {
+            self.leaf("ZERO_FIR_PS_CD", station).leaf("ZERO_FIR_YEAR", &YEAR.to_string());
+            self.leaf("ZERO_FIR_SRNO", &serial.to_string());
+        }
+        if let Some(cnr) = numbers.cnr {
+            self.leaf("CNR_NUM", &cnr);
+        }
+        self
     }
 
     fn offence(&mut self, case: &Case) -> &mut Self {
@@ -78,7 +87,14 @@ pub fn fir(case: &Case, head: &Head<'_>, version: u32) -> String {
     xml.within("FirstInformationReport", |form| {
         form.head(case, head).leaf("CAS_VERSION", "5.0.3").case(case);
         form.leaf("PS_NAME", case.station.name).leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial));
-        form.leaf("FIR_DT", "20/11/2026").offence(case);
+        form.leaf("FIR_DT", "20/11/2026");
+        if let (Origin::ZeroFir, Some(to)) = (&case.origin, head.to.first()) {
+            form.within("ZeroFir", |zero| {
+                zero.leaf("IS_ZERO_FIR", "Y").leaf("ORIGIN_PS_CD", case.station.code);
+                zero.leaf("TRANSFERRED_TO_PS_CD", to.trim_start_matches("ps:"));
+            });
+        }
+        form.offence(case);
         form.within("Complainant", |block| {
             block.person(&case.complainant);
         });
@@ -182,6 +198,9 @@ pub fn arrest(case: &Case, head: &Head<'_>, code: &str, person: &Person) -> Stri
             memo.leaf("MEMO_STATUS_CD", "1").leaf("MEMO_DT", "20/11/2026");
         });
         form.within("Fir", |fir| {
+            if matches!(case.origin, Origin::Complaint(_)) {
+                return;
+            }
             fir.leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial)).leaf("FIR_DT", "20/11/2026");
             fir.leaf("PS_NAME", case.station.name);
         });
@@ -190,7 +209,7 @@ pub fn arrest(case: &Case, head: &Head<'_>, code: &str, person: &Person) -> Stri
             block.leaf("ACCUSED_CODE", code).person(person);
         });
         form.within("ArrestDetail", |detail| {
-            detail.leaf("ARREST_DT", &slashed(head.times.occurred)).leaf("BASIS_CD", "2");
+            detail.leaf("ARREST_DT", &slashed(&head.times.occurred)).leaf("BASIS_CD", "2");
             detail.leaf("GROUNDS_TOLD", "Y").leaf("BAIL_RIGHT_TOLD", "Y");
         });
     });

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Head, merged};
+use super::{Head, Numbers, YEAR, merged};
 use crate::demo::people::Person;
 
 /// A prisoner as the prison's register has him.
@@ -44,6 +44,18 @@ pub fn update(head: &Head<'_>, event: &str, prisoner: &Prisoner, cases: Vec<Valu
         update = merged(update, json!({ "sendTo": head.to }));
     }
     merged(update, more)
+}
+
+/// One case in which the prisoner is held.
+pub fn held_in(numbers: &Numbers, status: &str, more: Value) -> Value {
+    let mut case = json!({ "caseStatus": status });
+    if let Some((station, serial)) = numbers.fir {
+        case = merged(case, json!({ "firPsCode": station, "firYear": YEAR, "firNo": serial }));
+    }
+    if let Some(cnr) = &numbers.cnr {
+        case = merged(case, json!({ "cnrNo": cnr }));
+    }
+    merged(case, more)
 }
 
 /// The JSON answer to a push.

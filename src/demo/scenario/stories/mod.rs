@@ -1,0 +1,89 @@
+//! The stories, one function each. A story says who is in it, and then what happens, with every delivery that is expected.
+//! Offices that many stories have are named here; `custody` has the beginning that many share.
+
+mod custody;
+mod bail;
+mod papers;
+mod courts;
+mod prison;
+mod links;
+
+use super::script::Story;
+use super::write::Writer;
+
+/// Station of Kamla Bazar; its cases go to `MAGISTRATE`.
+const POLICE: &str = "ps:38101002";
+/// Station of Civil Lines; its cases go to `OTHER_COURT`.
+const OTHER_POLICE: &str = "ps:38101004";
+/// The Magistrate of Kamla Bazar.
+const MAGISTRATE: &str = "court:DLCT01/3";
+/// The registry of the Magistrate's establishment: what comes for a case with its CNR goes there.
+const REGISTRY: &str = "court:DLCT01";
+/// The Court of Session of the same establishment.
+const SESSIONS: &str = "court:DLCT01/1";
+/// A court of another establishment.
+const OTHER_COURT: &str = "court:DLST02/1";
+/// The registry of that establishment.
+const OTHER_REGISTRY: &str = "court:DLST02";
+/// The jail for men.
+const JAIL: &str = "prison:DL01";
+
+/// Writes one story.
+type Write = fn(&mut Writer);
+
+/// Every story: name, what it is about, and the function that writes it.
+const STORIES: &[(&str, &str, Write)] = &[
+    (
+        "bail-to-release",
+        "bail, bond and release; another case holds the person until it is settled too",
+        bail::to_release,
+    ),
+    (
+        "cancelled-bail-races-release",
+        "a release and the order that cancels the bail reach the jail together",
+        bail::cancelled,
+    ),
+    (
+        "defects-and-supplementary",
+        "a charge sheet is returned, mended, and followed by a supplementary one",
+        papers::defects,
+    ),
+    ("correction-chains", "corrections of corrections, withdrawals, and one that comes too late", papers::corrections),
+    (
+        "late-and-backdated",
+        "an outage: records come late, backdated, and with a clock that is a day ahead",
+        papers::late,
+    ),
+    (
+        "case-without-fir",
+        "a complaint case, from the summons to the jail: there is a CNR and no FIR",
+        courts::complaint,
+    ),
+    (
+        "death-in-custody",
+        "one of two accused dies in jail; the case ends for him and goes on for the other",
+        prison::death,
+    ),
+    (
+        "zero-fir",
+        "a zero FIR goes to the station that has jurisdiction, which gives it its own number",
+        links::zero_fir,
+    ),
+    ("split-trial", "one FIR, two accused; one absconds and is tried apart, under a CNR of its own", links::split),
+    ("committal", "a Magistrate commits the case to the Court of Session of another establishment", links::committal),
+    (
+        "unlink-after-wrong-link",
+        "an operator links an FIR to another court's case, and ends the link again",
+        links::unlink,
+    ),
+];
+
+/// All stories, written anew.
+pub fn all(seed: u64) -> Vec<Story> {
+    let written = (1..).zip(STORIES).map(|(place, (name, title, write))| {
+        let mut writer = Writer::new(name, title, place, seed);
+        write(&mut writer);
+        writer.done()
+    });
+    written.collect()
+}

@@ -1,0 +1,195 @@
+//! Everything that takes part in a demo: the gateway as a child process, the simulated systems with their lines to it, their
+//! books. It is built once, watched while cases are played (and the gateway killed), and waited for until all is quiet.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use tokio::task::JoinSet;
+
+use super::books::Books;
+use super::court::Court;
+use super::finals::Finals;
+use super::gateway::Gateway;
+use super::link::{Link, SharedBooks, open};
+use super::mind::{Clerk, Mind};
+use super::prison::Jailer;
+use super::report::Progress;
+use super::world::{self, Doors};
+use super::{police, prison};
+use crate::clock::{Clock, WallClock};
+use crate::shell::client::Client;
+use crate::shell::credentials::Credentials;
+use crate::shell::exit::{Done, Failure, file_failure};
+use crate::shell::folder::GatewayFolder;
+use crate::shell::output::Output;
+
+/// How long after the last case everything must have ended.
+const QUIET_WITHIN: Duration = Duration::from_secs(45);
+
+/// Everything that takes part.
+pub struct Stage {
+    gateway: Gateway,
+    /// The books of all systems.
+    pub books: SharedBooks,
+    /// Each system's line.
+    pub links: Arc<HashMap<String, Arc<Link>>>,
+    /// The doors of those that can be closed.
+    pub doors: Doors,
+    /// The administrator's view.
+    pub finals: Finals,
+    over: Arc<AtomicBool>,
+    /// What is shown meanwhile.
+    pub progress: Progress,
+}
+
+fn no_port(error: &std::io::Error) -> Failure {
+    file_failure(Path::new("127.0.0.1:0"), error)
+}
+
+impl Stage {
+    /// Writes the folder, opens the inboxes and starts the gateway. With `script` every system that is pushed to answers by
+    /// it; without, police take what comes and jailers do their work.
+    pub async fn build(dir: &Path, seed: u64, script: Option<Arc<dyn Mind>>) -> Result<Self, Failure> {
+        let books: SharedBooks = Arc::new(Mutex::new(Books::default()));
+        let doors = Doors::new();
+        let (mut inboxes, mut jailers) = (Vec::new(), Vec::new());
+        for (seed, system) in (seed..).zip(world::POLICE) {
+            let mind = script.clone().unwrap_or_else(|| Arc::new(Clerk));
+            let desk = police::desk(system, Arc::clone(&books), mind, &doors, seed);
+            inboxes.push(((*system).to_owned(), desk.open().await.map_err(|error| no_port(&error))?));
+        }
+        for (seed, system) in (seed.wrapping_add(100)..).zip(world::PRISONS) {
+            let mind = script.clone().unwrap_or_else(|| {
+                let jailer = Arc::new(Jailer::new(Arc::clone(&books), seed));
+                jailers.push((system.name, Arc::clone(&jailer)));
+                jailer
+            });
+            let desk = prison::desk(system.name, Arc::clone(&books), mind, &doors, seed);
+            inboxes.push((system.name.to_owned(), desk.open().await.map_err(|error| no_port(&error))?));
+        }
+        world::write(dir, &inboxes)?;
+        let mut gateway = Gateway::new(dir);
+        gateway.start().await?;
+        let folder = GatewayFolder::at(dir);
+        let client = Client::new()?;
+        let clock: Arc<dyn Clock> = Arc::new(WallClock);
+        let mut links = HashMap::new();
+        for system in world::systems() {
+            let credentials = Credentials::read(&folder, system, None)?;
+            let (client, clock, books) = (client.clone(), Arc::clone(&clock), Arc::clone(&books));
+            let link = Arc::new(Link::new(credentials, client, clock, gateway.addresses(), books));
+            links.insert(system.to_owned(), link);
+        }
+        for (system, jailer) in jailers {
+            if let Some(link) = links.get(system) {
+                jailer.connect(Arc::clone(link));
+            }
+        }
+        let finals = Finals::new(client, folder, gateway.addresses());
+        let (links, over) = (Arc::new(links), Arc::default());
+        Ok(Self { gateway, books, links, doors, finals, over, progress: Progress::new() })
+    }
+
+    /// A system's line.
+    pub fn link(&self, system: &str) -> Option<Arc<Link>> {
+        self.links.get(system).map(Arc::clone)
+    }
+
+    /// Says that all are there.
+    pub fn introduce(&self, dir: &Path, output: Output) {
+        output.note(&format!("a gateway and {} systems are up; folder {}", self.links.len(), dir.display()));
+    }
+
+    /// Sets the courts to work; `mind` gives each court system its judges, and `to_the_letter` is as in `Court`. They end
+    /// when the answer is dropped.
+    pub fn open_courts(
+        &self,
+        seed: u64,
+        to_the_letter: bool,
+        mind: impl Fn(&Arc<Link>) -> Arc<dyn Mind>,
+    ) -> JoinSet<()> {
+        let mut pulling = JoinSet::new();
+        for (place, courts) in (1_u64..).zip(world::COURTS) {
+            let Some(link) = self.link(courts.name) else { continue };
+            let court = Arc::new(Court {
+                mind: mind(&link),
+                link,
+                to_the_letter,
+                door: self.doors.of(courts.name),
+                over: Arc::clone(&self.over),
+                judged: Mutex::default(),
+            });
+            for (puller, offices) in (0_u64..).zip(courts.pullers) {
+                let dice = Rng::with_seed(seed ^ (place * 1000 + puller));
+                pulling.spawn(Arc::clone(&court).pull(offices, dice));
+            }
+        }
+        pulling
+    }
+
+    /// Waits for everything that plays, and kills the gateway so often on the way: spread over `total`, of which `done` says
+    /// how much is over. What was played and how often it was killed is the answer.
+    pub async fn watch<T: 'static>(
+        &mut self,
+        mut playing: JoinSet<T>,
+        done: &AtomicUsize,
+        total: usize,
+        kill: u32,
+    ) -> Result<(Vec<T>, u32), Failure> {
+        let (mut played, mut kills) = (Vec::new(), 0);
+        let mut tick = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            tokio::select! {
+                ended = playing.join_next() => match ended {
+                    None => break,
+                    Some(Err(error)) => open(&self.books).troubles.push(format!("a case broke off: {error}")),
+                    Some(Ok(one)) => played.push(one),
+                },
+                _ = tick.tick() => {}
+            }
+            let finished = done.load(Ordering::Relaxed);
+            // The first kill after a share of the whole, the last before the last share.
+            let due = total * (kills as usize + 1) / (kill as usize + 1);
+            if kills < kill && finished >= due.min(total.saturating_sub(1)) {
+                self.gateway.kill().await;
+                kills += 1;
+                self.gateway.start().await?;
+            }
+            self.progress.show(finished, total, &open(&self.books), kills);
+        }
+        Ok((played, kills))
+    }
+
+    /// Waits until no system has anything to do and no delivery is under way, several times in a row: an outcome may follow
+    /// what was the last.
+    pub async fn quiet(&mut self) {
+        let began = Instant::now();
+        let mut calm = 0;
+        while calm < 3 && began.elapsed() < QUIET_WITHIN {
+            let open = open(&self.books).busy() || self.finals.some_open().await;
+            calm = if open { 0 } else { calm + 1 };
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    }
+
+    /// Says where to look while it goes on.
+    pub fn invite(&self, output: Output) {
+        let addresses = self.gateway.addresses().borrow().clone();
+        if let Some(addresses) = addresses {
+            output.line(format!(
+                "look at {}/docs and {}/metrics; the next round begins in 3 s, Ctrl-C ends",
+                addresses.exchange, addresses.ops
+            ));
+        }
+    }
+
+    /// Ends everything in good order.
+    pub async fn end(&mut self) -> Done {
+        self.over.store(true, Ordering::Relaxed);
+        self.gateway.stop().await
+    }
+}

@@ -1,0 +1,98 @@
+//! The demo's named cases, played by the command line: each holds alone, every message as it is written down, and all hold
+//! together while the gateway is killed. The simulated systems misbehave as always.
+
+use serde_json::Value;
+
+use super::cli_mistakes::{command, said};
+
+fn play(arguments: &[&str]) -> Value {
+    let output = command().args(["demo", "--json", "--scenario"]).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in ["lost", "doubled", "out_of_order", "unexpected"] {
+        assert_eq!(report[key], 0, "{key}: {report}");
+    }
+    report
+}
+
+/// One scenario alone: it is told to its end, and nothing differs from what is written.
+fn holds(name: &str) {
+    let report = play(&[name, "--seed", "11"]);
+    let scenario = &report["scenarios"][0];
+    assert_eq!((&scenario["name"], &scenario["faults"]), (&Value::from(name), &Value::Array(Vec::new())), "{report}");
+    let timeline = scenario["timeline"].as_array().unwrap();
+    assert!(timeline.len() > 4, "{report}");
+    let deliveries = |step: &Value| step["deliveries"].as_array().is_some_and(|list| !list.is_empty());
+    assert!(timeline.iter().filter(|step| deliveries(step)).count() > 3, "{report}");
+}
+
+#[test]
+fn bail_is_not_release_until_no_other_case_holds_the_person() {
+    holds("bail-to-release");
+}
+
+#[test]
+fn a_cancelled_bail_and_a_release_are_both_answered() {
+    holds("cancelled-bail-races-release");
+}
+
+#[test]
+fn a_returned_charge_sheet_is_mended_before_what_follows_it() {
+    holds("defects-and-supplementary");
+}
+
+#[test]
+fn corrections_of_corrections_reach_every_copy() {
+    holds("correction-chains");
+}
+
+#[test]
+fn what_comes_late_or_backdated_is_taken_and_says_so() {
+    holds("late-and-backdated");
+}
+
+#[test]
+fn a_case_without_an_fir_runs_from_summons_to_release() {
+    holds("case-without-fir");
+}
+
+#[test]
+fn a_death_in_custody_ends_the_case_for_one_accused() {
+    holds("death-in-custody");
+}
+
+#[test]
+fn a_zero_fir_leads_to_the_case_of_the_station_that_took_it() {
+    holds("zero-fir");
+}
+
+#[test]
+fn a_separated_trial_has_its_own_papers() {
+    holds("split-trial");
+}
+
+#[test]
+fn a_committed_case_is_followed_to_the_other_establishment() {
+    holds("committal");
+}
+
+#[test]
+fn a_wrong_link_is_ended_and_nothing_stays_where_it_led() {
+    holds("unlink-after-wrong-link");
+}
+
+#[test]
+fn all_scenarios_hold_together_while_the_gateway_is_killed() {
+    let report = play(&["all", "--kill", "5"]);
+    assert_eq!(report["kills"], 5);
+    assert!(report["scenarios"].as_array().unwrap().len() >= 11, "{report}");
+}
+
+#[test]
+fn an_unknown_scenario_lists_those_that_there_are() {
+    let output = command().args(["demo", "--scenario", "bail-to-nowhere"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(64), "{}", said(&output));
+    for words in ["bail-to-nowhere", "bail-to-release", "correction-chains", "all"] {
+        assert!(said(&output).contains(words), "the message lacks `{words}`:\n{}", said(&output));
+    }
+}
