@@ -226,14 +226,15 @@ impl Revision {
         self.rules.never.iter().any(|rule| rule.kind == kind && rule.to.contains(&system.pillar))
     }
 
-    /// What an order orders, in words for people: the label of its code, or the code where no table has it. Nothing for a
+    /// What an order orders, in words for people: the label of its code, or a code that `lane_code` lists. Nothing for a
     /// kind that has no codes. Never anything else of the record.
     pub fn ordered(&self, kind: &str, shared: &Value) -> Option<String> {
         let by = self.kinds.get(kind)?.paths.lane.as_ref()?;
         let code = by.path.values(shared).first().and_then(|value| value.as_str())?;
         let row = by.table.as_ref().and_then(|table| self.codes.table(table)).and_then(|table| table.by_shared(code));
-        // A code that is in no table may be anything a sender wrote.
-        Some(row.map_or_else(|| "unknown code".to_owned(), |row| row.label_en.clone()))
+        // A code that the configuration does not know may be anything that a sender wrote.
+        let known = by.liberty.iter().find(|known| *known == code);
+        Some(row.map(|row| &row.label_en).or(known).map_or_else(|| "unknown code".to_owned(), String::clone))
     }
 
     /// Parks those destinations to which the record never goes.

@@ -26,6 +26,7 @@ mod full_disk;
 mod checker;
 mod liberty;
 mod alerts;
+mod prison;
 mod kill;
 mod dispatch;
 mod cli_mistakes;
