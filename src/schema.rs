@@ -40,7 +40,9 @@ pub struct Schema {
     tree: Mutex<Weak<Value>>,
     /// Made when the first unknown field is told of.
     known: OnceLock<words::Known>,
-    validator: Validator,
+    /// Made when the first document is judged: of some fifty schemas of a revision a gateway may need five. It was made once
+    /// before, to see that it can be.
+    validator: OnceLock<Option<Validator>>,
 }
 
 /// A shared form that passed its schema.
@@ -113,12 +115,12 @@ impl Schema {
     /// Compiles a document that holds no reference to another one.
     pub fn from_resolved(name: &str, resolved: Arc<Value>) -> Result<Self, String> {
         // Where the compact form is wrong, so is the document, and its own pointers are what its author knows.
-        let validator = validator(&compact::document(&resolved)).or_else(|_| validator(&resolved))?;
+        validator(&compact::document(&resolved)).or_else(|_| validator(&resolved))?;
         let id = resolved.get("$id").and_then(Value::as_str).unwrap_or_default();
         let version = id.rsplit(':').next().and_then(|last| last.parse().ok()).unwrap_or(1);
         let packed = lz4_flex::compress_prepend_size(resolved.to_string().as_bytes());
         let tree = Mutex::new(Arc::downgrade(&resolved));
-        Ok(Schema { name: name.to_owned(), version, packed, tree, known: OnceLock::new(), validator })
+        Ok(Schema { name: name.to_owned(), version, packed, tree, known: OnceLock::new(), validator: OnceLock::new() })
     }
 
     /// The document with every reference resolved in place, for those that walk it (mapping, codecs, docs). It is read
@@ -138,17 +140,30 @@ impl Schema {
         lz4_flex::decompress_size_prepended(&self.packed).unwrap_or_default()
     }
 
+    fn validator(&self) -> Option<&Validator> {
+        let make = || {
+            let resolved = self.resolved();
+            validator(&compact::document(&resolved)).or_else(|_| validator(&resolved)).ok()
+        };
+        self.validator.get_or_init(make).as_ref()
+    }
+
     /// Whether the tree is valid; several times faster than listing violations.
     pub fn is_valid(&self, tree: &Value) -> bool {
-        self.validator.is_valid(tree)
+        self.validator().is_some_and(|validator| validator.is_valid(tree))
     }
 
     /// Every violation (100 at most), `pointer` into `tree`; values masked.
     pub fn violations(&self, tree: &Value) -> Vec<Violation> {
-        if self.validator.is_valid(tree) {
+        let Some(validator) = self.validator() else {
+            // Nothing is valid by a schema that cannot be read; it could be when the revision was made.
+            let message = "the schema cannot be compiled any more".to_owned();
+            return vec![Violation { rule: "schema".to_owned(), message, ..Violation::default() }];
+        };
+        if validator.is_valid(tree) {
             return Vec::new();
         }
-        let errors: Vec<_> = self.validator.iter_errors(tree).take(LISTED).collect();
+        let errors: Vec<_> = validator.iter_errors(tree).take(LISTED).collect();
         let mut found = Vec::new();
         let known = || self.known.get_or_init(|| words::Known::of(&self.resolved()));
         for error in &errors {

@@ -1,5 +1,5 @@
 //! What must be done every now and then, and by nobody in particular: uploads that no record ever named are dropped, files
-//! that a crash left behind are removed, and histograms are folded. Nothing here is urgent, and nothing depends on its being on time.
+//! that a crash left behind are removed, histograms are folded, free memory goes back. Nothing here is urgent, and nothing depends on its being on time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use crate::telemetry::Telemetry;
 const ROUND: Duration = Duration::from_secs(5);
 /// Rounds between two looks at uploads.
 const UPLOADS_EVERY: u32 = 120;
+/// Rounds between two times that free memory is given back: a minute.
+const MEMORY_EVERY: u32 = 12;
 /// Rounds between two looks at files: an hour.
 const FILES_EVERY: u32 = 720;
 /// A file that no row names is left alone for so long: whoever wrote it may be about to name it. Far longer than any upload
@@ -48,6 +50,9 @@ pub(super) async fn run(
             () = tokio::time::sleep(ROUND) => {}
         }
         telemetry.upkeep();
+        if round.is_multiple_of(MEMORY_EVERY) {
+            crate::memory::give_back();
+        }
         if round.is_multiple_of(UPLOADS_EVERY) {
             expire_uploads(journal.as_ref(), &terms).await;
         }

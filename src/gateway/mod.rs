@@ -78,6 +78,7 @@ pub fn serve(dir: &Path, apply: bool) -> Result<(), Ended> {
     runtime.block_on(async {
         let mut signals = Signals::listen();
         let mut gateway = Gateway::start(dir, settings, apply).await?;
+        crate::memory::give_back();
         for (name, address) in gateway.addresses.named() {
             // Nobody has to read it: `println!` would end the gateway where standard output is closed or full.
             let _ = writeln!(std::io::stdout(), "{name} listens on http://{address}");
