@@ -100,7 +100,7 @@ impl Rerouting {
         let facts = revision.facts(&view.head.kind, &shared);
         let ask = SnapshotAsk {
             cases: facts.cases.clone(),
-            persons: facts.persons.clone(),
+            persons: if revision.follows(&view.head.kind) { facts.persons.clone() } else { Vec::new() },
             replaces: view.head.replaces,
             delivery: None,
         };

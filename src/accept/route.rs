@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::config::Facts;
 use crate::config::rerouted;
 use crate::identifiers::MessageId;
-use crate::journal::{Entry, Joint, Lane, NewDelivery, NewLink, Snapshot, SnapshotAsk};
+use crate::journal::{Entry, Joint, Lane, NewDelivery, NewLink, Snapshot, SnapshotAsk, Whereabout};
 use crate::rerouting::delivery;
 use crate::tokens::Caller;
 
@@ -24,7 +24,7 @@ const AHEAD: Duration = Duration::from_secs(600);
 pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry, Refusal> {
     let ask = SnapshotAsk {
         cases: record.facts.cases.clone(),
-        persons: record.facts.persons.clone(),
+        persons: if caller.revision().follows(&record.door.kind) { record.facts.persons.clone() } else { Vec::new() },
         replaces: record.door.replaces,
         delivery: None,
     };
@@ -39,6 +39,7 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
     let id = MessageId::new(now);
     let deliveries = deliveries(desk, caller, &record, &known, id, now);
     let warnings = warnings(&record, &known, now);
+    let whereabouts = whereabouts(caller, &record.facts);
     let Record { door, bytes, shared_text, facts, office, key, .. } = record;
     let media_type = door.dialect()?.codec.media_type().to_owned();
     Ok(Entry {
@@ -62,6 +63,7 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
         cases: facts.cases,
         persons: facts.persons,
         links: facts.links,
+        whereabouts,
         attachments: facts.attachments,
         deliveries,
         warnings,
@@ -90,6 +92,13 @@ fn deliveries(
         .into_iter()
         .map(|(destination, action)| delivery(destination, &record.facts, (action, lane), keys.clone(), now))
         .collect()
+}
+
+/// A system speaks for its own prisons only; of another one it says where a transfer came from or goes to.
+fn whereabouts(caller: &Caller, facts: &Facts) -> Vec<Whereabout> {
+    let serves = |prison| caller.revision().serving(prison).is_some_and(|system| system.name == caller.name());
+    let known = facts.whereabouts.iter().any(|one| one.own && serves(&one.prison));
+    if known { facts.whereabouts.clone() } else { Vec::new() }
 }
 
 fn warnings(record: &Record, known: &Snapshot, now: Timestamp) -> Vec<Value> {

@@ -123,6 +123,7 @@ async fn append(journal: &dyn Journal, template: &Template, number: u64) -> Resu
         cases,
         persons: Vec::new(),
         links: Vec::new(),
+        whereabouts: Vec::new(),
         attachments: Vec::new(),
         warnings: Vec::new(),
     };

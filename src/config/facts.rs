@@ -7,10 +7,11 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Revision;
+use super::custody::CustodyPaths;
 use super::document::meant;
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, OfficeId, cnr, person_key};
-use crate::journal::{Digest, Lane, NewLink};
+use crate::journal::{Digest, Lane, NewLink, Whereabout};
 
 /// More keys, persons or links than this are not read from one record: fan-out is bounded.
 const MOST: usize = 256;
@@ -32,6 +33,8 @@ pub struct Facts {
     pub to: Vec<OfficeId>,
     /// Links that it brings: type, from, to.
     pub links: Vec<NewLink>,
+    /// Which prisons it says hold its persons, and which no longer do.
+    pub whereabouts: Vec<Whereabout>,
     /// Attachments it names (SHA-256).
     pub attachments: Vec<Digest>,
     /// When it happened.
@@ -51,6 +54,7 @@ pub struct FactPaths {
     pub(super) persons: Vec<PersonPath>,
     pub(super) links: Vec<LinkPath>,
     pub(super) lane: Option<LaneByCode>,
+    pub(super) custody: Option<CustodyPaths>,
 }
 
 #[derive(Debug)]
@@ -204,6 +208,7 @@ impl Revision {
                 }
             }
         }
+        facts.whereabouts = kind.paths.custody.as_ref().map_or_else(Vec::new, |paths| paths.read(shared, &facts));
         facts.lane = Some(kind.paths.lane.as_ref().map_or(kind.lane, |by| by.lane(shared, kind.lane)));
         facts
     }

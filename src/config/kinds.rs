@@ -182,6 +182,11 @@ fn fact_paths(section: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Code
     for said in section.texts("links") {
         paths.links.extend(link(section, &said, shape));
     }
+    paths.custody = section.section("custody").and_then(|mut table| {
+        let custody = super::custody::compile(&mut table, shape);
+        table.finish();
+        custody
+    });
     paths.lane = section.section("lane_code").and_then(|mut table| {
         let lane = lane_by_code(&mut table, shape, codes);
         table.finish();
@@ -278,7 +283,7 @@ fn lane_by_code(table: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Code
     }
 }
 
-fn check(section: &Section<'_, '_>, line: usize, path: &Path, shape: Option<&Value>) {
+pub(super) fn check(section: &Section<'_, '_>, line: usize, path: &Path, shape: Option<&Value>) {
     if let Some(Err(message)) = shape.map(|shape| path.check(shape)) {
         section.error(line, format!("path `{path}`: {message}"));
     }

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::document::{Findings, meant};
 use super::folder::Folder;
+use super::jurisdiction;
 use crate::identifiers::OfficeId;
 
 /// Where the tables lie.
-const DIR: &str = "config/reference/";
+pub(super) const DIR: &str = "config/reference/";
 
 /// Tables that list offices: name, the column of the office's code, the class of the office.
-const LISTS: [(&str, &str, &str); 6] = [
+pub(super) const LISTS: [(&str, &str, &str); 6] = [
     ("police_stations", "national", "ps"),
     ("courts", "establishment", "court"),
     ("prisons", "prison", "prison"),
@@ -22,7 +23,7 @@ const LISTS: [(&str, &str, &str); 6] = [
 ];
 
 /// Tables that join one office to another: name, column that is looked up, column that answers, class of the answer.
-const JOINS: [(&str, &str, &str, &str); 4] = [
+pub(super) const JOINS: [(&str, &str, &str, &str); 4] = [
     ("ps_court", "station", "court", "court"),
     ("ps_laboratory", "station", "laboratory", "lab"),
     ("court_prison", "court", "prison", "prison"),
@@ -57,11 +58,11 @@ const BESIDES: [&str; 20] = [
 /// All reference tables of a revision.
 #[derive(Debug, Default)]
 pub struct Reference {
-    joins: BTreeMap<&'static str, HashMap<String, Vec<Row>>>,
-    lists: BTreeMap<&'static str, Vec<Listed>>,
+    pub(super) joins: BTreeMap<&'static str, HashMap<String, Vec<Row>>>,
+    pub(super) lists: BTreeMap<&'static str, Vec<Listed>>,
     /// Places in its list of each listed office.
-    listed: HashMap<OfficeId, Vec<usize>>,
-    desks: Vec<Desk>,
+    pub(super) listed: HashMap<OfficeId, Vec<usize>>,
+    pub(super) desks: Vec<Desk>,
 }
 
 /// One row of a joining table.
@@ -71,6 +72,8 @@ pub struct Row {
     pub office: OfficeId,
     /// Such as `magistrate`; empty where the table has no classes.
     pub class: String,
+    /// For whom it is: column and what it takes; empty: for everybody.
+    pub only: Vec<(&'static str, Only)>,
     /// First day, `yyyy-MM-dd`; empty: always.
     pub from: String,
     /// Last day; empty: still.
@@ -79,13 +82,50 @@ pub struct Row {
     pub line: usize,
 }
 
+/// What a row takes in one of the columns `sex`, `age`, `category`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Only {
+    /// One of these codes (`male|transgender`).
+    Codes(Vec<String>),
+    /// Years, both ends included (`18-21`, `21-`).
+    Years(u64, u64),
+}
+
+/// The columns that say for whom a row is.
+pub const FOR_WHOM: [&str; 3] = ["sex", "age", "category"];
+
+impl Only {
+    fn parse(column: &str, cell: &str) -> Result<Self, String> {
+        if column != "age" {
+            return Ok(Self::Codes(cell.split('|').map(|code| code.trim().to_owned()).collect()));
+        }
+        let (low, high) = cell.split_once('-').unwrap_or((cell, cell));
+        let years = |text: &str, open: u64| if text.is_empty() { Ok(open) } else { text.trim().parse::<u64>() };
+        match (years(low, 0), years(high, u64::MAX)) {
+            (Ok(low), Ok(high)) if low <= high => Ok(Self::Years(low, high)),
+            _ => Err(format!("`age` is `{cell}`; write `18-21`, `21-` or `-17`")),
+        }
+    }
+
+    /// Whether it takes a value of a record.
+    pub fn takes(&self, value: &serde_json::Value) -> bool {
+        match self {
+            Self::Codes(codes) => value.as_str().is_some_and(|value| codes.iter().any(|code| code == value)),
+            Self::Years(low, high) => value.as_u64().is_some_and(|years| (*low..=*high).contains(&years)),
+        }
+    }
+}
+
+/// A row of a list of offices.
 #[derive(Debug)]
-struct Listed {
-    office: OfficeId,
-    state: String,
-    to: String,
-    successor: Option<OfficeId>,
-    line: usize,
+pub(super) struct Listed {
+    pub(super) office: OfficeId,
+    pub(super) state: String,
+    pub(super) kind: String,
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) successor: Option<OfficeId>,
+    pub(super) line: usize,
 }
 
 /// An office that has closed.
@@ -99,12 +139,13 @@ pub struct Closed {
     pub row: String,
 }
 
+/// The default desk of a State for a pillar.
 #[derive(Debug)]
-struct Desk {
-    state: String,
-    pillar: String,
-    office: OfficeId,
-    line: usize,
+pub(super) struct Desk {
+    pub(super) state: String,
+    pub(super) pillar: String,
+    pub(super) office: OfficeId,
+    pub(super) line: usize,
 }
 
 impl Reference {
@@ -126,6 +167,7 @@ impl Reference {
                 }
             }
         }
+        jurisdiction::check(&reference, findings);
         reference
     }
 
@@ -202,8 +244,8 @@ impl Reference {
             let successor = if successor.is_empty() { None } else { table.office(row, "successor", class, findings) };
             self.listed.entry(office.clone()).or_default().push(rows.len());
             let at = |column: &str| table.at(row, column).to_owned();
-            let (state, to) = (at("state"), at("valid_to"));
-            rows.push(Listed { office, state, to, successor, line: row.line });
+            let (state, kind, from, to) = (at("state"), at("kind"), at("valid_from"), at("valid_to"));
+            rows.push(Listed { office, state, kind, from, to, successor, line: row.line });
         }
         self.lists.insert(name, rows);
     }
@@ -221,6 +263,7 @@ impl Reference {
             }
             rows.entry(key).or_default().push(Row {
                 office,
+                only: for_whom(table, row, findings),
                 class: table.at(row, "class").to_owned(),
                 from: table.at(row, "valid_from").to_owned(),
                 to: table.at(row, "valid_to").to_owned(),
@@ -238,6 +281,18 @@ impl Reference {
             self.desks.push(Desk { state, pillar: table.at(row, "pillar").to_owned(), office, line: row.line });
         }
     }
+}
+
+fn for_whom(table: &Table<'_>, row: &Cells, findings: &Findings) -> Vec<(&'static str, Only)> {
+    let mut only = Vec::new();
+    for column in FOR_WHOM {
+        let cell = table.at(row, column);
+        match if cell.is_empty() { continue } else { Only::parse(column, cell) } {
+            Ok(one) => only.push((column, one)),
+            Err(message) => findings.error(table.path, row.line, message),
+        }
+    }
+    only
 }
 
 /// A CSV file with a header line.
@@ -322,4 +377,9 @@ impl<'f> Table<'f> {
             }
         }
     }
+}
+
+/// The day after a day; `None` for what is no day.
+pub(super) fn day_after(day: &str) -> Option<String> {
+    Some(day.parse::<jiff::civil::Date>().ok()?.tomorrow().ok()?.to_string())
 }

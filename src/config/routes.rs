@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::Path;
 use super::folder::Folder;
-use super::kinds::{Kind, Kinds};
-use super::reference::Reference;
+use super::kinds::{Kind, Kinds, check};
+use super::reference::{FOR_WHOM, Reference};
 use super::systems::PILLARS;
 use crate::expression::Expression;
 use crate::identifiers::{KindName, OfficeId, SystemName};
@@ -44,6 +44,8 @@ pub struct Route {
     pub hold_for: Duration,
     /// The date by which tables are read; else `event.occurred_at`.
     pub date: Option<Path>,
+    /// Where the record says for whom it is: a column of `reference::FOR_WHOM`, and the path.
+    pub for_whom: Vec<(&'static str, Path)>,
     /// The desk of the step `desk`, where it is not by State.
     pub desk: Option<OfficeId>,
     /// Hold the lane on rejection.
@@ -144,6 +146,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
         section.error(section.line_of("hold_for"), "`hold_for` without `hold_until` says nothing");
     }
     let date = date(section, of);
+    let for_whom = for_whom(section, of);
     let desk = desk(section, &steps, known);
     let on_reject = section.word("on_reject", &["park", "go-on"]);
     let park_on_reject = on_reject.as_ref().is_some_and(|said| said.value == "park");
@@ -160,6 +163,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
         hold_until,
         hold_for: hold_for.unwrap_or(HOLD_FOR),
         date,
+        for_whom,
         desk,
         park_on_reject,
     })
@@ -207,6 +211,27 @@ fn date(section: &mut Section<'_, '_>, kind: Option<&Kind>) -> Option<Path> {
             None
         }
     }
+}
+
+fn for_whom(section: &mut Section<'_, '_>, kind: Option<&Kind>) -> Vec<(&'static str, Path)> {
+    let Some(mut table) = section.section("for_whom") else { return Vec::new() };
+    let shape = kind.map(|kind| kind.schema.resolved());
+    let columns = FOR_WHOM.into_iter().filter_map(|column| {
+        let said = table.text(column)?;
+        match Path::parse(&said.value) {
+            Ok(path) => {
+                check(&table, said.line, &path, shape.as_deref());
+                Some((column, path))
+            }
+            Err(message) => {
+                table.error(said.line, format!("path `{}`: {message}", said.value));
+                None
+            }
+        }
+    });
+    let columns = columns.collect();
+    table.finish();
+    columns
 }
 
 fn desk(section: &mut Section<'_, '_>, steps: &[Step], known: &Known<'_>) -> Option<OfficeId> {

@@ -153,6 +153,11 @@ impl Revision {
         destinations
     }
 
+    /// Some route for the kind asks where the persons are held.
+    pub fn follows(&self, kind: &str) -> bool {
+        self.routes.iter().any(|route| route.kind == kind && route.steps.contains(&Step::Custody))
+    }
+
     /// Some route for the kind takes addressees of that office's pillar.
     fn addressed(&self, office: &OfficeId, kind: &str) -> bool {
         let takes = |route: &&Route| route.kind == kind && route.steps.contains(&Step::Addressee);
@@ -262,7 +267,10 @@ impl Revision {
             let (served, strangers) = self.apart(self.step(step, route, case, ask));
             trail.step(route, case.name(), &word(step), &served, &strangers);
             if served.is_empty() {
-                unserved.extend(strangers);
+                // A desk that nobody serves either is no news.
+                if unserved.is_empty() {
+                    unserved.extend(strangers);
+                }
                 continue;
             }
             let one_each = *step == Step::Custody && !crowded(ask);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Revision;
-use super::reference::Reference;
+use super::reference::{Reference, Row};
 use super::routes::{Route, Step};
 use super::routing::Ask;
 use crate::clock::Timestamp;
@@ -111,7 +111,13 @@ impl Revision {
         let day = day(route, ask);
         let mut named = Vec::new();
         for code in codes {
-            for row in self.reference.rows(table, &code, class, &day) {
+            let mut rows = self.reference.rows(table, &code, class, &day);
+            if rows.is_empty() {
+                // A court that has no rows of its own goes by those of its establishment.
+                let establishment = code.split('/').next().unwrap_or_default();
+                rows = self.reference.rows(table, establishment, class, &day);
+            }
+            for row in rows.into_iter().filter(|row| is_for(row, route, ask)) {
                 named.push((row.office.clone(), format!("table {table} line {}", row.line)));
             }
         }
@@ -129,6 +135,16 @@ impl Revision {
         let found = self.reference.desk(state, &route.to);
         found.map(|(office, line)| (office.clone(), format!("desk line {line}"))).into_iter().collect()
     }
+}
+
+/// Whether a row is for somebody of the record. Of whom nothing is known, it may be for them.
+fn is_for(row: &Row, route: &Route, ask: &Ask<'_>) -> bool {
+    row.only.iter().all(|(column, only)| {
+        let path = route.for_whom.iter().find(|(known, _)| known == column).map(|(_, path)| path);
+        let values = path.map_or_else(Vec::new, |path| path.values(ask.shared));
+        let unsaid = values.is_empty() || values.len() < ask.facts.people.len();
+        unsaid || values.iter().any(|value| only.takes(value))
+    })
 }
 
 /// The courts of a case: the one that sends the record, else where links have taken it, else the establishment of the CNR.

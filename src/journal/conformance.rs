@@ -17,6 +17,7 @@ use crate::seal;
 
 mod alerts;
 mod corrections;
+mod custody;
 mod feeds;
 mod identity;
 mod links;
@@ -48,6 +49,7 @@ pub async fn run(make: Make) {
     registers::run(make).await;
     links::run(make).await;
     alerts::run(make).await;
+    custody::run(make).await;
 }
 
 /// When the checks' time begins.
@@ -88,6 +90,7 @@ pub fn record(stage: &dyn Stage, body: &str) -> Entry {
         cases: vec![],
         persons: vec![],
         links: vec![],
+        whereabouts: vec![],
         attachments: vec![],
         deliveries: vec![],
         warnings: vec![],

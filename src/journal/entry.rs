@@ -129,6 +129,8 @@ pub struct Entry {
     pub persons: Vec<String>,
     /// Links between case keys that this record brings.
     pub links: Vec<NewLink>,
+    /// Prisons that hold these persons, or no longer do, by this record.
+    pub whereabouts: Vec<Whereabout>,
     /// Attachments that it names; each must have been uploaded by `system`, and is bound here.
     pub attachments: Vec<Digest>,
     /// Who gets it. Number `n` of the delivery id is the place here, from 1.
@@ -259,6 +261,19 @@ pub struct SnapshotAsk {
     pub replaces: Option<MessageId>,
     /// The delivery whose outcome is to be written, if that is the question.
     pub delivery: Option<DeliveryId>,
+}
+
+/// What a record says of a prison and the record's persons.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabout {
+    /// The prison.
+    pub prison: OfficeId,
+    /// It holds them; else they have left it.
+    pub holds: bool,
+    /// The prison that says so speaks of itself, and not of where a transfer came from or goes to.
+    pub own: bool,
+    /// When that happened.
+    pub at: Timestamp,
 }
 
 /// A prison says that it holds a person.

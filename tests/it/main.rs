@@ -22,6 +22,7 @@ mod cases;
 mod sharing;
 mod limits;
 mod links;
+mod whereabouts;
 mod full_disk;
 mod checker;
 mod liberty;

@@ -199,3 +199,83 @@ fn an_office_that_has_closed_stands_for_its_successor_and_says_so() {
     let found = routed(&revision, "order", &record, &known);
     assert_eq!(places(&found), ["prison:DL01 ok", "prison:DL02 ok"], "closed without a successor: the tables");
 }
+
+#[test]
+fn a_row_is_for_those_whom_its_columns_take_and_a_courts_number_goes_by_its_establishment() {
+    let mut folder = revision().folder.as_ref().clone();
+    let table = "court,sex,age,prison,valid_from,valid_to,successor,source\nDLCT01,male,21-,DL01,,,,x\n\
+                 DLCT01,male|other,-20,DL02,,,,x\n";
+    folder.put("config/reference/court_prison.csv", table);
+    let routes = String::from_utf8(folder.files["config/routes.toml"].clone()).unwrap();
+    folder.put("config/routes.toml", &format!("{routes}for_whom = {{ sex = \"note\", age = \"case.fir.year\" }}\n"));
+    let revision = Revision::compile_exactly(1, folder).unwrap_or_else(|errors| panic!("{}", shown(&errors)));
+    let mut record = paper("38101004", "2026-06-01");
+    (record["office"], record["code"], record["note"]) = (json!("court:DLCT01/3"), json!("release"), json!("male"));
+    let mut of = |sex: Value, years: Value| {
+        (record["note"], record["case"]["fir"]["year"]) = (sex, years);
+        let found = routed(&revision, "order", &record, &Snapshot::default());
+        places(&found).join(" ")
+    };
+    assert_eq!(of(json!("male"), json!(30)), "prison:DL01 ok");
+    assert_eq!(of(json!("male"), json!(20)), "prison:DL02 ok");
+    assert_eq!(of(json!("other"), json!(20)), "prison:DL02 ok");
+    assert_eq!(of(json!("other"), json!(30)), "- no-office");
+    assert_eq!(of(Value::Null, json!(30)), "prison:DL01 ok", "of whom no sex is said");
+}
+
+#[test]
+fn tables_that_do_not_fit_together_are_named_at_file_and_line() {
+    let found = |path: &str, text: &str| -> Vec<String> {
+        let mut folder = Folder::default();
+        folder.put(&format!("config/reference/{path}.csv"), text);
+        match Revision::compile(1, folder) {
+            Ok(revision) => revision.warnings.iter().map(ToString::to_string).collect(),
+            Err(errors) => errors.iter().map(ToString::to_string).collect(),
+        }
+    };
+    assert!(found("nothing", "").iter().all(|line| line.contains("nothing.csv")), "the shipped tables fit together");
+    let says = |path: &str, text: &str, wanted: &str| {
+        let lines = found(path, text);
+        let wanted = format!("config/reference/{path}.csv:{wanted}");
+        assert!(lines.iter().any(|line| line.starts_with(&wanted)), "{wanted}: {lines:#?}");
+    };
+    let head = "station,class,court,valid_from,valid_to,successor,source\n";
+    let one = |row: &str| format!("{head}{row}");
+    says("ps_court", &one("38101001,magistrate,DLCT77/4,,,,x\n"), "2: no list has `court:DLCT77/4`");
+    says("ps_court", &one("99901001,magistrate,DLCT01/4,,,,x\n"), "2: no list has `ps:99901001`");
+    let twice = "38101001,magistrate,DLCT01/4,2001-01-01,2025-06-30,,x\n38101001,magistrate,DLCT01/3,2025-06-30,,,x\n";
+    says("ps_court", &one(twice), "3: station 38101001, class `magistrate`: the same days as line 2");
+    let hole = "38101001,magistrate,DLCT01/4,2001-01-01,2025-06-30,,x\n38101001,magistrate,DLCT01/3,2025-07-02,,,x\n";
+    says("ps_court", &one(hole), "3: station 38101001, class `magistrate`: no court from 2025-07-01");
+    let whole = "38101001,magistrate,DLCT01/4,2001-01-01,2025-06-30,,x\n38101001,magistrate,DLCT01/3,2025-07-01,,,x\n";
+    let lines = found("ps_court", &one(whole));
+    assert!(!lines.iter().any(|line| line.starts_with("config/reference/ps_court.csv")), "{lines:#?}");
+    let without = lines.iter().find(|line| line.starts_with("config/reference/police_stations.csv:3:"));
+    assert!(
+        without.is_some_and(|line| line.contains("`ps:38101002` has no court of class `magistrate`")),
+        "{lines:#?}"
+    );
+    let prisons = "prison,name,state,valid_from,valid_to,successor,source\n";
+    let circle = format!("{prisons}DL01,One,07,,2025-01-01,DL02,x\nDL02,Two,07,,2025-01-01,DL01,x\n");
+    says("prisons", &circle, "2: the successors of `prison:DL01` lead in a circle");
+    says(
+        "prisons",
+        &format!("{prisons}DL01,One,07,,2025-01-01,DL77,x\n"),
+        "2: no list has the successor `prison:DL77`",
+    );
+    says(
+        "prisons",
+        &format!("{prisons}DL01,One,07,,,DL02,x\nDL02,Two,07,,,,x\n"),
+        "2: `prison:DL01` has a successor and no",
+    );
+    says(
+        "prisons",
+        &format!("{prisons}DL01,One,07,,,,x\nDL01,Two,07,,,,x\n"),
+        "3: `prison:DL01` is listed for the same days",
+    );
+    says(
+        "court_prison",
+        "court,age,prison,valid_from,valid_to,successor,source\nDLCT01,x-y,DL01,,,,x\n",
+        "2: `age` is `x-y`",
+    );
+}

@@ -137,6 +137,7 @@ impl Store {
         let dated = message.head.occurred_at.unwrap_or(message.head.accepted_at);
         let source = Source::Message { seq, at: dated, written: message.head.accepted_at };
         self.put_links(brought, &source, replaced.map(Replaced::seq), changes)?;
+        self.put_whereabouts(&message, seq, replaced)?;
         self.bind(&message, seq)?;
         changes.push(Change::Indexed(message.hashes, seq));
         if message.head.about.is_none() {

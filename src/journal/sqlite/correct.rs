@@ -23,6 +23,11 @@ impl Replaced {
     pub(super) fn seq(&self) -> u64 {
         self.seq
     }
+
+    /// Its persons, blind.
+    pub(super) fn persons(&self) -> &[i64] {
+        &self.head.persons
+    }
 }
 
 impl Store {

@@ -6,6 +6,7 @@ mod alerts;
 mod append;
 mod checkpoint;
 mod correct;
+mod held;
 mod index;
 mod links;
 mod orders;

@@ -8,7 +8,9 @@ use bytes::Bytes;
 
 use super::super::board::Open;
 use super::super::lanes::{LineKey, Place};
-use super::super::{Action, Digest, Entry, IdempotencyKey, JournalError, Lane, NewDelivery, NewLink, State};
+use super::super::{
+    Action, Digest, Entry, IdempotencyKey, JournalError, Lane, NewDelivery, NewLink, State, Whereabout,
+};
 use super::rows::{DeliveryRow, FrozenRow, HeadRow, Private, guard, json, pack, sealing};
 use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::leaf::{self, Leaf};
@@ -99,6 +101,8 @@ pub(super) struct Prepared {
     pub(super) warnings: Vec<serde_json::Value>,
     pub(super) attachments: Vec<Digest>,
     pub(super) links: Vec<PreparedLink>,
+    /// Where it says that its persons are.
+    pub(super) whereabouts: Vec<Whereabout>,
     /// Numbers are ordinals until the writer gives the sequence number.
     pub(super) opens: Vec<Open>,
     /// Frozen form of deliveries that are available at once: the bytes as received.
@@ -154,6 +158,7 @@ impl Workshop {
             replaces: entry.replaces,
             warnings: entry.warnings,
             attachments: entry.attachments,
+            whereabouts: entry.whereabouts,
             links: entry.links.into_iter().map(|link| self.link(link)).collect(),
             opens,
             versions,

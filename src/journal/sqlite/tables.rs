@@ -31,6 +31,11 @@ CREATE TABLE link (
     ended_at INTEGER, ended_by TEXT, ended_reason TEXT
 );
 CREATE INDEX link_message ON link (message);
+-- Where persons are held, by what each custody update says: HMAC of a person's reference, the prison, the message.
+CREATE TABLE held (
+    person INTEGER NOT NULL, prison TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, holds INTEGER NOT NULL,
+    PRIMARY KEY (person, prison, seq)
+) WITHOUT ROWID;
 -- The narrow queue: deliveries that are not settled, or hold their lane.
 CREATE TABLE open (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
 CREATE TABLE settled (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);

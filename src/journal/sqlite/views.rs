@@ -233,7 +233,8 @@ impl SqliteJournal {
             };
             let replaced = see(ask.replaces)?;
             let delivered = see(ask.delivery.map(DeliveryId::message))?;
-            Ok(Snapshot { at: self.clock.now(), links, parted, held: Vec::new(), unknown, replaced, delivered })
+            let held = self.held(conn, &ask.persons)?;
+            Ok(Snapshot { at: self.clock.now(), links, parted, held, unknown, replaced, delivered })
         })
     }
 }

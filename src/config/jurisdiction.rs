@@ -1,0 +1,189 @@
+//! What `icjs check` says of the reference tables as a whole: rows that name an office which no list has, two answers where
+//! one is needed, days for which there is none, and successors that lead in a circle. Only the circle is an error: for
+//! everything else a record is parked with its reason, and nothing is guessed.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::document::Findings;
+use super::reference::{DIR, JOINS, LISTS, Listed, Reference, Row, day_after};
+use crate::identifiers::OfficeId;
+
+/// Findings of one table that are listed; the rest is counted.
+const LISTED: usize = 50;
+/// The class that every station needs: papers of a case go to a Magistrate first (BNSS ss.176(1), 187(1), 193(3)).
+const NEEDED: &str = "magistrate";
+
+/// Looks at all tables.
+pub(super) fn check(reference: &Reference, findings: &Findings) {
+    for (table, rows) in &reference.lists {
+        let mut said = Said::of(table);
+        successors(reference, rows, &mut said, findings);
+        twice(rows, &mut said);
+        said.tell(findings);
+    }
+    for (table, key, _, class) in JOINS {
+        let Some(rows) = reference.joins.get(table) else { continue };
+        let mut said = Said::of(table);
+        let listed = Listing { reference, key: if key == "station" { "ps" } else { key }, answer: class };
+        let sorted: BTreeMap<&String, &Vec<Row>> = rows.iter().collect();
+        for (code, rows) in sorted {
+            listed.orphans(code, rows, &mut said);
+            // A court may send to several prisons and laboratories; a station has one court of each class.
+            if table == "ps_court" {
+                days(code, rows, &mut said);
+            }
+        }
+        said.tell(findings);
+    }
+    stations_without_court(reference, findings);
+    for desk in &reference.desks {
+        let list = LISTS.iter().find(|(_, _, class)| *class == desk.office.class()).map(|(table, ..)| *table);
+        if list.is_some_and(|list| reference.has_list(list)) && !reference.listed.contains_key(&desk.office) {
+            findings.warn(&format!("{DIR}desks.csv"), desk.line, format!("no list has the desk `{}`", desk.office));
+        }
+    }
+}
+
+/// What is found in one table.
+struct Said {
+    file: String,
+    found: Vec<(usize, String)>,
+}
+
+impl Said {
+    fn of(table: &str) -> Self {
+        Self { file: format!("{DIR}{table}.csv"), found: Vec::new() }
+    }
+
+    fn add(&mut self, line: usize, message: String) {
+        self.found.push((line, message));
+    }
+
+    fn tell(mut self, findings: &Findings) {
+        self.found.sort();
+        let more = self.found.len().saturating_sub(LISTED);
+        for (line, message) in self.found.into_iter().take(LISTED) {
+            findings.warn(&self.file, line, message);
+        }
+        if more > 0 {
+            findings.warn(&self.file, 0, format!("and {more} more of the same"));
+        }
+    }
+}
+
+/// The lists that a joining table is checked against.
+struct Listing<'r> {
+    reference: &'r Reference,
+    key: &'static str,
+    answer: &'static str,
+}
+
+impl Listing<'_> {
+    fn orphans(&self, code: &str, rows: &[Row], said: &mut Said) {
+        let key = OfficeId::parse(&format!("{}:{code}", self.key)).ok().filter(|key| self.unknown(key));
+        for row in rows {
+            if let Some(key) = &key {
+                said.add(row.line, format!("no list has `{key}`"));
+            }
+            if row.office.class() == self.answer && self.unknown(&row.office) {
+                said.add(row.line, format!("no list has `{}`", row.office));
+            }
+        }
+    }
+
+    /// Where there is no list nothing can be said.
+    fn unknown(&self, office: &OfficeId) -> bool {
+        let list = LISTS.iter().find(|(_, _, class)| *class == office.class()).map(|(table, ..)| *table);
+        list.is_some_and(|list| self.reference.has_list(list)) && !self.reference.listed.contains_key(office)
+    }
+}
+
+/// A successor that no list has, and successors that lead back.
+fn successors(reference: &Reference, rows: &[Listed], said: &mut Said, findings: &Findings) {
+    let next = |office: &OfficeId| {
+        let places = reference.listed.get(office)?;
+        places.iter().filter_map(|place| rows.get(*place)?.successor.clone()).next_back()
+    };
+    for row in rows {
+        let Some(successor) = &row.successor else { continue };
+        if row.to.is_empty() {
+            said.add(row.line, format!("`{}` has a successor and no `valid_to`: it has not closed", row.office));
+        }
+        if !reference.listed.contains_key(successor) {
+            said.add(row.line, format!("no list has the successor `{successor}`"));
+        }
+        let mut seen = HashSet::from([row.office.clone()]);
+        let mut here = Some(successor.clone());
+        while let Some(office) = here {
+            if !seen.insert(office.clone()) {
+                findings.error(&said.file, row.line, format!("the successors of `{}` lead in a circle", row.office));
+                break;
+            }
+            here = next(&office);
+        }
+    }
+}
+
+/// One office listed twice for the same days.
+fn twice(rows: &[Listed], said: &mut Said) {
+    let mut by_office: BTreeMap<&OfficeId, Vec<&Listed>> = BTreeMap::new();
+    for row in rows {
+        by_office.entry(&row.office).or_default().push(row);
+    }
+    for rows in by_office.values() {
+        for (nth, row) in rows.iter().enumerate() {
+            let earlier = rows.iter().take(nth).find(|other| meet((&row.from, &row.to), (&other.from, &other.to)));
+            if let Some(other) = earlier {
+                said.add(row.line, format!("`{}` is listed for the same days in line {}", row.office, other.line));
+            }
+        }
+    }
+}
+
+/// Days with two courts of one class, and days between two rows with none.
+fn days(code: &str, rows: &[Row], said: &mut Said) {
+    let classes: BTreeSet<&str> = rows.iter().map(|row| row.class.as_str()).collect();
+    for class in classes {
+        let mut own: Vec<&Row> = rows.iter().filter(|row| row.class == class).collect();
+        own.sort_by(|one, two| (&one.from, one.line).cmp(&(&two.from, two.line)));
+        let what = format!("station {code}, class `{class}`").replace(", class ``", "");
+        for (nth, row) in own.iter().enumerate() {
+            let earlier = own.iter().take(nth).find(|other| meet((&row.from, &row.to), (&other.from, &other.to)));
+            if let Some(other) = earlier {
+                said.add(row.line, format!("{what}: the same days as line {} name `{}` too", other.line, other.office));
+            }
+        }
+        for pair in own.windows(2) {
+            let [before, after] = pair else { continue };
+            let next = day_after(&before.to);
+            if let Some(next) = next.filter(|next| *next < after.from) {
+                said.add(after.line, format!("{what}: no court from {next} until this row begins on {}", after.from));
+            }
+        }
+    }
+}
+
+fn stations_without_court(reference: &Reference, findings: &Findings) {
+    let (Some(stations), Some(courts)) = (reference.lists.get("police_stations"), reference.joins.get("ps_court"))
+    else {
+        return;
+    };
+    let mut said = Said::of("police_stations");
+    let served = |row: &Row| row.to.is_empty() && (row.class == NEEDED || row.class.is_empty());
+    let desks: HashSet<&OfficeId> = reference.desks.iter().map(|desk| &desk.office).collect();
+    for station in stations.iter().filter(|row| row.to.is_empty() && row.kind != "desk" && !desks.contains(&row.office))
+    {
+        let rows = courts.get(station.office.code());
+        if !rows.is_some_and(|rows| rows.iter().any(served)) {
+            let message = format!("`{}` has no court of class `{NEEDED}` today in ps_court.csv", station.office);
+            said.add(station.line, message);
+        }
+    }
+    said.tell(findings);
+}
+
+/// Two spans of days (empty: open) have a day in common.
+fn meet(one: (&str, &str), two: (&str, &str)) -> bool {
+    let ends_before = |end: &str, start: &str| !end.is_empty() && end < start;
+    !ends_before(one.1, two.0) && !ends_before(two.1, one.0)
+}
