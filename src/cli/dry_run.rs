@@ -1,6 +1,8 @@
 //! `check --dry-run RECORD`: what would become of a record under the folder's configuration, without a gateway:
 //! read, translated, checked, routed, and encoded for each receiver. What a case's history would add is not known here.
 
+use std::path::Path;
+
 use icjs_kit::{Limits, Violation};
 use serde_json::{Value, json};
 
@@ -8,40 +10,64 @@ use super::configure::DryRun;
 use crate::clock::{Clock, WallClock};
 use crate::config::{Destination, Revision, System};
 use crate::journal::Snapshot;
+use crate::schema::Validated;
 use crate::shell::exit::{Done, Exit, Failure, file_failure};
 use crate::shell::output::Output;
 
 /// The gateway's own limits on a record.
 const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 64, keys: 100_000 };
 
-/// Shows what would happen, or every reason why the record would be refused.
-pub(super) fn show(revision: &Revision, ask: &DryRun, output: Output) -> Done {
-    let bytes = std::fs::read(&ask.record).map_err(|error| file_failure(&ask.record, &error))?;
-    let sender =
-        revision.systems.get(&ask.system).ok_or_else(|| unknown("system", &ask.system, revision.systems.keys()))?;
-    let kind = revision.kinds.get(&ask.kind).ok_or_else(|| unknown("kind", &ask.kind, revision.kinds.keys()))?;
-    let Some(dialect) = revision.dialect(sender, &ask.kind) else {
-        let what = format!("the adapter `{}` of `{}` does not speak `{}`", sender.adapter, ask.system, ask.kind);
+/// A record in the shared form, and the warnings of its translation.
+pub(super) type Read = (Validated, Vec<Violation>);
+
+/// Reads a record as `system` would send it; as it stands in the shared form without one.
+pub(super) fn read(revision: &Revision, record: &Path, kind: &str, system: Option<&str>) -> Result<Read, Failure> {
+    let bytes = std::fs::read(record).map_err(|error| file_failure(record, &error))?;
+    let known = revision.kinds.get(kind).ok_or_else(|| unknown("kind", kind, revision.kinds.keys()))?;
+    let (shared, warnings) = match system {
+        Some(system) => translated(revision, &bytes, kind, system)?,
+        None => {
+            let shared = serde_json::from_slice(&bytes).map_err(|error| {
+                let advice = "without --as the record is read in the shared form, as JSON";
+                Failure::new(Exit::Refused, format!("the record is no JSON: {error}"), advice)
+            })?;
+            (shared, Vec::new())
+        }
+    };
+    let shared = known
+        .schema
+        .validate(shared)
+        .map_err(|found| refused("the record does not fit its schema".to_owned(), &found, ""))?;
+    Ok((shared, warnings))
+}
+
+fn translated(revision: &Revision, bytes: &[u8], kind: &str, system: &str) -> Result<(Value, Vec<Violation>), Failure> {
+    let sender = revision.systems.get(system).ok_or_else(|| unknown("system", system, revision.systems.keys()))?;
+    let Some(dialect) = revision.dialect(sender, kind) else {
+        let what = format!("the adapter `{}` of `{system}` does not speak `{kind}`", sender.adapter);
         return Err(Failure::new(Exit::Refused, what, "name another kind, or add it to the adapter"));
     };
-    let native = dialect.codec.read(&bytes, &LIMITS).map_err(|unreadable| {
+    let native = dialect.codec.read(bytes, &LIMITS).map_err(|unreadable| {
         let format = dialect.codec.media_type();
         let what = format!("the record is no {format}: `{}`", unreadable.code);
-        refused(what, &unreadable.violations, &format!("the system `{}` speaks {format} for this kind", ask.system))
+        refused(what, &unreadable.violations, &format!("the system `{system}` speaks {format} for this kind"))
     })?;
-    let (shared, warnings) = match &dialect.plan {
-        None => (native, Vec::new()),
+    match &dialect.plan {
+        None => Ok((native, Vec::new())),
         Some(plan) => {
             let decoded = plan
                 .decode(&native)
                 .map_err(|found| refused("the record cannot be translated".to_owned(), &found, ""))?;
-            (decoded.shared, decoded.warnings)
+            Ok((decoded.shared, decoded.warnings))
         }
-    };
-    let shared = kind
-        .schema
-        .validate(shared)
-        .map_err(|found| refused("the record does not fit its schema".to_owned(), &found, ""))?;
+    }
+}
+
+/// Shows what would happen, or every reason why the record would be refused.
+pub(super) fn show(revision: &Revision, ask: &DryRun, output: Output) -> Done {
+    let sender =
+        revision.systems.get(&ask.system).ok_or_else(|| unknown("system", &ask.system, revision.systems.keys()))?;
+    let (shared, warnings) = read(revision, &ask.record, &ask.kind, Some(&ask.system))?;
     let facts = revision.facts(&ask.kind, shared.tree());
     let known = Snapshot { at: WallClock.now(), ..Snapshot::default() };
     let destinations = revision.route(&ask.kind, shared.tree(), &facts, &known);

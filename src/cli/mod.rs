@@ -6,6 +6,7 @@ mod serve;
 mod configure;
 mod revisions;
 mod dry_run;
+mod route;
 mod exchange;
 mod mapping;
 mod deliveries;
@@ -71,6 +72,11 @@ enum Verb {
         /// The system that would send it.
         #[arg(long = "as", value_name = "SYSTEM")]
         system: Option<String>,
+    },
+    /// Say who would get a record, and why: every route and step that is tried, with its row.
+    Route {
+        #[command(subcommand)]
+        verb: route::RouteVerb,
     },
     /// Show what `apply` would change.
     Diff,
@@ -235,6 +241,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
             });
             configure::check(dir, &paths, record.as_ref(), output)
         }
+        Verb::Route { verb } => route::run(dir, &verb, output),
         Verb::Diff => narrow(configure::diff(dir, output))?,
         Verb::Apply(why) => narrow(configure::apply(dir, &why.author(), &why.reason, output))?,
         Verb::Export { folder, revision } => narrow(configure::export(dir, &folder, revision, output))?,

@@ -297,7 +297,7 @@ impl Revision {
         let office = &chosen.office;
         let why = format!("route {}: {}", route.name, reasons(&chosen.reasons));
         let Some(system) = self.serving(office) else {
-            return missing(route, &Named { office: office.clone(), why }, "");
+            return missing(route, &Named { office: office.clone(), why, row: String::new() }, "");
         };
         let given = self.sharing.gives(ask.kind, system);
         let taken = system.receive.iter().any(|kind| kind == ask.kind);

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Revision;
-use super::reference::{Reference, Row};
+use super::reference::{DIR, Reference, Row};
 use super::routes::{Route, Step};
 use super::routing::Ask;
 use crate::clock::Timestamp;
@@ -48,6 +48,14 @@ impl<'a> Case<'a> {
 pub(super) struct Named {
     pub(super) office: OfficeId,
     pub(super) why: String,
+    /// The row of a table that says so, as `file:line`; empty where none does.
+    pub(super) row: String,
+}
+
+impl Named {
+    fn by(office: OfficeId, why: impl Into<String>) -> Self {
+        Self { office, why: why.into(), row: String::new() }
+    }
 }
 
 impl Revision {
@@ -57,35 +65,34 @@ impl Revision {
             return Vec::new();
         }
         let to = ask.facts.to.iter().filter(|office| self.fits(office, &route.to));
-        to.map(|office| self.standing(office.clone(), "addressee".to_owned(), ask)).collect()
+        to.map(|office| self.standing(Named::by(office.clone(), "addressee"), ask)).collect()
     }
 
     /// The offices that one step names for one case, each once.
     pub(super) fn step(&self, step: &Step, route: &Route, case: &Case<'_>, ask: &Ask<'_>) -> Vec<Named> {
-        let named: Vec<(OfficeId, String)> = match step {
+        let named: Vec<Named> = match step {
             Step::Addressee => Vec::new(),
             Step::CaseCourt => case.dockets.iter().filter_map(court).collect(),
-            Step::Cnr => case.same.iter().filter_map(establishment).collect(),
+            Step::Cnr => {
+                case.same.iter().filter_map(establishment).map(|(office, why)| Named::by(office, why)).collect()
+            }
             Step::Custody => held(ask),
             Step::Station => case
                 .origins
                 .iter()
                 .filter_map(station)
-                .filter_map(|code| {
-                    Some((OfficeId::parse(&format!("ps:{code}")).ok()?, "station of the FIR".to_owned()))
-                })
+                .filter_map(|code| Some(Named::by(OfficeId::parse(&format!("ps:{code}")).ok()?, "station of the FIR")))
                 .collect(),
             Step::Table(table, class) => self.rows(table, class, route, case, ask),
             Step::Desk => self.desk(route, case, ask),
         };
         let mut seen = BTreeSet::new();
-        let named = named.into_iter().filter(|(office, _)| seen.insert(office.clone()));
-        named.map(|(office, why)| self.standing(office, why, ask)).collect()
+        let named = named.into_iter().filter(|named| seen.insert(named.office.clone()));
+        named.map(|named| self.standing(named, ask)).collect()
     }
 
     /// The office itself, or whoever took over from it.
-    fn standing(&self, office: OfficeId, why: String, ask: &Ask<'_>) -> Named {
-        let mut named = Named { office, why };
+    fn standing(&self, mut named: Named, ask: &Ask<'_>) -> Named {
         for _ in 0..SUCCESSORS {
             let Some(closed) = self.reference.closed(&named.office, &ask.today) else { return named };
             named.why = format!("{}; {} closed on {} ({})", named.why, named.office, closed.on, closed.row);
@@ -96,14 +103,7 @@ impl Revision {
         named
     }
 
-    fn rows(
-        &self,
-        table: &'static str,
-        class: &str,
-        route: &Route,
-        case: &Case<'_>,
-        ask: &Ask<'_>,
-    ) -> Vec<(OfficeId, String)> {
+    fn rows(&self, table: &'static str, class: &str, route: &Route, case: &Case<'_>, ask: &Ask<'_>) -> Vec<Named> {
         let codes: BTreeSet<String> = match Reference::key_of(table) {
             Some("station") => case.origins.iter().filter_map(station).collect(),
             _ => courts(case, ask).iter().map(|court| court.code().to_owned()).collect(),
@@ -118,22 +118,31 @@ impl Revision {
                 rows = self.reference.rows(table, establishment, class, &day);
             }
             for row in rows.into_iter().filter(|row| is_for(row, route, ask)) {
-                named.push((row.office.clone(), format!("table {table} line {}", row.line)));
+                named.push(Named {
+                    office: row.office.clone(),
+                    why: format!("table {table} line {}", row.line),
+                    row: format!("{DIR}{table}.csv:{}", row.line),
+                });
             }
         }
         named
     }
 
-    fn desk(&self, route: &Route, case: &Case<'_>, ask: &Ask<'_>) -> Vec<(OfficeId, String)> {
+    fn desk(&self, route: &Route, case: &Case<'_>, ask: &Ask<'_>) -> Vec<Named> {
         if let Some(desk) = &route.desk {
-            return vec![(desk.clone(), "desk of the route".to_owned())];
+            return vec![Named::by(desk.clone(), "desk of the route")];
         }
         let stations = case.origins.iter().filter_map(station);
         let stations = stations.filter_map(|code| OfficeId::parse(&format!("ps:{code}")).ok());
         let offices: Vec<OfficeId> = stations.chain(courts(case, ask)).chain(ask.facts.from.clone()).collect();
         let state = offices.iter().find_map(|office| self.reference.state(office)).unwrap_or_default();
         let found = self.reference.desk(state, &route.to);
-        found.map(|(office, line)| (office.clone(), format!("desk line {line}"))).into_iter().collect()
+        let named = found.map(|(office, line)| Named {
+            office: office.clone(),
+            why: format!("desk line {line}"),
+            row: format!("{DIR}desks.csv:{line}"),
+        });
+        named.into_iter().collect()
     }
 }
 
@@ -157,15 +166,15 @@ fn courts(case: &Case<'_>, ask: &Ask<'_>) -> Vec<OfficeId> {
 }
 
 /// The court that a link has given a case.
-fn court((cnr, link): &Docket<'_>) -> Option<(OfficeId, String)> {
+fn court((cnr, link): &Docket<'_>) -> Option<Named> {
     let link = link.as_ref()?;
     let (office, _) = establishment(cnr)?;
-    Some((office, format!("court of the case: {} {cnr}", link.link.link)))
+    Some(Named::by(office, format!("court of the case: {} {cnr}", link.link.link)))
 }
 
 /// Where the persons of the record are held.
-fn held(ask: &Ask<'_>) -> Vec<(OfficeId, String)> {
-    ask.known.held.iter().map(|held| (held.office.clone(), "custody update".to_owned())).collect()
+fn held(ask: &Ask<'_>) -> Vec<Named> {
+    ask.known.held.iter().map(|held| Named::by(held.office.clone(), "custody update")).collect()
 }
 
 /// The registry of the establishment in a CNR: its first six characters (NJDG `court_info.est_code char(6)`).

@@ -27,7 +27,7 @@ pub struct Trial {
     pub case: String,
     /// The step, as the route writes it.
     pub step: String,
-    /// What it names, each with its reason.
+    /// What it names, each with its reason and the row (`file:line`) that says so.
     pub named: Vec<String>,
     /// What became of it.
     pub taken: Taken,
@@ -57,7 +57,10 @@ impl Trail {
         if !self.keeps {
             return;
         }
-        let say = |named: &Named| format!("{}: {}", named.office, named.why);
+        let say = |named: &Named| match named.row.as_str() {
+            "" => format!("{} ({})", named.office, named.why),
+            row => format!("{} ({}, {row})", named.office, named.why),
+        };
         let (taken, note) = match (served.is_empty(), strangers.is_empty()) {
             (false, _) => (Taken::Yes, "a system serves it"),
             (true, false) => (Taken::Unserved, "no system serves it"),

@@ -196,3 +196,37 @@ async fn an_adapter_that_extends_another_says_the_differences_only() {
     let page = police.feed("wait=20").await.unwrap().expect(200).json();
     assert_eq!(page["items"][0]["data"]["event"]["occurred_at"], "2026-11-23T09:00:00+05:30", "{page}");
 }
+
+#[test]
+fn explain_shows_every_step_with_its_row_without_a_gateway() {
+    let folder = folder();
+    let explain = |station: &str, more: &[&str]| {
+        folder.file("record.json", &about("ps:38101004", station, "x").to_string());
+        let file = folder.path("record.json");
+        let mut command = Gateway::command(&folder);
+        command.args(["route", "explain", file.to_str().unwrap(), "--kind", "paper"]).args(more);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let table: Value = serde_json::from_str(&explain("38101004", &["--json"])).unwrap();
+    let steps: Vec<(&str, &str)> = table["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| (step["step"].as_str().unwrap(), step["taken"].as_str().unwrap()))
+        .collect();
+    assert_eq!(steps, [("addressee", "no"), ("table ps_court magistrate", "yes"), ("", "no")], "{table}");
+    let named = "court:DLCT01 (table ps_court line 2, config/reference/ps_court.csv:2)";
+    assert_eq!(table["steps"][1]["named"], json!([named]), "{table}");
+    assert_eq!(table["steps"][1]["at"], "config/routes.toml:2", "{table}");
+    assert_eq!(table["steps"][2]["note"], "its condition does not hold", "{table}");
+    assert_eq!(table["deliveries"][0]["office"], COURT, "{table}");
+    let desk = explain("38101005", &[]);
+    assert!(desk.contains("config/reference/desks.csv:3") && desk.contains("queued"), "{desk}");
+    let far = explain("39101001", &["--as", "police"]);
+    assert!(far.contains("no system serves it") || far.contains("parked: no-office"), "{far}");
+    assert!(far.contains("court:UPCT01"), "{far}");
+    let early = explain("38101004", &["--date", "1999-01-01"]);
+    assert!(!early.contains("ps_court.csv:2"), "the table did not hold then: {early}");
+}
