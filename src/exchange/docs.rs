@@ -77,6 +77,10 @@ curl -s $GATEWAY/v1/records/charge-sheet -H "Authorization: Bearer $TOKEN" \
 # 4. pull what is addressed to you, store it, then say so
 curl -s "$GATEWAY/v1/feed?wait=30" -H "Authorization: Bearer $TOKEN"
 curl -s $GATEWAY/v1/feed/ack -H "Authorization: Bearer $TOKEN" -d '{"upto": "<next of the page>"}'
+
+# 5. say what became of one: executed, not-executed, returned with defects, rejected, ... (its id is the item's)
+curl -s $GATEWAY/v1/messages/<id>/outcomes -H "Authorization: Bearer $TOKEN" \
+  -H "Content-Type: application/json" -d '{"outcome": "not-executed", "code": "other-case", "reason": "held in FIR 412/2025"}'
 "#;
 
 fn html(document: &Value) -> String {

@@ -28,6 +28,7 @@ mod checker;
 mod liberty;
 mod alerts;
 mod prison;
+mod connect;
 mod kill;
 mod dispatch;
 mod cli_mistakes;
