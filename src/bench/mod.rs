@@ -12,6 +12,7 @@ pub mod stage;
 pub mod preload;
 pub mod rounds;
 pub mod mapping;
+pub mod liberty;
 
 use std::path::{Path, PathBuf};
 
@@ -55,6 +56,7 @@ pub struct Figures {
     idle_rss_mb: f64,
     busy_rss_mb: f64,
     mapping: mapping::Measured,
+    liberty: liberty::Measured,
 }
 
 impl Figures {
@@ -88,6 +90,9 @@ impl Figures {
             "xml_10k_per_s": self.per_s("accept XML 10 KB").round(),
             "xml_100k_per_s": self.per_s("accept XML 100 KB").round(),
             "hot_case_per_s": self.per_s("accept hot case").round(),
+            "liberty_p50_ms": self.liberty.p50_ms,
+            "liberty_p99_ms": self.liberty.p99_ms,
+            "liberty_waiting": self.liberty.waiting,
             "mapping_us": rounded(self.mapping.decode_us),
             "mapping_encode_us": rounded(self.mapping.encode_us),
             "mapping_vs_parse": rounded(self.mapping.decode_us / self.mapping.parse_us.max(f64::MIN_POSITIVE)),
@@ -146,6 +151,9 @@ async fn measure(
     tell("journey");
     bench.journey(&second, figures).await?;
     std::fs::remove_dir_all(&second).map_err(|error| crate::shell::exit::file_failure(&second, &error))?;
+    let third = work.join("liberty");
+    figures.liberty = liberty::measure(options, bodies, &third, tell).await?;
+    std::fs::remove_dir_all(&third).map_err(|error| crate::shell::exit::file_failure(&third, &error))?;
     stage::copy(kept, &first)?;
     tell("accept");
     bench.accept(&first, figures).await

@@ -51,12 +51,18 @@ fn this() -> Result<Command> {
 
 /// Starts a helper verb (`bench-echo`, `bench-sink`) that prints its address as its first line.
 pub fn listening(verb: &str) -> Result<(Process, SocketAddr)> {
-    let mut child = this()?.arg(verb).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    listening_as(&[verb])
+}
+
+/// The same with options.
+pub fn listening_as(verb: &[&str]) -> Result<(Process, SocketAddr)> {
+    let mut child = this()?.args(verb).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let stdout = child.stdout.take();
     let process = Process { child };
     let mut line = String::new();
     BufReader::new(stdout.ok_or_else(|| Error::other("no pipe"))?).read_line(&mut line)?;
-    let address = line.trim().parse().map_err(|_| Error::other(format!("`{verb}` did not say where it listens")))?;
+    let address =
+        line.trim().parse().map_err(|_| Error::other(format!("`{}` did not say where it listens", verb.join(" "))))?;
     Ok((process, address))
 }
 

@@ -229,7 +229,8 @@ pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
 }
 
-async fn token(dir: &Path, addresses: Addresses, system: &str) -> Result<String, Failure> {
+/// A token of one of the bench's systems.
+pub async fn token(dir: &Path, addresses: Addresses, system: &str) -> Result<String, Failure> {
     let credentials = Credentials::read(&GatewayFolder::at(dir.to_owned()), system, None)?;
     let call = credentials.token_call(&format!("http://{}", addresses.exchange), WallClock.now())?;
     let answer = Client::new()?.call(call).await.map_err(|error| stuck(std::io::Error::other(error.0)))?;
@@ -240,7 +241,8 @@ async fn token(dir: &Path, addresses: Addresses, system: &str) -> Result<String,
     })
 }
 
-fn stuck(error: std::io::Error) -> Failure {
+/// What kept the bench from going on.
+pub fn stuck(error: std::io::Error) -> Failure {
     Failure::new(Exit::TryLater, error.to_string(), "see the messages above; the bench's folder holds `gateway.log`")
 }
 

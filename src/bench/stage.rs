@@ -30,7 +30,8 @@ pub const XML_STATION: &str = "ps:38101004";
 /// Nobody listens there (the discard port): receivers that are switched off.
 pub const NOWHERE: &str = "http://127.0.0.1:9/";
 
-const SETTINGS: &str = "\
+/// Listens anywhere, takes any number of open deliveries.
+pub const SETTINGS: &str = "\
 [exchange]
 listen = \"127.0.0.1:0\"
 [admin]
@@ -44,7 +45,7 @@ level = \"warn\"
 ";
 
 /// A quota far above anything that is measured: the limiter runs, but never says no.
-const PER_SECOND: u32 = 1_000_000;
+pub const PER_SECOND: u32 = 1_000_000;
 
 /// Makes the folder from nothing; receivers are switched off.
 pub fn make(dir: &Path) -> Result<(), Failure> {

@@ -47,9 +47,9 @@ pub(super) async fn load(output: Output) -> Done {
     Ok(())
 }
 
-/// `bench-sink`
-pub(super) async fn sink() -> Done {
-    sink::serve().await.map_err(broken)
+/// `bench-sink`: `slow` milliseconds before each answer.
+pub(super) async fn sink(slow: u64) -> Done {
+    sink::serve(std::time::Duration::from_millis(slow)).await.map_err(broken)
 }
 
 /// `bench-echo`

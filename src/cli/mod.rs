@@ -143,7 +143,10 @@ enum Verb {
     #[command(hide = true)]
     BenchLoad,
     #[command(hide = true)]
-    BenchSink,
+    BenchSink {
+        #[arg(long, default_value_t = 0)]
+        slow: u64,
+    },
     #[command(hide = true)]
     BenchEcho,
     /// Print the completion script of a shell.
@@ -260,7 +263,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Bench(arguments) => narrow(bench::bench(arguments, output))?,
         Verb::BenchLoad => narrow(bench::load(output))?,
-        Verb::BenchSink => narrow(bench::sink())?,
+        Verb::BenchSink { slow } => narrow(bench::sink(slow))?,
         Verb::BenchEcho => wide(bench::echo())?,
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "icjs", &mut std::io::stdout());
