@@ -82,10 +82,25 @@ fn a_wrong_link_is_ended_and_nothing_stays_where_it_led() {
 }
 
 #[test]
+fn a_transferred_case_and_an_appeal_are_followed() {
+    holds("transfer-and-appeal");
+}
+
+#[test]
+fn a_production_that_fails_says_why() {
+    holds("production");
+}
+
+#[test]
+fn a_child_is_taken_out_of_prison_and_kept_out() {
+    holds("child-in-prison");
+}
+
+#[test]
 fn all_scenarios_hold_together_while_the_gateway_is_killed() {
     let report = play(&["all", "--kill", "5"]);
     assert_eq!(report["kills"], 5);
-    assert!(report["scenarios"].as_array().unwrap().len() >= 11, "{report}");
+    assert!(report["scenarios"].as_array().unwrap().len() >= 14, "{report}");
 }
 
 #[test]

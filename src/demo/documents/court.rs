@@ -55,6 +55,16 @@ pub mod kinds {
     pub const BOND: &str = "O12";
     /// Release.
     pub const RELEASE: &str = "O15";
+    /// Production in person.
+    pub const IN_PERSON: &str = "O17";
+    /// Production by video.
+    pub const VIDEO: &str = "O18";
+    /// Sentence suspended.
+    pub const SUSPENDED: &str = "O35";
+    /// Case transferred to another court.
+    pub const TRANSFERRED: &str = "O40";
+    /// Finding of age.
+    pub const AGE: &str = "O47";
     /// Bail cancelled.
     pub const CANCELLED: &str = "O11";
     /// Bailable or non-bailable warrant.

@@ -9,6 +9,8 @@ mod plan;
 mod play;
 mod check;
 mod tell;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -25,6 +25,9 @@ use crate::shell::exit::Exit;
 /// Nothing in a story may take longer: the gateway's restarts take less than a second each.
 const PATIENCE: Duration = Duration::from_secs(45);
 
+/// Lines that fit on one screen, roughly: what an operator's command may print in a story.
+const SCREEN: usize = 70;
+
 /// What all stories share.
 #[derive(Clone)]
 pub struct Cast {
@@ -74,7 +77,18 @@ impl<'s> Play<'s> {
         match &step.act {
             Act::Send(sending) => self.send(step, sending).await,
             Act::Say { office, of, word } => self.say(office, of, word).await,
-            Act::Operate(words) => self.operate(words).await,
+            Act::Operate(words) => {
+                let printed = self.operate(words).await?;
+                let missing = step.shows.iter().find(|text| !printed.contains(text.as_str()));
+                let long = printed.lines().count() > SCREEN;
+                match missing {
+                    Some(text) => Err(format!("`{text}` does not stand in what `icjs {}` prints", words.join(" "))),
+                    None if long => {
+                        Err(format!("`icjs {}` fills more than a screen of {SCREEN} lines", words.join(" ")))
+                    }
+                    None => Ok(()),
+                }
+            }
             Act::Close(system) => {
                 let door = self.cast.doors.of(system);
                 self.closed.insert(system, door.write_owned().await);
@@ -147,22 +161,21 @@ impl<'s> Play<'s> {
             .await
     }
 
-    /// Runs the command line, again while the gateway is down.
-    async fn operate(&self, words: &[String]) -> Result<(), String> {
+    /// Runs the command line, again while the gateway is down; what it prints is the answer.
+    async fn operate(&self, words: &[String]) -> Result<String, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let began = Instant::now();
         loop {
             let mut command = Command::new(&program);
             command.args(words).arg("--dir").arg(&self.cast.dir).env_remove("ICJS_DIR").stdin(Stdio::null());
             let output = command.output().await.map_err(|error| error.to_string())?;
+            if output.status.success() {
+                return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            }
             let away = output.status.code() == Some(Exit::Unreachable as i32);
-            if output.status.success() || !away || began.elapsed() > PATIENCE {
+            if !away || began.elapsed() > PATIENCE {
                 let said = String::from_utf8_lossy(&output.stderr).into_owned();
-                return if output.status.success() {
-                    Ok(())
-                } else {
-                    Err(format!("`icjs {}`: {said}", words.join(" ")))
-                };
+                return Err(format!("`icjs {}`: {said}", words.join(" ")));
             }
             tokio::time::sleep(Duration::from_millis(60)).await;
         }

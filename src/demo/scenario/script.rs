@@ -29,6 +29,8 @@ pub struct Step {
     pub expects: Vec<Expected>,
     /// Rules whose warnings the answer to the sender has, among others.
     pub warns: Vec<&'static str>,
+    /// What an operator's command must print.
+    pub shows: Vec<String>,
     /// The next step does not wait for what is expected of this one.
     pub at_once: bool,
 }
@@ -97,7 +99,15 @@ impl Expected {
 impl Step {
     /// A step of which nothing is expected yet.
     pub fn new(name: &'static str, told: &str, act: Act) -> Self {
-        Self { name, told: told.to_owned(), act, expects: Vec::new(), warns: Vec::new(), at_once: false }
+        Self {
+            name,
+            told: told.to_owned(),
+            act,
+            expects: Vec::new(),
+            warns: Vec::new(),
+            shows: Vec::new(),
+            at_once: false,
+        }
     }
 
     /// It corrects the record of an earlier step.
@@ -129,6 +139,12 @@ impl Step {
     /// It is accepted with this warning.
     pub fn warned(&mut self, rule: &'static str) -> &mut Self {
         self.warns.push(rule);
+        self
+    }
+
+    /// The operator reads this.
+    pub fn shows(&mut self, text: &str) -> &mut Self {
+        self.shows.push(text.to_owned());
         self
     }
 

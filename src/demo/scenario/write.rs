@@ -53,6 +53,11 @@ impl Writer {
         format!("{form}-2026-{}", self.place * 1000 + self.events)
     }
 
+    /// An invented boy of sixteen.
+    pub fn boy(&mut self) -> Person {
+        Person { age: 16, ..self.man() }
+    }
+
     /// An invented man.
     pub fn man(&mut self) -> Person {
         loop {
@@ -204,6 +209,13 @@ impl Writer {
     pub fn operator(&mut self, name: &'static str, told: &str, words: &[&str]) -> &mut Step {
         let words = words.iter().map(|word| (*word).to_owned()).collect();
         self.push(Step::new(name, told, Act::Operate(words)))
+    }
+
+    /// The case on one page, as the administrator reads it.
+    pub fn page(&mut self, case: &Case) -> &mut Step {
+        let name = case.name();
+        let (scheme, number) = name.split_once('/').unwrap_or_default();
+        self.operator("page", "`icjs case` tells it on one page.", &["case", scheme, number])
     }
 
     /// A system takes nothing until `opens`.

@@ -67,11 +67,23 @@ pub fn to_release(story: &mut Writer) {
     let why = Word::new("not-executed").because("other-case", "remanded in another case by court:DLST02/1");
     story.says("not-released", "The jail: not executed, another case holds him.", JAIL, "release", why);
     let blocked = Update::of("RELEASE_BLOCKED", held)
-        .in_case(case, Some(&cnr), "BAILED", json!({ "blocksRelease": false }))
-        .in_case(&other, None, "UNDER_INVESTIGATION", json!({ "blocksRelease": true }))
+        .in_case(
+            case,
+            Some(&cnr),
+            "BAILED",
+            json!({ "blocksRelease": false, "warrant": { "warrantNo": "BB/77/2026" } }),
+        )
+        .in_case(
+            &other,
+            None,
+            "UNDER_INVESTIGATION",
+            json!({ "blocksRelease": true, "warrant": { "warrantNo": "BB/88/2026" } }),
+        )
         .with(json!({ "releaseBlocks": [{ "blockReason": "OTHER_CASE", "blockCourt": "DLST02/1" }] }));
     let step = story.update("blocked", "Both courts and both stations learn what keeps him in.", blocked);
-    step.to(REGISTRY).to(OTHER_COURT).to(POLICE).to(OTHER_POLICE);
+    // Each court sees its own case, and of the other only that it holds him.
+    step.to(REGISTRY).reads("BB/77/2026").lacks("BB/88/2026").to(OTHER_COURT).reads("BB/88/2026").lacks("BB/77/2026");
+    step.to(POLICE).lacks("BB/88/2026").to(OTHER_POLICE).lacks("BB/77/2026");
 
     let release = of(OTHER_COURT, kinds::RELEASE, &other, man, held).about(free);
     story.order("other-release", "The other court orders his release as well.", release).to(JAIL).to(OTHER_POLICE);
@@ -85,6 +97,7 @@ pub fn to_release(story: &mut Writer) {
         .with(json!({ "release": { "releaseType": "BAIL", "gatePass": "GP/118/2026", "stationTold": true } }));
     let step = story.update("released-told", "He has left; both courts and both stations are told.", left);
     step.to(REGISTRY).to(OTHER_COURT).to(POLICE).to(OTHER_POLICE);
+    story.page(case).shows("Release blocked").shows("not-executed, other-case").shows("Released").shows(&cnr);
 }
 
 /// The same man is remanded in a case of another station and court.
@@ -128,4 +141,5 @@ pub fn cancelled(story: &mut Writer) {
         .in_case(case, None, "UNDER_INVESTIGATION", json!({ "blocksRelease": true }))
         .with(json!({ "releaseBlocks": [{ "blockReason": "STAYED", "blockCourt": "DLCT01/1" }] }));
     story.update("blocked", "Court and station are told.", blocked).to(MAGISTRATE).to(POLICE);
+    story.page(case).shows("Bail cancelled").shows("not-executed").shows("executed");
 }

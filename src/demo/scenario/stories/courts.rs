@@ -1,12 +1,14 @@
-//! Cases by what their court does: a complaint without an FIR.
+//! Cases by what their courts do: a complaint without an FIR, a transfer and an appeal.
 
 use serde_json::json;
 
 use super::super::super::documents::court::kinds;
+use super::super::super::documents::police::Series;
 use super::super::super::mind::Word;
 use super::super::super::world::KAMLA;
 use super::super::write::{Order, Update, Writer};
-use super::{JAIL, MAGISTRATE, POLICE, REGISTRY};
+use super::custody::remand;
+use super::{JAIL, MAGISTRATE, OTHER_COURT, OTHER_REGISTRY, POLICE, REGISTRY, SESSIONS};
 
 /// A complaint case (BNSS s.223): the court registers it itself; the police serve its process, and get nothing else of it.
 pub fn complaint(story: &mut Writer) {
@@ -48,4 +50,48 @@ pub fn complaint(story: &mut Writer) {
         .about(json!({ "release": { "ground": "1" } }));
     story.order("release", "Settled by compromise: release.", release).to(JAIL);
     story.says("released", "The jail: carried out.", JAIL, "release", Word::new("executed"));
+    story.page(&case).shows("Summons").shows("Release order").shows(POLICE);
+}
+
+/// The case goes to another court by order of the Sessions Judge, under another CNR; after the conviction there an appeal
+/// suspends the sentence (BNSS ss.430, 448).
+pub fn transfer_and_appeal(story: &mut Writer) {
+    let man = story.man();
+    let case = story.case(KAMLA, &[&man]);
+    let (cnr, new, appeal) = (story.cnr("DLCT01"), story.cnr("DLST02"), story.cnr("DLCT01"));
+    story.fir("fir", "Kamla Bazar police register an FIR.", &case).to(MAGISTRATE);
+    let held = remand(story, ["arrest", "remand", "in-jail", "admission"], &case, &man);
+    story
+        .sheet("sheet", "The charge sheet is filed.", &case, Series::First { complete: true }, None)
+        .to(MAGISTRATE)
+        .answered(Word::new("accepted").numbered("sr", "SR/6201/2026"));
+    story.registered("registered", "The case is registered.", &case, MAGISTRATE, &cnr).to(POLICE);
+    let moved = Order::of(SESSIONS, kinds::TRANSFERRED, &case, &man)
+        .cnr(Some(&cnr))
+        .with(json!({ "transfer": { "transfer_court": "DLST02/1", "new_cino": new } }));
+    story
+        .order("transferred", "The Sessions Judge transfers it to another court; the CNR changes.", moved)
+        .to(POLICE)
+        .reads(&new);
+    let told = Update::of("PRODUCED", &held)
+        .in_case(&case, Some(&cnr), "UNDER_TRIAL", json!({}))
+        .with(json!({ "production": { "mode": "PHYSICAL", "produced": true } }));
+    story
+        .update("produced", "The jail still writes the old number: it reaches the new court.", told)
+        .to(OTHER_REGISTRY)
+        .to(POLICE);
+    let convicted = Order::of(OTHER_COURT, kinds::CONVICTED, &case, &man).cnr(Some(&new)).held(&held).to(&[JAIL]);
+    story.order("convicted", "He is convicted there.", convicted).to(JAIL).to(POLICE);
+    let suspended = Order::of(SESSIONS, kinds::SUSPENDED, &case, &man)
+        .cnr(Some(&appeal))
+        .held(&held)
+        .to(&[JAIL])
+        .about(json!({ "suspension": { "pending": "the appeal" } }))
+        .with(json!({ "lower_cino": new }));
+    story
+        .order("suspended", "On appeal the sentence is suspended: that goes to the jail at once.", suspended)
+        .to(JAIL)
+        .to(POLICE);
+    story.says("released", "The jail: carried out.", JAIL, "suspended", Word::new("executed"));
+    story.page(&case).shows("transferred-to").shows("appeal-of").shows(&appeal);
 }

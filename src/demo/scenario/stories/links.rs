@@ -55,6 +55,7 @@ pub fn zero_fir(story: &mut Writer) {
         .to(OTHER_COURT)
         .answered(taken("SR/5901/2026"));
     story.registered("registered", "The case is registered.", &case, OTHER_COURT, &cnr).to(OTHER_POLICE).reads(&cnr);
+    story.page(&case).shows(&zero.name()).shows(&cnr).shows("zero-fir-of");
 }
 
 /// One FIR against two; one of them absconds, his trial is separated and gets a CNR of its own. What names a CNR goes with
@@ -94,6 +95,7 @@ pub fn split(story: &mut Writer) {
         .to(REGISTRY)
         .reads(&own)
         .answered(taken("SR/6002/2026"));
+    story.page(&case).shows("split-from").shows(&cnr).shows(&own);
 }
 
 /// Committal (BNSS s.232): the case goes on before another establishment, under another CNR. What names the old one follows.
@@ -131,6 +133,7 @@ pub fn committal(story: &mut Writer) {
     let acquitted = Order::of(OTHER_COURT, kinds::RELEASE, &case, &man).cnr(Some(&new)).held(&held).to(&[JAIL]);
     story.order("release", "The Court of Session orders release.", acquitted).to(JAIL).to(POLICE);
     story.says("released", "The jail: carried out.", JAIL, "release", Word::new("executed"));
+    story.page(&case).shows("committed-to").shows(&new).shows("court:DLST02");
 }
 
 /// A link made by mistake takes a charge sheet to a court that has nothing to do with it. That court says whose it is, the
@@ -163,4 +166,8 @@ pub fn unlink(story: &mut Writer) {
     let unlink = ["case", "unlink", &from, "same", &to, "--reason", "it was another FIR", "--by", "operator"];
     story.operator("unlinked", "The link is ended, with the reason.", &unlink);
     story.arrest("arrest", "The next paper of the case goes right.", &case, &man).to(MAGISTRATE);
+    story.page(&case).shows("wrong-addressee").shows(MAGISTRATE);
+    story
+        .operator("history", "The history of the links keeps both orders.", &["case", "links", &from])
+        .shows("it was another FIR");
 }

@@ -76,6 +76,17 @@ const STORIES: &[(&str, &str, Write)] = &[
         "an operator links an FIR to another court's case, and ends the link again",
         links::unlink,
     ),
+    (
+        "transfer-and-appeal",
+        "a case is transferred to another court; an appeal suspends the sentence",
+        courts::transfer_and_appeal,
+    ),
+    (
+        "production",
+        "a prisoner is produced at the third attempt: the link was down, then he was ill",
+        prison::production,
+    ),
+    ("child-in-prison", "a boy taken for a man is found to be a child; no prison gets him again", prison::child),
 ];
 
 /// All stories, written anew.

@@ -62,6 +62,7 @@ pub fn defects(story: &mut Writer) {
         .correcting("second", "annexure scanned again")
         .to(REGISTRY)
         .answered(taken("SR/5603/2026"));
+    story.page(&case).shows("returned").shows("SR/5601/2026").shows(&cnr);
 }
 
 /// Corrections of corrections; a correction before the original was seen; withdrawals; one of what is not the newest.
@@ -116,6 +117,7 @@ pub fn corrections(story: &mut Writer) {
         .sheet("mended", "A correction of what was withdrawn is refused.", case, Series::Supplementary(1), None)
         .correcting("wrong", "sent in error")
         .refused("record-changed");
+    story.page(case).shows("superseded").shows("prison:DL03");
 }
 
 /// After an outage: an FIR entered from paper, an arrest that is backdated, a release that the court learns of before the
@@ -154,6 +156,7 @@ pub fn late(story: &mut Writer) {
         .correcting("fir", "time of occurrence")
         .warned("clock-ahead")
         .to(MAGISTRATE);
+    story.page(&case).shows("Admission").shows("Released");
     let stranger = story.man();
     let elsewhere = story.case(OUTPOST, &[&stranger]);
     story

@@ -1,13 +1,14 @@
-//! What happens in prison: a death in custody.
+//! What happens in prison: a death in custody, productions that fail, a child who should not be there.
 
 use serde_json::json;
 
 use super::super::super::documents::court::kinds;
 use super::super::super::documents::police::Series;
 use super::super::super::mind::Word;
+use super::super::super::people::Person;
 use super::super::super::world::KAMLA;
 use super::super::write::{Order, Update, Writer};
-use super::custody::remand;
+use super::custody::{Held, begin, remand};
 use super::{JAIL, MAGISTRATE, POLICE, REGISTRY};
 
 /// One of two accused dies in jail: court and station are told at once (BNSS s.196), the case abates for him alone, and the
@@ -51,4 +52,65 @@ pub fn death(story: &mut Writer) {
         .in_case(&case, Some(&cnr), "UNDER_TRIAL", json!({}))
         .with(json!({ "production": { "mode": "PHYSICAL", "produced": true } }));
     story.update("produced", "He is produced in court.", produced).to(REGISTRY).to(POLICE);
+    story.page(&case).shows("Died").shows("Charge framed");
+}
+
+/// Production before the court: by video, where the link is down; in person, where he is ill; then at last (BNSS ss.302, 304).
+pub fn production(story: &mut Writer) {
+    let Held { case, man, held } = begin(story);
+    let due = |mode: &str| json!({ "production": { "mode": mode, "purpose": "1", "production_time": "21-11-2026 11:00:00" } });
+    let by = |kind, mode| Order::of(MAGISTRATE, kind, &case, &man).held(&held).to(&[JAIL]).about(due(mode));
+    story.order("video", "He is to be produced by video.", by(kinds::VIDEO, "2")).to(JAIL).to(POLICE);
+    let down = Word::new("not-executed").because("link-down", "no line from 10:40 to 11:30");
+    story.says("not-shown", "The jail: not done, the link was down.", JAIL, "video", down);
+    let missed = |reason: &str, mode: &str| {
+        let production = json!({ "mode": mode, "produced": false, "notProducedReason": reason });
+        Update::of("NOT_PRODUCED", &held)
+            .in_case(&case, None, "UNDER_INVESTIGATION", json!({}))
+            .with(json!({ "production": production }))
+    };
+    story
+        .update("link-down", "Court and station are told why.", missed("LINK_DOWN", "VIDEO"))
+        .to(MAGISTRATE)
+        .to(POLICE);
+    story.order("in-person", "He is to be brought in person.", by(kinds::IN_PERSON, "1")).to(JAIL).to(POLICE);
+    let ill = Word::new("not-executed").because("illness", "fever; certificate follows (BNSS s.304)");
+    story.says("not-brought", "The jail: not done, he is ill.", JAIL, "in-person", ill);
+    story.update("illness", "Court and station are told why.", missed("ILLNESS", "PHYSICAL")).to(MAGISTRATE).to(POLICE);
+    story.order("again", "Video is ordered again.", by(kinds::VIDEO, "2")).to(JAIL).to(POLICE);
+    story.says("shown", "The jail: done.", JAIL, "again", Word::new("executed"));
+    let shown = Update::of("PRODUCED_BY_VIDEO", &held)
+        .in_case(&case, None, "UNDER_INVESTIGATION", json!({}))
+        .with(json!({ "production": { "mode": "VIDEO", "produced": true, "nextDate": "04-12-2026" } }));
+    story.update("produced", "He was produced by video; the next date is noted.", shown).to(MAGISTRATE).to(POLICE);
+    story.page(&case).shows("link-down").shows("illness").shows("Produced by video");
+}
+
+/// A boy who was taken for a man is in jail. The finding of his age takes him out; no order that would keep him there reaches
+/// a prison any more, and each that is tried waits for a person to look at it (JJ Act ss.9, 10, 94).
+pub fn child(story: &mut Writer) {
+    let boy = story.boy();
+    let taken_for = Person { age: 19, ..boy.clone() };
+    let case = story.case(KAMLA, &[&taken_for]);
+    story.fir("fir", "Kamla Bazar police register an FIR; he says that he is nineteen.", &case).to(MAGISTRATE);
+    let held = remand(story, ["arrest", "remand", "in-jail", "admission"], &case, &taken_for);
+    let finding = json!({ "age_finding": { "is_child": "Y", "years": 16, "basis": "1" } });
+    let age = Order::of(MAGISTRATE, kinds::AGE, &case, &boy).held(&held).to(&[JAIL]).about(finding);
+    story
+        .order("age", "The school record shows sixteen: the Magistrate finds that he is a child.", age)
+        .to(JAIL)
+        .to(POLICE);
+    story.says("out", "The jail: handed over to the home.", JAIL, "age", Word::new("executed"));
+    let home = Update::of("RELEASE", &held)
+        .in_case(&case, None, "UNDER_INVESTIGATION", json!({}))
+        .with(json!({ "release": { "releaseType": "TO_HOME", "handedTo": "Observation home" } }));
+    story.update("to-home", "Court and station are told.", home).to(MAGISTRATE).to(POLICE);
+    let wrong = Order::of(MAGISTRATE, kinds::REMAND, &case, &boy)
+        .to(&[JAIL])
+        .about(json!({ "custody": "J", "remand": { "custody": "2", "provision": "1", "days": 14 } }));
+    let told =
+        "By mistake he is remanded to the jail again: the order stops before the prison, and somebody must look.";
+    story.order("remand-2", told, wrong).parked(JAIL, "child-never-to-prison").to(POLICE);
+    story.operator("alert", "The operators see it at once.", &["alerts"]).shows("child-never-to-prison");
+    story.page(&case).shows("Finding of age").shows("child-never-to-prison");
 }
