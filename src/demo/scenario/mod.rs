@@ -101,7 +101,8 @@ pub async fn play(dir: &Path, stories: Vec<Story>, options: &Options, output: Ou
         } else {
             told.iter().for_each(|one| one.print(output));
             output.line("");
-            output.line(format!("{} scenarios in {:.1} s", told.len(), began.elapsed().as_secs_f64()));
+            let count = if told.len() == 1 { "one scenario".to_owned() } else { format!("{} scenarios", told.len()) };
+            output.line(format!("{count} in {:.1} s", began.elapsed().as_secs_f64()));
             report.prove(&proof, &books, kills, output);
         }
         proof.holds()

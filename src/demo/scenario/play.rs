@@ -77,18 +77,7 @@ impl<'s> Play<'s> {
         match &step.act {
             Act::Send(sending) => self.send(step, sending).await,
             Act::Say { office, of, word } => self.say(office, of, word).await,
-            Act::Operate(words) => {
-                let printed = self.operate(words).await?;
-                let missing = step.shows.iter().find(|text| !printed.contains(text.as_str()));
-                let long = printed.lines().count() > SCREEN;
-                match missing {
-                    Some(text) => Err(format!("`{text}` does not stand in what `icjs {}` prints", words.join(" "))),
-                    None if long => {
-                        Err(format!("`icjs {}` fills more than a screen of {SCREEN} lines", words.join(" ")))
-                    }
-                    None => Ok(()),
-                }
-            }
+            Act::Operate(words) => self.look(words, &step.shows).await,
             Act::Close(system) => {
                 let door = self.cast.doors.of(system);
                 self.closed.insert(system, door.write_owned().await);
@@ -159,6 +148,25 @@ impl<'s> Play<'s> {
         link.say(&delivery, word, &mut self.dice).await;
         self.until(&format!("the sender to hear `{}`", word.outcome), |books| heard(books, &delivery, word.outcome))
             .await
+    }
+
+    /// Runs the command line until it prints what it should: what follows from a record may take a moment to show.
+    async fn look(&self, words: &[String], shows: &[String]) -> Result<(), String> {
+        let (line, began) = (words.join(" "), Instant::now());
+        loop {
+            let printed = self.operate(words).await?;
+            let missing = shows.iter().find(|text| !printed.contains(text.as_str()));
+            match missing {
+                None if printed.lines().count() > SCREEN => {
+                    return Err(format!("`icjs {line}` fills more than a screen of {SCREEN} lines"));
+                }
+                None => return Ok(()),
+                Some(text) if began.elapsed() > PATIENCE => {
+                    return Err(format!("`{text}` does not stand in what `icjs {line}` prints"));
+                }
+                Some(_) => tokio::time::sleep(Duration::from_millis(250)).await,
+            }
+        }
     }
 
     /// Runs the command line, again while the gateway is down; what it prints is the answer.
