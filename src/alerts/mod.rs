@@ -19,6 +19,9 @@ use crate::dispatch::standing::Standings;
 use crate::journal::{Alert, AlertVerb, Journal, Watch, Watched};
 use crate::live::Live;
 
+/// After a look that failed the next one is no sooner.
+const AFTER_FAILURE: Duration = Duration::from_secs(30);
+
 /// Who looks.
 pub struct Watchman {
     /// Where everything is.
@@ -39,18 +42,24 @@ pub struct Watchman {
 
 /// Looks until told to stop.
 pub async fn run(watchman: Watchman, mut stop: watch::Receiver<bool>) {
+    let mut pause = watchman.every;
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
-            () = tokio::time::sleep(watchman.every) => {}
+            () = tokio::time::sleep(pause) => {}
         }
+        pause = watchman.every;
         match watchman.journal.alert(AlertVerb::Watch(Box::new(watchman.order()))).await {
             Ok(news) if news.is_empty() => {}
             Ok(news) => {
                 news.iter().for_each(report);
                 watchman.changed.send_modify(|times| *times = times.wrapping_add(1));
             }
-            Err(error) => tracing::warn!(%error, "the watch for alerts failed; it goes on"),
+            Err(error) => {
+                tracing::warn!(%error, "the watch for alerts failed; it goes on");
+                // A write that fails on a full disk costs the store more than one that was never asked for.
+                pause = pause.max(AFTER_FAILURE);
+            }
         }
     }
 }

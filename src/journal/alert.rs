@@ -190,6 +190,13 @@ impl Watch {
         self.first(cause, facts).filter(|rule| facts.since.after(rule.after) <= self.now)
     }
 
+    /// Whether some rule of the cause looks at deliveries to this system in this lane.
+    pub fn looks_at(&self, cause: Cause, system: &str, lane: Lane) -> bool {
+        let rule =
+            |rule: &Watched| rule.cause == cause && rule.serves(system) && rule.lane.is_none_or(|own| own == lane);
+        self.rules.iter().any(rule)
+    }
+
     /// Before this moment nothing is due by any rule of the cause; `None` where there is no such rule.
     pub fn latest(&self, cause: Cause) -> Option<Timestamp> {
         let after = self.rules.iter().filter(|rule| rule.cause == cause).map(|rule| rule.after).min()?;

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::journal::{Lane, State};
 
 /// Deliveries of one line that one call looks at; the next call goes on behind them.
-const LOOKED_AT: usize = 5_000;
+const LOOKED_AT: usize = 1_000;
 
 /// Parked deliveries by reason.
 #[derive(Debug, Default)]
@@ -42,10 +42,16 @@ pub struct Rounds {
 }
 
 impl Board {
-    /// Some of the deliveries that were accepted at `before` or earlier and are neither settled nor parked.
-    pub fn waiting_since<'b>(&'b self, before: Timestamp, rounds: &mut Rounds) -> Vec<&'b Open> {
+    /// Some of the deliveries that were accepted at `before` or earlier and are neither settled nor parked, of the systems
+    /// and lanes that somebody wants to know of.
+    pub fn waiting_since<'b>(
+        &'b self,
+        before: Timestamp,
+        wanted: impl Fn(&str, Lane) -> bool,
+        rounds: &mut Rounds,
+    ) -> Vec<&'b Open> {
         let mut found = Vec::new();
-        for (key, line) in &self.oldest {
+        for (key, line) in self.oldest.iter().filter(|((system, lane), _)| wanted(system, *lane)) {
             let mut at = rounds.open.remove(key);
             found.extend(turn(line, &mut at, |(accepted_at, _)| *accepted_at <= before));
             rounds.open.extend(at.map(|at| (key.clone(), at)));

@@ -263,9 +263,9 @@ impl Store {
         for open in self.board.stopped(&mut rounds) {
             room.offer(watch.due(Cause::Parked, &of_open(open)), || of(open));
         }
-        for open in
-            watch.latest(Cause::Unsettled).map(|at| self.board.waiting_since(at, &mut rounds)).unwrap_or_default()
-        {
+        let looks = |system: &str, lane: Lane| watch.looks_at(Cause::Unsettled, system, lane);
+        let overdue = watch.latest(Cause::Unsettled).map(|at| self.board.waiting_since(at, looks, &mut rounds));
+        for open in overdue.unwrap_or_default() {
             room.offer(watch.due(Cause::Unsettled, &of_open(open)), || of(open));
         }
         let mut unasked = Vec::new();
