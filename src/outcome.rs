@@ -106,6 +106,7 @@ fn message(revision: &Revision, said: &Said<'_>, outcome: &Outcome) -> Entry {
         entry: "live".to_owned(),
         accepted_at: said.at,
         revision: revision.number,
+        news: 0,
         cases: head.cases.clone(),
         persons: Vec::new(),
         links: Vec::new(),

@@ -2,6 +2,8 @@
 //! It is decided anew under the newest revision, over one read of the journal. What makes two deliveries wait for each other
 //! is said here too, since it must be the same for a record that has just come in (`accept`) and for one sent on.
 
+pub mod work;
+
 use std::sync::Arc;
 
 use serde_json::Value;

@@ -60,6 +60,7 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
         entry: if facts.entry.is_empty() { "live".to_owned() } else { facts.entry },
         accepted_at: now,
         revision: caller.revision().number,
+        news: known.news,
         cases: facts.cases,
         persons: facts.persons,
         links: facts.links,

@@ -119,6 +119,7 @@ async fn append(journal: &dyn Journal, template: &Template, number: u64) -> Resu
         entry: "live".to_owned(),
         accepted_at: now,
         revision: 1,
+        news: 0,
         deliveries: template.receivers.iter().map(delivery).collect(),
         cases,
         persons: Vec::new(),

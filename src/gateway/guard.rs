@@ -12,7 +12,8 @@ use crate::journal::wakes::Wakes;
 use crate::journal::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
     LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
-    Payload, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
+    Payload, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer,
+    UploadVerb,
 };
 
 /// A store under watch.
@@ -76,6 +77,9 @@ impl Journal for Guarded {
     }
     async fn link(&self, verb: LinkVerb) -> Result<Vec<LinkRow>, JournalError> {
         self.seen(self.store.link(verb).await)
+    }
+    async fn stray(&self, verb: StrayVerb) -> Result<Strays, JournalError> {
+        self.seen(self.store.stray(verb).await)
     }
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError> {
         self.seen(self.store.upload(verb).await)

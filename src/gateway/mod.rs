@@ -211,6 +211,8 @@ impl Gateway {
             standings: Arc::clone(&core.standings),
         };
         let pace = Pace { poll: settings.poll, lease: settings.lease };
+        let again = Arc::new(core.rerouting());
+        self.part("rerouting", crate::rerouting::work::run(again, core.stopping.clone()));
         self.part("dispatch", worker::run(Arc::new(post), pace, core.stopping.clone()));
         Ok(())
     }

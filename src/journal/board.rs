@@ -160,6 +160,13 @@ impl Open {
         self.shown || (self.how == How::Push && self.frozen_at.is_some())
     }
 
+    /// It may have to go elsewhere when something new is known: it is held, or parked without an office, or about liberty.
+    /// What goes back to a sender is not routed.
+    pub fn strays(&self) -> bool {
+        let waits = self.state == State::Held || (self.state == State::Parked && self.office.is_empty());
+        &*self.kind != "outcome" && (waits || (self.lane == Lane::Liberty && self.state != State::Rejected))
+    }
+
     /// Its place in line.
     pub fn spot(&self) -> Spot {
         Spot { place: self.place, number: self.number }
@@ -212,6 +219,7 @@ pub struct Board {
     leases: HashMap<u64, Number>,
     push_timeout: Duration,
     rung: BTreeSet<(Arc<str>, bool)>,
+    strays: BTreeSet<Number>,
     stopped: alarms::Stopped,
 }
 
@@ -273,6 +281,9 @@ impl Board {
             self.desks.entry(Arc::clone(&open.system)).or_default().first_attempts.insert((until, number));
         }
         self.stopped.enter(&open);
+        if open.strays() {
+            self.strays.insert(number);
+        }
         open.stands = false;
         open.seat = Seat::None;
         self.opens.insert(number, open);
@@ -283,6 +294,7 @@ impl Board {
     pub fn remove(&mut self, number: Number) -> Option<Open> {
         self.unseat(number);
         let open = self.opens.remove(&number)?;
+        self.strays.remove(&number);
         self.stopped.leave(&open);
         if let Some((token, _)) = open.lease {
             self.leases.remove(&token);
@@ -336,6 +348,7 @@ impl Board {
         {
             line.remove(&(open.accepted_at, number));
         }
+        let _ = if open.strays() { self.strays.insert(number) } else { self.strays.remove(&number) };
         *slot = Open { stands, seat: Seat::None, ..open };
         self.arrange(number);
     }
@@ -420,6 +433,16 @@ impl Board {
             Seat::Available(_) => drop(self.rung.insert((Arc::clone(&open.system), true))),
             _ => {}
         }
+    }
+
+    /// Rings for somebody who is no system.
+    pub fn ring(&mut self, name: &'static str) {
+        self.rung.insert((Arc::from(name), false));
+    }
+
+    /// Deliveries that news may send elsewhere, from a number on (`Open::strays`).
+    pub fn strays(&self, from: Number) -> impl Iterator<Item = Number> {
+        self.strays.range(from..).copied()
     }
 
     /// Which bells to ring once what was done is durable.

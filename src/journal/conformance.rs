@@ -23,6 +23,7 @@ mod identity;
 mod links;
 mod order;
 mod registers;
+mod strays;
 mod work;
 
 /// A store under test: opened, and opened again as after a crash.
@@ -50,6 +51,7 @@ pub async fn run(make: Make) {
     links::run(make).await;
     alerts::run(make).await;
     custody::run(make).await;
+    strays::run(make).await;
 }
 
 /// When the checks' time begins.
@@ -87,6 +89,7 @@ pub fn record(stage: &dyn Stage, body: &str) -> Entry {
         entry: "live".to_owned(),
         accepted_at: now,
         revision: 1,
+        news: 0,
         cases: vec![],
         persons: vec![],
         links: vec![],

@@ -123,6 +123,8 @@ pub struct Entry {
     pub accepted_at: Timestamp,
     /// The revision it was decided under.
     pub revision: u64,
+    /// `Snapshot::news` of the snapshot by which it was routed: what came between the two is looked at again.
+    pub news: u64,
     /// The record's own case keys (not joined ones).
     pub cases: Vec<CaseKey>,
     /// The record's person references (`pid/…`, `nfn/…`); stored as HMAC only.
@@ -292,6 +294,8 @@ pub struct Held {
 pub struct Snapshot {
     /// When it was read.
     pub at: Timestamp,
+    /// How much news the store had then; see `Entry::news`.
+    pub news: u64,
     /// The links that are alive around the asked keys.
     pub links: Joints,
     /// Links that a person ended, where nothing alive says the same: a record that brings one again does not make it.

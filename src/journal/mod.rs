@@ -6,6 +6,7 @@ mod entry;
 mod outcome;
 mod registry;
 mod links;
+mod strays;
 mod alert;
 pub mod leaf;
 pub mod lanes;
@@ -29,6 +30,7 @@ pub use entry::*;
 pub use links::*;
 pub use outcome::*;
 pub use registry::*;
+pub use strays::*;
 
 /// SHA-256 of bytes as they were received.
 pub type Digest = [u8; 32];
@@ -67,6 +69,9 @@ pub trait Journal: Send + Sync {
     /// Links between case keys: a person joins or parts two, or reads the history of one key. What it gives are the rows
     /// that were made, ended or asked for.
     async fn link(&self, verb: LinkVerb) -> Result<Vec<LinkRow>, JournalError>;
+
+    /// Re-routing of what was waiting: the next step of the oldest cause, or what was decided about it.
+    async fn stray(&self, verb: StrayVerb) -> Result<Strays, JournalError>;
 
     /// Reads and writes of the attachment registry; bytes lie in files, see `uploads`.
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError>;

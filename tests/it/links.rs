@@ -7,8 +7,8 @@ use crate::cli_mistakes::said;
 use crate::harness::folder::paper;
 use crate::harness::{Client, Folder, Gateway, Party};
 
-const STATION: &str = "ps:38101004";
-const CNR_A: &str = "DLCT010001232026";
+pub const STATION: &str = "ps:38101004";
+pub const CNR_A: &str = "DLCT010001232026";
 const CNR_B: &str = "DLCT020004562026";
 
 const ROUTES: &str = r#"
@@ -29,7 +29,7 @@ pub struct Courts {
 }
 
 impl Courts {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let folder = Folder::with(&[
             Party::pulling("police", "police", &[STATION]),
             Party::pulling("one", "courts", &["court:DLCT01"]),
@@ -70,7 +70,7 @@ impl Courts {
 }
 
 /// A court's paper that says which CNR the FIR has.
-fn registered(court: &str, cnr: &str) -> Value {
+pub fn registered(court: &str, cnr: &str) -> Value {
     let mut paper = paper(court, &[court], 7, "registered");
     paper["case"]["cnr"] = json!({ "value": cnr });
     paper

@@ -23,6 +23,7 @@ mod sharing;
 mod limits;
 mod links;
 mod whereabouts;
+mod rerouting;
 mod full_disk;
 mod checker;
 mod liberty;

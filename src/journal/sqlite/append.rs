@@ -14,6 +14,7 @@ use super::prepare::{Prepared, message_guard};
 use super::read;
 use super::rows::{DeliveryRow, HeadRow, json};
 use super::store::{Change, Store};
+use super::strays::About;
 use super::tables::storage;
 use crate::identifiers::MessageId;
 
@@ -130,8 +131,14 @@ impl Store {
         let leaf = self.put_leaf(&message.leaf, &message.leaf_hash)?;
         self.put_message(seq, &message, leaf)?;
         self.seq += 1;
+        // What was decided before news that is written by now is looked at again.
+        let late = message.news < self.world && opens.iter().any(Open::strays);
         for open in opens {
             self.put_delivery(open, &settled, &message, changes)?;
+        }
+        if late {
+            let persons = message.head.persons.clone();
+            self.put_cause(&About { cases: message.head.cases.clone(), persons, revision: 0 }, false)?;
         }
         let brought = if message.head.action == Action::Withdraw { &[][..] } else { &message.links };
         let dated = message.head.occurred_at.unwrap_or(message.head.accepted_at);

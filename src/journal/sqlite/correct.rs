@@ -99,9 +99,11 @@ impl Store {
     /// The deliveries of the replaced version with their offices (empty where none was found), those made later last.
     fn deliveries_of(&self, replaced: &Replaced) -> Result<Vec<(Number, String)>, JournalError> {
         let base = replaced.seq << 16;
-        let rows = replaced.head.deliveries.iter().zip(1_u64..);
-        let mut all: Vec<(Number, String)> =
-            rows.map(|(row, n)| (base | n, row.office.clone().unwrap_or_default())).collect();
+        let mut all: Vec<(Number, String)> = Vec::new();
+        for number in (1..=replaced.head.deliveries.len() as u64).map(|n| base | n) {
+            let row = super::outcomes::made(&self.conn, &replaced.head, number)?;
+            all.push((number, row.and_then(|row| row.office).unwrap_or_default()));
+        }
         for number in read::added(&self.conn, replaced.seq)? {
             let row: Option<super::rows::DeliveryRow> = read::guarded_row(&self.conn, "added", number)?;
             all.push((number, row.and_then(|row| row.office).unwrap_or_default()));

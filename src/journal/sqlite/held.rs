@@ -9,6 +9,7 @@ use super::correct::Replaced;
 use super::index::signed;
 use super::prepare::Prepared;
 use super::store::Store;
+use super::strays::About;
 use super::tables::storage;
 use crate::clock::Timestamp;
 use crate::identifiers::OfficeId;
@@ -20,6 +21,35 @@ const LOOKED_AT: i64 = 256;
 
 impl Store {
     pub(super) fn put_whereabouts(
+        &mut self,
+        message: &Prepared,
+        seq: u64,
+        replaced: Option<&Replaced>,
+    ) -> Result<(), JournalError> {
+        let old = replaced.map_or(&[][..], Replaced::persons);
+        let new = if message.whereabouts.is_empty() { &[][..] } else { message.head.persons.as_slice() };
+        let persons: Vec<i64> = old.iter().chain(new).copied().collect();
+        let before = self.whereabouts(&persons)?;
+        self.write_whereabouts(message, seq, replaced)?;
+        let after = self.whereabouts(&persons)?;
+        let moved: Vec<i64> = persons
+            .iter()
+            .zip(before.iter().zip(&after))
+            .filter(|(_, (before, after))| before != after)
+            .map(|(person, _)| *person)
+            .collect();
+        if moved.is_empty() {
+            return Ok(());
+        }
+        self.put_cause(&About { persons: moved, ..About::default() }, true)
+    }
+
+    fn whereabouts(&self, persons: &[i64]) -> Result<Vec<Vec<OfficeId>>, JournalError> {
+        let prisons = |person: &i64| Ok(holders(&self.conn, *person)?.into_iter().map(|(prison, _)| prison).collect());
+        persons.iter().map(prisons).collect()
+    }
+
+    fn write_whereabouts(
         &mut self,
         message: &Prepared,
         seq: u64,

@@ -9,6 +9,7 @@ use super::index::{signed, unsigned};
 use super::prepare::PreparedLink;
 use super::read;
 use super::store::{Change, Store};
+use super::strays::About;
 use super::tables::storage;
 use crate::clock::Timestamp;
 use crate::identifiers::CaseKey;
@@ -43,7 +44,9 @@ impl Store {
             let sql = "UPDATE link SET ended_at = ?1, ended_by = ?2, ended_reason = '' WHERE message = ?3
                        AND ended_at IS NULL";
             self.run(sql, params![written.millis(), CORRECTION, signed(replaced)])?;
+            self.tell(self.ends_of(replaced)?)?;
         }
+        let mut news: Vec<String> = Vec::new();
         for link in links {
             let known = self.alike(link)?;
             let alive = known.iter().filter(|row| row.ended.is_none()).count();
@@ -52,8 +55,27 @@ impl Store {
             if alive < WITNESSES && (alive > 0 || !parted) {
                 self.put_link(link, source, changes)?;
             }
+            if alive == 0 && !parted {
+                news.extend([&link.link.from, &link.link.to].map(ToString::to_string));
+            }
         }
-        Ok(())
+        self.tell(news)
+    }
+
+    /// The keys that a message's links had.
+    fn ends_of(&self, message: u64) -> Result<Vec<String>, JournalError> {
+        let sql = "SELECT source FROM link WHERE message = ?1 UNION SELECT target FROM link WHERE message = ?1";
+        let mut rows = self.conn.prepare_cached(sql).map_err(storage)?;
+        let rows = rows.query_map(params![signed(message)], |row| row.get::<_, String>(0)).map_err(storage)?;
+        rows.map(|key| key.map_err(storage)).collect()
+    }
+
+    /// Says that links of these keys came or went.
+    fn tell(&mut self, cases: Vec<String>) -> Result<(), JournalError> {
+        match cases.is_empty() {
+            true => Ok(()),
+            false => self.put_cause(&About { cases, ..About::default() }, true),
+        }
     }
 
     fn put_link(
@@ -98,6 +120,7 @@ impl Store {
         let mut changes = Vec::new();
         let number = self.put_link(link, &Source::Person { order, at }, &mut changes)?;
         let row = link_row(&self.conn, number)?;
+        self.tell([&link.link.from, &link.link.to].map(ToString::to_string).to_vec())?;
         self.apply(changes);
         Ok(row.into_iter().collect())
     }
@@ -114,6 +137,7 @@ impl Store {
             self.run(sql, params![at.millis(), order.by, order.reason, signed(row.number)])?;
             row.ended = Some((at, order.clone()));
         }
+        self.tell([&link.link.from, &link.link.to].map(ToString::to_string).to_vec())?;
         Ok(known)
     }
 }

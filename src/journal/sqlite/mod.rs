@@ -18,6 +18,7 @@ mod registers;
 mod rows;
 mod sieve;
 mod store;
+mod strays;
 mod sweep;
 mod tables;
 mod views;
@@ -28,6 +29,7 @@ mod writer;
 use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -37,7 +39,8 @@ use super::wakes::Wakes;
 use super::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
     LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
-    Payload, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, UploadAnswer, UploadVerb,
+    Payload, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer,
+    UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::identifiers::MessageId;
@@ -85,6 +88,8 @@ pub struct SqliteJournal {
     kinds: RwLock<BTreeSet<String>>,
     clock: Arc<dyn Clock>,
     wakes: Arc<Wakes>,
+    /// News that readers can see.
+    seen: Arc<AtomicU64>,
     _lock: File,
 }
 
@@ -105,7 +110,7 @@ impl SqliteJournal {
         };
         let store = Store::load(conn, Arc::clone(&index), limits)?;
         let kinds = store.counters("accepted/").map(|(kind, _)| kind.to_owned()).collect();
-        let wakes = Arc::new(Wakes::default());
+        let (wakes, seen) = (Arc::new(Wakes::default()), Arc::clone(&store.seen));
         let (writer, thread) = Writer::start(store, Arc::clone(&wakes))?;
         let (checkpoints, checkpointer) = checkpoint::start(&path, Arc::clone(&index))?;
         Ok(Self {
@@ -123,6 +128,7 @@ impl SqliteJournal {
             kinds: RwLock::new(kinds),
             clock: options.clock,
             wakes,
+            seen,
             _lock: lock,
         })
     }
@@ -262,6 +268,10 @@ impl Journal for SqliteJournal {
 
     async fn link(&self, verb: LinkVerb) -> Result<Vec<LinkRow>, JournalError> {
         self.links(verb).await
+    }
+
+    async fn stray(&self, verb: StrayVerb) -> Result<Strays, JournalError> {
+        self.strays(verb).await
     }
 
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError> {

@@ -189,8 +189,8 @@ impl Store {
 
 /// A delivery that is made after acceptance, ready to be written.
 pub(super) struct Added {
-    open: Open,
-    row: DeliveryRow,
+    pub(super) open: Open,
+    pub(super) row: DeliveryRow,
 }
 
 impl SqliteJournal {

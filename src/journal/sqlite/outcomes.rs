@@ -258,7 +258,7 @@ pub(super) fn delivery_row(
     Ok(row.map(|row| (number, row, message.head.kind)))
 }
 
-/// A delivery of a message as it was made: with the message, or later.
+/// A delivery of a message: as it was made with the message or later, or as it was moved since.
 pub(super) fn made(
     conn: &rusqlite::Connection,
     head: &HeadRow,
@@ -266,7 +266,7 @@ pub(super) fn made(
 ) -> Result<Option<DeliveryRow>, JournalError> {
     let nth = usize::try_from(number & 0xffff).unwrap_or(0).wrapping_sub(1);
     match head.deliveries.get(nth) {
-        Some(row) => Ok(Some(row.clone())),
+        Some(row) => Ok(read::guarded_row(conn, "moved", number)?.or_else(|| Some(row.clone()))),
         None => read::guarded_row(conn, "added", number),
     }
 }

@@ -101,6 +101,8 @@ pub(super) struct Prepared {
     pub(super) warnings: Vec<serde_json::Value>,
     pub(super) attachments: Vec<Digest>,
     pub(super) links: Vec<PreparedLink>,
+    /// See `Entry::news`.
+    pub(super) news: u64,
     /// Where it says that its persons are.
     pub(super) whereabouts: Vec<Whereabout>,
     /// Numbers are ordinals until the writer gives the sequence number.
@@ -158,6 +160,7 @@ impl Workshop {
             replaces: entry.replaces,
             warnings: entry.warnings,
             attachments: entry.attachments,
+            news: entry.news,
             whereabouts: entry.whereabouts,
             links: entry.links.into_iter().map(|link| self.link(link)).collect(),
             opens,

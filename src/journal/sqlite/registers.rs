@@ -56,6 +56,8 @@ impl Store {
         let (author, reason, difference) = (&new.author, &new.reason, &new.difference);
         let files = new.files.as_ref();
         self.run(sql, params![number, author, reason, difference, new.oldest_binary, new.at.millis(), files, guard])?;
+        let about = super::strays::About { revision: unsigned(number), ..Default::default() };
+        self.put_cause(&about, true)?;
         Ok(unsigned(number))
     }
 

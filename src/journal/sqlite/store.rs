@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -40,6 +41,9 @@ pub(super) struct Store {
     pub(super) leaf: u64,
     /// The next link's number, from 1.
     pub(super) link: u64,
+    /// News that were written (`put_cause`), and how many of them readers can see.
+    pub(super) world: u64,
+    pub(super) seen: Arc<AtomicU64>,
     counters: HashMap<String, u64>,
     dirty: HashSet<String>,
     merge: Merge,
@@ -88,6 +92,8 @@ impl Store {
             seq: 1,
             leaf: 0,
             link: 1,
+            world: 0,
+            seen: Arc::default(),
             counters: HashMap::new(),
             dirty: HashSet::new(),
             merge: Merge::default(),
@@ -249,6 +255,7 @@ impl Store {
         self.in_transaction = false;
         match result {
             Ok(()) => {
+                self.seen.store(self.world, Ordering::Release);
                 if std::mem::take(&mut self.merged) {
                     self.index.merged();
                 }

@@ -48,6 +48,10 @@ CREATE TABLE said (
 ) WITHOUT ROWID;
 -- Deliveries made after acceptance, by a person's order.
 CREATE TABLE added (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
+-- Where a delivery of a message's own goes now, if not where it was to go at acceptance.
+CREATE TABLE moved (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
+-- News by which waiting deliveries are routed again; `upto`: messages that were looked at. Gone once worked off.
+CREATE TABLE cause (number INTEGER PRIMARY KEY, about BLOB NOT NULL, upto INTEGER NOT NULL);
 -- The next version of a message.
 CREATE TABLE version (seq INTEGER PRIMARY KEY, next INTEGER NOT NULL);
 -- Class 0 is liberty.

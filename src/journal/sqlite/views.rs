@@ -1,6 +1,8 @@
 //! What is read of messages: one with all that became of it, many that match, payloads, and the snapshot that routing
 //! asks for. Each is one short look through the read pool.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use rusqlite::{Connection, params};
 
@@ -75,7 +77,9 @@ impl SqliteJournal {
         let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
         let mut deliveries = Vec::new();
         for (made, n) in row.head.deliveries.iter().zip(1_u64..) {
-            deliveries.push(self.delivery(conn, &row, (seq << 16) | n, made)?);
+            let number = (seq << 16) | n;
+            let moved: Option<DeliveryRow> = read::guarded_row(conn, "moved", number)?;
+            deliveries.push(self.delivery(conn, &row, number, moved.as_ref().unwrap_or(made))?);
         }
         for number in read::added(conn, seq)? {
             let made: DeliveryRow =
@@ -219,6 +223,8 @@ impl SqliteJournal {
     }
 
     pub(super) fn read_snapshot(&self, ask: &SnapshotAsk) -> Result<Snapshot, JournalError> {
+        // Before the look: what is committed after this is news.
+        let news = self.seen.load(Ordering::Acquire);
         self.readers.with(|conn| {
             let (links, parted) = self.joints(conn, &ask.cases)?;
             let mut unknown = Vec::new();
@@ -234,7 +240,7 @@ impl SqliteJournal {
             let replaced = see(ask.replaces)?;
             let delivered = see(ask.delivery.map(DeliveryId::message))?;
             let held = self.held(conn, &ask.persons)?;
-            Ok(Snapshot { at: self.clock.now(), links, parted, held, unknown, replaced, delivered })
+            Ok(Snapshot { at: self.clock.now(), news, links, parted, held, unknown, replaced, delivered })
         })
     }
 }

@@ -1,0 +1,175 @@
+//! Works off the causes of re-routing: what waited because nobody knew better is decided anew, some messages at a time, each
+//! step durable with its progress. Accepting goes on between the steps; a crash in between goes on where it was.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::{Known, MOST_HOPS, Rerouting, SENT_ON};
+use crate::config::Destination;
+use crate::identifiers::MessageId;
+use crate::journal::wakes::Hint;
+use crate::journal::{Action, DeliveryView, JournalError, Lane, MessageView, Move, Moving, State, StrayVerb};
+
+/// Messages of one step: what a writer does for them holds nobody up for long.
+const STEP: usize = 64;
+/// Between two looks when nothing rings.
+const POLL: Duration = Duration::from_secs(1);
+/// How a delivery that was sent elsewhere says so.
+const AGAIN: &str = "; routed again, before";
+
+/// Works until told to stop.
+pub async fn run(rerouting: Arc<Rerouting>, mut stop: watch::Receiver<bool>) {
+    let mut bell = rerouting.journal.wakes().listen("", Hint::Due);
+    while !*stop.borrow() {
+        match rerouting.step().await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "waiting deliveries could not be routed again; it is tried again"),
+        }
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = bell.changed() => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+}
+
+impl Rerouting {
+    /// One step; false where there is nothing to do now.
+    async fn step(&self) -> Result<bool, JournalError> {
+        let step = self.journal.stray(StrayVerb::Next(STEP)).await?;
+        // A revision goes live a moment after it is written.
+        if step.cause == 0 || step.revision > self.live.newest().number {
+            return Ok(false);
+        }
+        let mut moves = Vec::new();
+        for id in &step.messages {
+            match self.decide(*id).await {
+                Ok(found) => moves.extend(found),
+                Err(JournalError::Damaged(place)) => {
+                    tracing::warn!(message.id = %id, place, "a damaged record is not routed again");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if !moves.is_empty() {
+            tracing::info!(cause = step.cause, deliveries = moves.len(), "routed again");
+        }
+        self.journal.stray(StrayVerb::Moved(step, moves)).await?;
+        Ok(true)
+    }
+
+    /// What becomes of the waiting deliveries of one message.
+    async fn decide(&self, id: MessageId) -> Result<Vec<Move>, JournalError> {
+        let Some(view) = self.journal.message(id).await? else { return Ok(Vec::new()) };
+        if view.head.replaced_by.is_some() || !view.deliveries.iter().any(strays) {
+            return Ok(Vec::new());
+        }
+        let Some(known) = self.known(&view).await? else { return Ok(Vec::new()) };
+        let now = known.revision.route(&view.head.kind, &known.shared, &known.facts, &known.snapshot);
+        let mut plan = Plan { unplaced: now.iter().filter(|to| to.office.is_none()).count(), fresh: Vec::new() };
+        plan.fresh = now.iter().filter(|to| to.code.is_none() && !has(&view, to)).cloned().collect();
+        plan.fresh.retain(|to| to.office.is_some());
+        let mut moves = Vec::new();
+        for delivery in view.deliveries.iter().filter(|one| strays(one)) {
+            let to = match plan.next(delivery, &now) {
+                Next::Stay => continue,
+                Next::Nowhere => Moving::Nowhere,
+                Next::To(to) => Moving::Elsewhere(Box::new(self.again_to(to, &view, delivery, &known))),
+            };
+            moves.push(Move { delivery: delivery.id, was: delivery.office.clone(), to });
+        }
+        // Where somebody is claimed by another prison besides, it gets the order too.
+        for delivery in view.deliveries.iter().filter(|one| strays(one) && one.lane == Lane::Liberty) {
+            while let Some(to) = plan.of_route(&delivery.why) {
+                let to = Moving::Besides(Box::new(self.again_to(to, &view, delivery, &known)));
+                moves.push(Move { delivery: delivery.id, was: delivery.office.clone(), to });
+            }
+        }
+        Ok(moves)
+    }
+
+    fn again_to(
+        &self,
+        mut to: Destination,
+        view: &MessageView,
+        was: &DeliveryView,
+        known: &Known,
+    ) -> crate::journal::NewDelivery {
+        let hopped =
+            |one: &&DeliveryView| one.id != was.id && (one.why.contains(AGAIN) || one.why.starts_with(SENT_ON));
+        if view.deliveries.iter().filter(hopped).count() >= MOST_HOPS {
+            to.code = Some("too-many-hops".to_owned());
+        }
+        let before = was.office.as_ref().map(|office| office.as_str()).or(was.code.as_deref()).unwrap_or("held");
+        to.why = format!("{}{AGAIN} {before}", to.why);
+        self.delivery(to, view, was, known)
+    }
+}
+
+/// What is left to be placed.
+struct Plan {
+    /// Offices that have not got the message yet.
+    fresh: Vec<Destination>,
+    /// Destinations that still have no office.
+    unplaced: usize,
+}
+
+enum Next {
+    Stay,
+    Nowhere,
+    To(Destination),
+}
+
+impl Plan {
+    fn next(&mut self, delivery: &DeliveryView, now: &[Destination]) -> Next {
+        let here = delivery.office.as_ref().and_then(|office| now.iter().find(|to| to.office.as_ref() == Some(office)));
+        if let Some(to) = here {
+            let ends = delivery.state == State::Held && to.hold.is_none() && to.code.is_none();
+            return if ends { Next::To(to.clone()) } else { Next::Stay };
+        }
+        if let Some(to) = self.of_route(&delivery.why) {
+            return Next::To(to);
+        }
+        if delivery.office.is_some() {
+            return Next::Stay;
+        }
+        if !self.fresh.is_empty() {
+            return Next::To(self.fresh.remove(0));
+        }
+        if self.unplaced > 0 {
+            self.unplaced -= 1;
+            return Next::Stay;
+        }
+        Next::Nowhere
+    }
+
+    /// The next office that the route of a delivery leads to.
+    fn of_route(&mut self, why: &str) -> Option<Destination> {
+        let at = self.fresh.iter().position(|to| route(&to.why) == route(why))?;
+        Some(self.fresh.remove(at))
+    }
+}
+
+/// The route that a reason names first.
+fn route(why: &str) -> &str {
+    why.split(": ").next().unwrap_or_default()
+}
+
+/// See `Open::strays`. A withdrawal goes to whoever had the record, and nowhere else.
+fn strays(one: &DeliveryView) -> bool {
+    let waits = one.state == State::Held || (one.state == State::Parked && one.office.is_none());
+    let open = matches!(
+        one.state,
+        State::Queued | State::Sending | State::Retrying | State::Held | State::Available | State::Parked
+    );
+    one.action != Action::Withdraw && (waits || (one.lane == Lane::Liberty && open))
+}
+
+/// An office has the message, or is about to; one that said it is not its business has not.
+fn has(view: &MessageView, to: &Destination) -> bool {
+    let gone = |one: &DeliveryView| matches!(one.state, State::Recalled | State::Superseded);
+    view.deliveries.iter().any(|one| to.office.is_some() && one.office == to.office && !gone(one))
+}
