@@ -50,7 +50,8 @@ impl Prisons {
             Some(office) => office.to_owned(),
             None => one["reason"].to_string(),
         };
-        (accepted.clone(), prisons.map(say).collect())
+        let found = prisons.map(say).collect();
+        (accepted, found)
     }
 }
 
