@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::{Known, MOST_HOPS, Rerouting, SENT_ON};
 use crate::config::Destination;
@@ -13,7 +14,9 @@ use crate::journal::wakes::Hint;
 use crate::journal::{Action, DeliveryView, JournalError, Lane, MessageView, Move, Moving, State, StrayVerb};
 
 /// Messages of one step: what a writer does for them holds nobody up for long.
-const STEP: usize = 64;
+const STEP: usize = 128;
+/// Messages that one task decides about; the tasks of a step run side by side.
+const SHARE: usize = 32;
 /// Between two looks when nothing rings.
 const POLL: Duration = Duration::from_secs(1);
 /// How a delivery that was sent elsewhere says so.
@@ -38,14 +41,31 @@ pub async fn run(rerouting: Arc<Rerouting>, mut stop: watch::Receiver<bool>) {
 
 impl Rerouting {
     /// One step; false where there is nothing to do now.
-    async fn step(&self) -> Result<bool, JournalError> {
+    async fn step(self: &Arc<Self>) -> Result<bool, JournalError> {
         let step = self.journal.stray(StrayVerb::Next(STEP)).await?;
         // A revision goes live a moment after it is written.
         if step.cause == 0 || step.revision > self.live.newest().number {
             return Ok(false);
         }
+        let mut tasks: Vec<JoinHandle<Result<Vec<Move>, JournalError>>> = Vec::new();
+        for share in step.messages.chunks(SHARE) {
+            let (this, share) = (Arc::clone(self), share.to_vec());
+            tasks.push(tokio::spawn(async move { this.decide_all(&share).await }));
+        }
         let mut moves = Vec::new();
-        for id in &step.messages {
+        for task in tasks {
+            moves.extend(task.await.map_err(|error| JournalError::Storage(error.to_string()))??);
+        }
+        if !moves.is_empty() {
+            tracing::info!(cause = step.cause, deliveries = moves.len(), "routed again");
+        }
+        self.journal.stray(StrayVerb::Moved(step, moves)).await?;
+        Ok(true)
+    }
+
+    async fn decide_all(&self, messages: &[MessageId]) -> Result<Vec<Move>, JournalError> {
+        let mut moves = Vec::new();
+        for id in messages {
             match self.decide(*id).await {
                 Ok(found) => moves.extend(found),
                 Err(JournalError::Damaged(place)) => {
@@ -54,11 +74,7 @@ impl Rerouting {
                 Err(error) => return Err(error),
             }
         }
-        if !moves.is_empty() {
-            tracing::info!(cause = step.cause, deliveries = moves.len(), "routed again");
-        }
-        self.journal.stray(StrayVerb::Moved(step, moves)).await?;
-        Ok(true)
+        Ok(moves)
     }
 
     /// What becomes of the waiting deliveries of one message.

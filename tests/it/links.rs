@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli_mistakes::said;
 use crate::harness::folder::paper;
+use crate::harness::http::request;
 use crate::harness::{Client, Folder, Gateway, Party};
 
 pub const STATION: &str = "ps:38101004";
@@ -55,6 +56,18 @@ impl Courts {
         let delivery = &accepted["deliveries"][0];
         let office = if delivery["office"].is_null() { &delivery["reason"] } else { &delivery["office"] };
         (office.clone(), delivery["why"].clone())
+    }
+
+    /// Deliveries of a kind in a state, over all systems.
+    pub async fn counts(&self, kind: &str, state: &str) -> u64 {
+        let token = std::fs::read_to_string(self.folder.path("data/admin.token")).unwrap();
+        let bearer = format!("Bearer {}", token.trim());
+        let headers = [("authorization", bearer.as_str())];
+        let answer = request(self.gateway.admin, "GET", "/admin/v1/counts", &headers, b"").await.unwrap();
+        let counts = answer.expect(200).json();
+        let all = counts["deliveries"].as_array().unwrap();
+        let found = all.iter().filter(|line| line[1] == kind && line[2] == state);
+        found.map(|line| line[3].as_u64().unwrap()).sum()
     }
 
     fn icjs(&self, words: &[&str]) -> std::process::Output {

@@ -117,3 +117,45 @@ async fn a_revision_that_names_an_office_sends_what_waited_for_one() {
     let found = items(&courts.two, "court:DLCT02", 1).await;
     assert_eq!(found[0]["id"], ids(&waiting)[0], "{found:?}");
 }
+
+/// Not run with the others: it wants a machine for itself and an optimised build. `cargo test --release --test it -- --ignored
+/// ten_thousand` prints what it measures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement: needs a quiet machine and an optimised build"]
+async fn ten_thousand_waiting_deliveries_move_in_five_seconds_while_records_are_accepted() {
+    const WAITING: usize = 10_000;
+    let courts = Courts::open().await;
+    let mut all = tokio::task::JoinSet::new();
+    for worker in 0..32 {
+        let police = courts.police.clone();
+        all.spawn(async move {
+            for n in (worker..WAITING).step_by(32) {
+                police.accepted("paper", &format!("w{n}"), &paper(STATION, &[], 7, &format!("waits {n}"))).await;
+            }
+        });
+    }
+    while let Some(done) = all.join_next().await {
+        done.unwrap();
+    }
+    let began = std::time::Instant::now();
+    courts.one.accepted("paper", "r", &registered("court:DLCT01", CNR_A)).await;
+    let (mut slowest, mut accepted) = (Duration::ZERO, 0);
+    let moved = loop {
+        let sent = std::time::Instant::now();
+        courts
+            .police
+            .accepted("paper", &format!("x{accepted}"), &paper(STATION, &["court:DLCT02"], 9, "meanwhile"))
+            .await;
+        slowest = slowest.max(sent.elapsed());
+        accepted += 1;
+        let counts = courts.counts("paper", "parked").await;
+        if counts == 0 {
+            break began.elapsed();
+        }
+        assert!(began.elapsed() < Duration::from_secs(300), "{counts} still wait");
+    };
+    println!(
+        "{WAITING} deliveries moved in {moved:?}; {accepted} records accepted meanwhile, the slowest in {slowest:?}"
+    );
+    assert!(cfg!(debug_assertions) || moved < Duration::from_secs(5), "{moved:?}");
+}
