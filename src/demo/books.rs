@@ -59,6 +59,8 @@ pub struct Sent {
     pub answered_at: Option<Instant>,
     /// Message ids that 202 answers gave; one, unless something is wrong.
     pub messages: Vec<String>,
+    /// The offices to which the answer said that it goes; others get it later, sent on from there.
+    pub offices: Vec<String>,
     /// Code of the refusal, if it was refused.
     pub refusal: Option<String>,
     /// The refusal's own words, for the report.

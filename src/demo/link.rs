@@ -201,7 +201,12 @@ impl Link {
         let replayed = answer.header("idempotency-replayed").is_some();
         if answer.status == 202 {
             let message = body.get("id").and_then(Value::as_str).unwrap_or_default();
-            open(&self.books).answered(line, Some(message), None, took, replayed);
+            let mut books = open(&self.books);
+            books.answered(line, Some(message), None, took, replayed);
+            if let Some(sent) = books.sent.get_mut(line) {
+                sent.offices = offices(&body);
+            }
+            drop(books);
             return Some(Ok(body));
         }
         let code = body.get("code").and_then(Value::as_str).unwrap_or("no-code");
@@ -234,6 +239,12 @@ impl Link {
     }
 }
 
+/// The offices that an answer names.
+fn offices(answer: &Value) -> Vec<String> {
+    let list = answer.get("deliveries").and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(|one| one.get("office").and_then(Value::as_str)).map(str::to_owned).collect()
+}
+
 /// An answer that says to come again: rate, overload, or a token that is no longer good.
 fn for_now(answer: &Answer) -> bool {
     matches!(answer.status, 401 | 429 | 502 | 503)
@@ -257,6 +268,7 @@ pub fn line(system: &str, office: &str, kind: &'static str, event: String, case:
         answered: None,
         answered_at: None,
         messages: Vec::new(),
+        offices: Vec::new(),
         refusal: None,
         detail: String::new(),
         tries: 0,

@@ -297,7 +297,7 @@ type Lane<'a> = Vec<(&'a Taken, &'a Sent)>;
 
 /// In each lane (receiving office, case, papers or liberty) effects follow the order of acceptance: where one event was
 /// answered before another was begun, the first comes first. A correction stands where its original stood. What is about
-/// liberty may pass what was tried in vain, and then says so.
+/// liberty may pass what was tried in vain, and then says so; an office that the answer did not name gets a record later.
 fn ordered(view: &View<'_>, proof: &mut Proof) {
     let mut lanes: BTreeMap<(&str, &str, &str, &str), Lane<'_>> = BTreeMap::new();
     for taken in &view.books.taken {
@@ -310,7 +310,9 @@ fn ordered(view: &View<'_>, proof: &mut Proof) {
         for (place, (late, after)) in lane.iter().enumerate() {
             for (early, before) in lane.iter().skip(place + 1) {
                 let told = name == "liberty" && late.passed.contains(&early.delivery);
-                if precedes(view, before, after) && !told {
+                // What was sent on from another office stands where it came.
+                let sent_on = !before.offices.is_empty() && !before.offices.contains(&early.office);
+                if precedes(view, before, after) && !told && !sent_on {
                     let (first, second) = (&late.delivery, &early.delivery);
                     proof
                         .out_of_order

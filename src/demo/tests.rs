@@ -239,6 +239,16 @@ fn liberty_may_pass_what_failed_if_it_says_so() {
 }
 
 #[test]
+fn what_is_sent_on_from_another_office_stands_where_it_came() {
+    let mut forgery = Forgery::good();
+    forgery.books.taken[0].order = 100;
+    forgery.books.sent[0].offices = vec!["court:A/1".to_owned()];
+    assert_eq!(forgery.proof().out_of_order.len(), 1);
+    forgery.books.sent[0].offices = vec!["court:B/1".to_owned()];
+    assert!(forgery.proof().holds(), "{:?}", forgery.proof().faults());
+}
+
+#[test]
 fn a_receipt_that_a_later_outcome_made_needless_is_not_lost() {
     let mut forgery = Forgery::good();
     forgery.books.say("court", &delivery(SECOND), "received");

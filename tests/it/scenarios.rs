@@ -97,10 +97,15 @@ fn a_child_is_taken_out_of_prison_and_kept_out() {
 }
 
 #[test]
+fn a_release_finds_the_prisoner_who_was_moved_meanwhile() {
+    holds("prisoner-transfer");
+}
+
+#[test]
 fn all_scenarios_hold_together_while_the_gateway_is_killed() {
     let report = play(&["all", "--kill", "5"]);
     assert_eq!(report["kills"], 5);
-    assert!(report["scenarios"].as_array().unwrap().len() >= 14, "{report}");
+    assert!(report["scenarios"].as_array().unwrap().len() >= 15, "{report}");
 }
 
 #[test]

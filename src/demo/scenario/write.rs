@@ -317,6 +317,11 @@ impl<'a> Update<'a> {
         self
     }
 
+    /// It names these offices.
+    pub fn to(self, to: &'a [&'a str]) -> Self {
+        Self { to, ..self }
+    }
+
     /// The block that goes with the event.
     pub fn with(self, more: Value) -> Self {
         Self { more, ..self }

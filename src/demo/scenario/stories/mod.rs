@@ -25,6 +25,8 @@ const SESSIONS: &str = "court:DLCT01/1";
 const OTHER_COURT: &str = "court:DLST02/1";
 /// The registry of that establishment.
 const OTHER_REGISTRY: &str = "court:DLST02";
+/// A jail in another State.
+const FAR_JAIL: &str = "prison:TN01";
 /// The jail for men.
 const JAIL: &str = "prison:DL01";
 
@@ -80,6 +82,11 @@ const STORIES: &[(&str, &str, Write)] = &[
         "transfer-and-appeal",
         "a case is transferred to another court; an appeal suspends the sentence",
         courts::transfer_and_appeal,
+    ),
+    (
+        "prisoner-transfer",
+        "a prisoner is moved to another State while his release is in flight; the order finds him",
+        prison::transfer,
     ),
     (
         "production",

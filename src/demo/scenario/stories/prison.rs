@@ -3,13 +3,14 @@
 use serde_json::json;
 
 use super::super::super::documents::court::kinds;
+use super::super::super::documents::merged;
 use super::super::super::documents::police::Series;
 use super::super::super::mind::Word;
 use super::super::super::people::Person;
 use super::super::super::world::KAMLA;
 use super::super::write::{Order, Update, Writer};
 use super::custody::{Held, begin, remand};
-use super::{JAIL, MAGISTRATE, POLICE, REGISTRY};
+use super::{FAR_JAIL, JAIL, MAGISTRATE, POLICE, REGISTRY};
 
 /// One of two accused dies in jail: court and station are told at once (BNSS s.196), the case abates for him alone, and the
 /// trial of the other goes on.
@@ -113,4 +114,52 @@ pub fn child(story: &mut Writer) {
     story.order("remand-2", told, wrong).parked(JAIL, "child-never-to-prison").to(POLICE);
     story.operator("alert", "The operators see it at once.", &["alerts"]).shows("child-never-to-prison");
     story.page(&case).shows("Finding of age").shows("child-never-to-prison");
+}
+
+/// A prisoner is moved to another State while the order to release him is on its way to the jail that he left: it reaches the
+/// jail where he is. What is ordered later goes there at once, whichever jail it names, or none.
+pub fn transfer(story: &mut Writer) {
+    let Held { case, man, held } = begin(story);
+    let there = story.prisoner(&man, FAR_JAIL);
+    let moved = |more: serde_json::Value| {
+        let ids = json!({ "transfer": { "from": JAIL, "to": FAR_JAIL, "transferReason": "PRODUCTION",
+            "fromPid": { "prison": held.prison, "fromPidId": held.number } } });
+        merged(ids, json!({ "transfer": more }))
+    };
+    let warrant =
+        json!({ "warrant": { "warrantNo": "RW/501/2026", "warrantType": "REMAND", "warrantDate": "20-11-2026" } });
+    story.closes("outage", "The jail's system is out of service; its office goes on.", "eprisons-dl");
+    let order = || Order::of(MAGISTRATE, kinds::RELEASE, &case, &man).held(&held);
+    let not_here = Word::new("wrong-addressee").because("NOT_HERE", "transferred").numbered("office", FAR_JAIL);
+    story
+        .order("release", "The Magistrate orders his release; the order cannot get through.", order().to(&[JAIL]))
+        .to(JAIL)
+        .answered(not_here)
+        .to(FAR_JAIL)
+        .sent_on()
+        .to(POLICE)
+        .at_once();
+    let out = Update::of("TRANSFER_OUT", &held)
+        .in_case(&case, None, "UNDER_INVESTIGATION", warrant.clone())
+        .to(&[FAR_JAIL])
+        .with(moved(json!({ "leftAt": "20-11-2026 18:00:00", "warrantsSent": 1 })));
+    story
+        .update("out", "He is on his way to a jail in another State, with his warrant.", out)
+        .to(MAGISTRATE)
+        .to(POLICE)
+        .to(FAR_JAIL)
+        .reads("RW/501/2026")
+        // What is said of it cannot reach the jail's system yet.
+        .at_once();
+    let arrived = Update::of("TRANSFER_IN", &there)
+        .in_case(&case, None, "UNDER_INVESTIGATION", warrant)
+        .with(moved(json!({ "toPid": { "prison": there.prison, "toPidId": there.number } })));
+    story.update("in", "He has arrived, and has a number there.", arrived).to(MAGISTRATE).to(POLICE);
+    story.opens("back", "The first jail's system is back: it says that he is not there.", "eprisons-dl");
+    story.says("released", "The jail where he is: carried out.", FAR_JAIL, "release", Word::new("executed"));
+    let left = Update::of("RELEASE", &there)
+        .in_case(&case, None, "BAILED", json!({}))
+        .with(json!({ "release": { "releaseType": "BAIL" } }));
+    story.update("released-told", "Court and station are told.", left).to(MAGISTRATE).to(POLICE);
+    story.page(&case).shows("Transferred in").shows("Released").shows(FAR_JAIL);
 }
