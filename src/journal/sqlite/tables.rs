@@ -1,5 +1,5 @@
 //! The tables of the SQLite store and how a connection is set up. What each table is for stands beside it.
-//! A change of any of them is a new `FORMAT` with a step that brings older stores up.
+//! A change of any of them is a new `FORMAT` and a step in `STEPS` that brings older stores up.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::super::JournalError;
 
 /// The format of the store that this binary writes (`PRAGMA user_version`).
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 const TABLES: &str = "
 -- One row a message, in the order of acceptance; never changed. `keys`: hashes for the index below, eight bytes each.
@@ -24,18 +24,10 @@ CREATE UNIQUE INDEX message_id ON message (id);
 -- Hash of an idempotency key, case key or person reference, or of a link's end: to message.seq, or to link.number.
 -- Filled in sorted bulk up to the marks in `meta`; newer rows are found in memory.
 CREATE TABLE keyed (hash INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hash, number)) WITHOUT ROWID;
--- `message`: which brought it, 0 where a person did (`by`, `reason`). One that ended stays, with who ended it and why.
 CREATE TABLE link (
     number INTEGER PRIMARY KEY, link TEXT NOT NULL, source TEXT NOT NULL, target TEXT NOT NULL,
-    message INTEGER NOT NULL, at INTEGER NOT NULL, keys BLOB NOT NULL, by TEXT, reason TEXT,
-    ended_at INTEGER, ended_by TEXT, ended_reason TEXT
+    message INTEGER NOT NULL, at INTEGER NOT NULL, keys BLOB NOT NULL
 );
-CREATE INDEX link_message ON link (message);
--- Where persons are held, by what each custody update says: HMAC of a person's reference, the prison, the message.
-CREATE TABLE held (
-    person INTEGER NOT NULL, prison TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, holds INTEGER NOT NULL,
-    PRIMARY KEY (person, prison, seq)
-) WITHOUT ROWID;
 -- The narrow queue: deliveries that are not settled, or hold their lane.
 CREATE TABLE open (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
 CREATE TABLE settled (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
@@ -48,10 +40,6 @@ CREATE TABLE said (
 ) WITHOUT ROWID;
 -- Deliveries made after acceptance, by a person's order.
 CREATE TABLE added (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
--- Where a delivery of a message's own goes now, if not where it was to go at acceptance.
-CREATE TABLE moved (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
--- News by which waiting deliveries are routed again; `upto`: messages that were looked at. Gone once worked off.
-CREATE TABLE cause (number INTEGER PRIMARY KEY, about BLOB NOT NULL, upto INTEGER NOT NULL);
 -- The next version of a message.
 CREATE TABLE version (seq INTEGER PRIMARY KEY, next INTEGER NOT NULL);
 -- Class 0 is liberty.
@@ -80,6 +68,25 @@ CREATE TABLE refusal (
 ) WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+const FROM_1: &str = "
+-- `message`: which brought it, 0 where a person did (`by`, `reason`). One that ended stays, with who ended it and why.
+ALTER TABLE link ADD COLUMN by TEXT;
+ALTER TABLE link ADD COLUMN reason TEXT;
+ALTER TABLE link ADD COLUMN ended_at INTEGER;
+ALTER TABLE link ADD COLUMN ended_by TEXT;
+ALTER TABLE link ADD COLUMN ended_reason TEXT;
+CREATE INDEX link_message ON link (message);
+-- Where persons are held, by what each custody update says: HMAC of a person's reference, the prison, the message.
+CREATE TABLE held (
+    person INTEGER NOT NULL, prison TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, holds INTEGER NOT NULL,
+    PRIMARY KEY (person, prison, seq)
+) WITHOUT ROWID;
+-- Where a delivery of a message's own goes now, if not where it was to go at acceptance.
+CREATE TABLE moved (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
+-- News by which waiting deliveries are routed again; `upto`: messages that were looked at. Gone once worked off.
+CREATE TABLE cause (number INTEGER PRIMARY KEY, about BLOB NOT NULL, upto INTEGER NOT NULL);
 -- One row a rule and subject. `told`: somebody was told of its last change, or nobody is to be.
 CREATE TABLE alert (
     number INTEGER PRIMARY KEY, rule TEXT NOT NULL, subject TEXT NOT NULL, open INTEGER NOT NULL, told INTEGER NOT NULL,
@@ -91,6 +98,9 @@ CREATE INDEX alert_untold ON alert (number) WHERE told = 0;
 -- Liberty deliveries that their receiver's machine has, and of which no person has said anything yet.
 CREATE TABLE awaited (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
 ";
+
+/// What makes each format of the one before; a new store takes all of them.
+const STEPS: [&str; 2] = [TABLES, FROM_1];
 
 /// The writer's connection; makes the tables of a new store and refuses one of a newer format.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
@@ -108,8 +118,9 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
          PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
     )
     .map_err(storage)?;
-    if found == 0 {
-        conn.execute_batch(&format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"))
+    if found < FORMAT {
+        let steps = STEPS.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default().concat();
+        conn.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {FORMAT}; COMMIT;"))
             .map_err(storage)?;
     }
     prepared_once(&conn)?;

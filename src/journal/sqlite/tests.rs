@@ -87,6 +87,25 @@ async fn a_store_of_a_newer_format_is_refused() {
 }
 
 #[tokio::test]
+async fn a_store_of_an_older_format_is_brought_up_with_all_that_it_holds() {
+    let mut stage = Folder::new();
+    let one = append(&stage, to(record(&stage, "1"), vec![push("court:DLCT01", &[case(1)])])).await;
+    behind(&mut stage, |conn| {
+        let columns = ["by", "reason", "ended_at", "ended_by", "ended_reason"];
+        let columns = columns.map(|column| format!("ALTER TABLE link DROP COLUMN {column};")).concat();
+        let tables =
+            ["held", "moved", "cause", "alert", "awaited"].map(|table| format!("DROP TABLE {table};")).concat();
+        conn.execute_batch(&format!("DROP INDEX link_message; {columns} {tables} PRAGMA user_version = 1;")).unwrap();
+    });
+    assert_eq!(state(&stage, &one.id, 1).await, State::Queued);
+    let lease = claim(&stage, conformance::COURT).await.remove(0);
+    deliver(&stage, &lease, OutcomeWord::Received).await;
+    append(&stage, to(record(&stage, "2"), vec![push("court:DLCT01", &[case(1)])])).await;
+    stage.reopen().await;
+    assert_eq!(state(&stage, &one.id, 1).await, State::Delivered);
+}
+
+#[tokio::test]
 async fn keys_are_found_in_memory_while_they_are_merged_and_after_every_restart() {
     let mut stage = Folder::new();
     let entry = |stage: &Folder, n: u32| Entry {
