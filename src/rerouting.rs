@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Destination, Facts, Revision};
-use crate::identifiers::{MessageId, OfficeId};
+use crate::identifiers::{MessageId, OfficeId, SystemName};
 use crate::journal::{
     Action, DeliveryView, How, Journal, JournalError, Lane, MessageView, NewDelivery, OutcomeEntry, OutcomeWord,
     Snapshot, SnapshotAsk, State,
@@ -61,37 +61,20 @@ impl Rerouting {
         Ok(found.map(|to| self.delivery(to, view, delivered, &known)))
     }
 
-    /// A receiver says that a record belongs to another office and names it: the delivery to that office is written with
-    /// the outcome, or not at all. Anything else that a receiver says goes on as it is.
+    /// A receiver says that a record belongs to another office: the delivery to that office is written with the outcome, or
+    /// not at all. Anything else that a receiver says goes on as it is.
     pub async fn send_on(&self, said: &mut OutcomeEntry) -> Result<(), JournalError> {
-        let Some(office) = elsewhere(said) else { return Ok(()) };
-        let Some(view) = self.journal.message(said.delivery.message()).await? else { return Ok(()) };
-        let Some(delivered) = view.deliveries.iter().find(|one| one.id == said.delivery) else { return Ok(()) };
-        let has = |one: &DeliveryView| one.office.as_ref() == Some(&office) && one.state != State::Rejected;
-        if view.deliveries.iter().any(has) {
+        if said.outcome.outcome != OutcomeWord::WrongAddressee {
             return Ok(());
         }
+        let Some(view) = self.journal.message(said.delivery.message()).await? else { return Ok(()) };
+        let Some(delivered) = view.deliveries.iter().find(|one| one.id == said.delivery) else { return Ok(()) };
         let Some(known) = self.known(&view).await? else { return Ok(()) };
-        let hops = view.deliveries.iter().filter(|other| other.why.starts_with(SENT_ON)).count();
-        let system = known.revision.serving(&office);
-        let code = match system {
-            _ if hops >= MOST_HOPS => Some("too-many-hops"),
-            None => Some("no-office"),
-            Some(system) if !known.revision.sharing.gives(&view.head.kind, system) => Some("not-permitted"),
-            Some(_) => None,
+        let to = match elsewhere(said) {
+            Some(office) => named(office, &view, delivered, &known),
+            None => unnamed(&view, delivered, &known),
         };
-        let to = Destination {
-            how: system.map_or(delivered.how, |system| if system.push.is_some() { How::Push } else { How::Feed }),
-            system: system.map(|system| system.name.clone()).unwrap_or_default(),
-            office: Some(office),
-            code: code.map(str::to_owned),
-            hold: None,
-            why: format!("{SENT_ON} {}", delivered.id),
-            park_on_reject: false,
-            // What was theirs by mistake is the other office's now.
-            cases: known.facts.places(&delivered.cases),
-        };
-        said.sent_on = Some(Box::new(self.delivery(to, &view, delivered, &known)));
+        said.sent_on = to.map(|to| Box::new(self.delivery(to, &view, delivered, &known)));
         Ok(())
     }
 
@@ -144,6 +127,65 @@ impl Rerouting {
         }
         if keys.is_empty() { own() } else { keys }
     }
+}
+
+/// To the office that is named, unless it has the record.
+fn named(office: OfficeId, view: &MessageView, delivered: &DeliveryView, known: &Known) -> Option<Destination> {
+    let has = |one: &DeliveryView| one.office.as_ref() == Some(&office) && one.state != State::Rejected;
+    if view.deliveries.iter().any(has) {
+        return None;
+    }
+    let system = known.revision.serving(&office);
+    let code = match system {
+        None => Some("no-office"),
+        Some(system) if !known.revision.sharing.gives(&view.head.kind, system) => Some("not-permitted"),
+        Some(_) => None,
+    };
+    let to = Destination {
+        how: system.map_or(delivered.how, |system| if system.push.is_some() { How::Push } else { How::Feed }),
+        system: system.map(|system| system.name.clone()).unwrap_or_default(),
+        office: Some(office),
+        code: code.map(str::to_owned),
+        hold: None,
+        why: String::new(),
+        park_on_reject: false,
+        cases: Vec::new(),
+    };
+    Some(sent_on(to, view, delivered, known))
+}
+
+/// Nobody is named: routing must find another office of that kind, and where it finds none, a person must.
+fn unnamed(view: &MessageView, delivered: &DeliveryView, known: &Known) -> Option<Destination> {
+    let class = delivered.office.as_ref()?.class();
+    let alike = |office: &Option<OfficeId>| office.as_ref().is_some_and(|office| office.class() == class);
+    // Of several candidates those who are wrong say just this: another one has it.
+    let gone = |state| matches!(state, State::Rejected | State::Superseded | State::Recalled);
+    if view.deliveries.iter().any(|one| one.id != delivered.id && alike(&one.office) && !gone(one.state)) {
+        return None;
+    }
+    let tried = |office: &Option<OfficeId>| view.deliveries.iter().any(|one| one.office == *office);
+    let routed = known.revision.route(&view.head.kind, &known.shared, &known.facts, &known.snapshot);
+    let found = routed.into_iter().find(|to| to.code.is_none() && alike(&to.office) && !tried(&to.office));
+    let to = found.unwrap_or_else(|| Destination {
+        office: None,
+        system: SystemName::new(),
+        how: delivered.how,
+        code: Some("no-office".to_owned()),
+        hold: None,
+        why: "no other office is found".to_owned(),
+        park_on_reject: false,
+        cases: Vec::new(),
+    });
+    Some(sent_on(to, view, delivered, known))
+}
+
+/// A destination that takes the place of one that was wrong; what was theirs by mistake is the other office's now.
+fn sent_on(to: Destination, view: &MessageView, delivered: &DeliveryView, known: &Known) -> Destination {
+    let hops = view.deliveries.iter().filter(|other| other.why.starts_with(SENT_ON)).count();
+    let code = if hops >= MOST_HOPS { Some("too-many-hops".to_owned()) } else { to.code };
+    let by = format!("{SENT_ON} {}", delivered.id);
+    let why = if to.why.is_empty() { by } else { format!("{by}; {}", to.why) };
+    Destination { code, why, cases: known.facts.places(&delivered.cases), ..to }
 }
 
 /// The office that a `wrong-addressee` names (`reference` of scheme `office`).

@@ -210,6 +210,25 @@ async fn a_record_at_the_wrong_office_goes_to_the_one_that_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_at_the_wrong_office_that_names_no_other_waits_for_a_person_unless_another_one_has_it() {
+    let stage = started().await;
+    let wrong = |delivery: &Value| json!([{"id": delivery["id"], "outcome": "wrong-addressee", "reason": "not ours"}]);
+    let lone = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 5, "x")).await;
+    let both = stage.police.accepted("paper", "l", &paper(POLICE, &[COURT, ROOM], 6, "y")).await;
+    unsettled(&stage.court, "", 3).await;
+    for accepted in [&lone, &both] {
+        stage.court.answer(wrong(&accepted["deliveries"][0])).await.unwrap().expect(200);
+    }
+    let state = stage.police.message(lone["id"].as_str().unwrap()).await;
+    let (first, next) = (&state["deliveries"][0], &state["deliveries"][1]);
+    assert_eq!((&first["state"], &next["state"]), (&json!("rejected"), &json!("parked")), "{state:#}");
+    assert_eq!((&next["reason"], &next["office"]), (&json!("no-office"), &Value::Null), "{state:#}");
+    assert_eq!(state["status"], "attention");
+    let state = stage.police.message(both["id"].as_str().unwrap()).await;
+    assert_eq!(state["deliveries"].as_array().unwrap().len(), 2, "the other court has it: {state:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_elses_message_is_not_there() {
     let stage = started().await;
     let accepted = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 6, "x")).await;
