@@ -99,7 +99,7 @@ impl Rerouting {
         }
         // Where somebody is claimed by another prison besides, it gets the order too.
         for delivery in view.deliveries.iter().filter(|one| strays(one) && one.lane == Lane::Liberty) {
-            while let Some(to) = plan.of_route(&delivery.why) {
+            while let Some(to) = plan.beside(delivery) {
                 let to = Moving::Besides(Box::new(self.again_to(to, &view, delivery, &known)));
                 moves.push(Move { delivery: delivery.id, was: delivery.office.clone(), to });
             }
@@ -160,6 +160,15 @@ impl Plan {
             return Next::Stay;
         }
         Next::Nowhere
+    }
+
+    /// The next office of the kind to which a delivery goes: whichever route led there, whom the record names or where the
+    /// person is.
+    fn beside(&mut self, delivery: &DeliveryView) -> Option<Destination> {
+        let class = delivery.office.as_ref()?.class();
+        let alike = |to: &Destination| to.office.as_ref().is_some_and(|office| office.class() == class);
+        let at = self.fresh.iter().position(alike)?;
+        Some(self.fresh.remove(at))
     }
 
     /// The next office that the route of a delivery leads to.

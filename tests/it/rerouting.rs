@@ -102,6 +102,15 @@ async fn a_release_in_flight_follows_a_prisoner_who_is_moved() {
     assert_ne!(there[1]["id"], to_prison(&order), "bytes have left under the old id");
     let page = prisons.central.feed("wait=0&office=prison:DL01").await.unwrap().expect(200).json();
     assert_eq!(page["items"][0]["id"], to_prison(&order), "the old prison may still answer");
+    // The court named the prison where the person was: it has the order, and so has the prison where the person is.
+    let named = ("DL01", "23");
+    prisons.central.accepted("custody-update", "e", &update("prison:DL01", "E-5", "admission", 8, named)).await;
+    let (order, found) = prisons.release("O-3", &["prison:DL01"], named).await;
+    assert_eq!(found, ["prison:DL01"]);
+    prisons.central.accepted("custody-update", "f", &transfer("E-6", named)).await;
+    let there = items(&prisons.south, "prison:DL03", 3).await;
+    assert_eq!(there[2]["icjsmessage"], order["id"]);
+    assert_ne!(there[2]["id"], to_prison(&order), "the addressee keeps its own");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

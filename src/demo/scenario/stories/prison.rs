@@ -155,11 +155,11 @@ pub fn transfer(story: &mut Writer) {
         .in_case(&case, None, "UNDER_INVESTIGATION", warrant)
         .with(moved(json!({ "toPid": { "prison": there.prison, "toPidId": there.number } })));
     story.update("in", "He has arrived, and has a number there.", arrived).to(MAGISTRATE).to(POLICE);
-    story.opens("back", "The first jail's system is back: it says that he is not there.", "eprisons-dl");
     story.says("released", "The jail where he is: carried out.", FAR_JAIL, "release", Word::new("executed"));
     let left = Update::of("RELEASE", &there)
         .in_case(&case, None, "BAILED", json!({}))
         .with(json!({ "release": { "releaseType": "BAIL" } }));
     story.update("released-told", "Court and station are told.", left).to(MAGISTRATE).to(POLICE);
+    story.opens("back", "The first jail's system is back at last, and says that he is not there.", "eprisons-dl");
     story.page(&case).shows("Transferred in").shows("Released").shows(FAR_JAIL);
 }
