@@ -13,6 +13,9 @@ use crate::shell::exit::{Done, Exit, Failure};
 use crate::shell::folder::GatewayFolder;
 use crate::shell::output::{Output, moment, text};
 
+/// Characters of a list that is shown whole; a longer one is counted.
+const LISTED: usize = 60;
+
 /// Which case, and who looks; or an order over links.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -111,10 +114,14 @@ fn timeline(file: &Value, output: Output) {
     output.line("");
 }
 
-/// One line for each office that a record went to; one for an outcome.
+/// One line for a record and each state that its deliveries are in; one for an outcome. That a machine has a record is said
+/// by its delivery's state.
 fn event(event: &Value) -> Vec<Vec<String>> {
     let at = moment(text(event, "at"));
     if text(event, "what") == "outcome" {
+        if text(event, "outcome") == "received" && event.get("reference").is_none() {
+            return Vec::new();
+        }
         let mut said = text(event, "outcome").to_owned();
         if let Some(reference) = event.get("reference") {
             said.push_str(&format!(" {} {}", text(reference, "scheme"), text(reference, "value")));
@@ -134,14 +141,19 @@ fn event(event: &Value) -> Vec<Vec<String>> {
         _ => {}
     }
     let from = text(event, "office").to_owned();
-    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut states: Vec<(String, Vec<&str>)> = Vec::new();
     for delivery in list(event, "deliveries") {
-        let state = state(delivery);
-        let office = text(delivery, "office");
-        let office = if office.is_empty() { "-".to_owned() } else { office.to_owned() };
+        let office = if text(delivery, "office").is_empty() { "-" } else { text(delivery, "office") };
+        match states.iter_mut().find(|(known, _)| *known == state(delivery)) {
+            Some((_, offices)) => offices.push(office),
+            None => states.push((state(delivery), vec![office])),
+        }
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (state, offices) in states {
         let first = rows.is_empty();
         let shown = |text: &String| if first { text.clone() } else { String::new() };
-        rows.push(vec![shown(&at), shown(&what), shown(&from), office, state]);
+        rows.push(vec![shown(&at), shown(&what), shown(&from), offices.join(" "), state]);
     }
     if rows.is_empty() {
         rows.push(vec![at, what, from, "-".to_owned(), text(event, "status").to_owned()]);
@@ -169,9 +181,11 @@ fn offices(file: &Value, output: Output) {
     for holding in list(file, "offices") {
         let office = if text(holding, "office").is_empty() { "no office" } else { text(holding, "office") };
         let has: Vec<&str> = list(holding, "has").map(|held| text(held, "title")).collect();
+        let all = has.join(", ");
+        let has = if all.chars().count() > LISTED { format!("{} records", has.len()) } else { all };
         let lacks: Vec<String> =
             list(holding, "has_not").map(|held| format!("{} ({})", text(held, "title"), state(held))).collect();
-        rows.push(vec![office.to_owned(), has.join(", "), lacks.join(", ")]);
+        rows.push(vec![office.to_owned(), has, lacks.join(", ")]);
     }
     output.table(&["office", "has", "has not"], &rows);
 }
