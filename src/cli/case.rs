@@ -119,7 +119,7 @@ fn timeline(file: &Value, output: Output) {
 fn event(event: &Value) -> Vec<Vec<String>> {
     let at = moment(text(event, "at"));
     if text(event, "what") == "outcome" {
-        if text(event, "outcome") == "received" && event.get("reference").is_none() {
+        if text(event, "outcome") == "received" {
             return Vec::new();
         }
         let mut said = text(event, "outcome").to_owned();
@@ -132,7 +132,8 @@ fn event(event: &Value) -> Vec<Vec<String>> {
             }
         }
         let about = text(event, "about");
-        return vec![vec![at, format!("  {said}"), text(event, "office").to_owned(), String::new(), about.to_owned()]];
+        let said = if about.is_empty() { format!("  {said}") } else { format!("  {about}: {said}") };
+        return vec![vec![at, said, text(event, "office").to_owned()]];
     }
     let mut what = title(event);
     match text(event, "action") {
