@@ -42,6 +42,11 @@ fn a_returned_charge_sheet_is_mended_before_what_follows_it() {
 }
 
 #[test]
+fn a_closed_case_is_charged_after_further_investigation() {
+    holds("closure-and-protest");
+}
+
+#[test]
 fn corrections_of_corrections_reach_every_copy() {
     holds("correction-chains");
 }

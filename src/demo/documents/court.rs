@@ -83,6 +83,8 @@ pub mod kinds {
     pub const SPLIT: &str = "O42";
     /// A direction to an office.
     pub const DIRECTION: &str = "O52";
+    /// Further investigation (BNSS s.193(9)).
+    pub const FURTHER: &str = "O50";
 }
 
 /// Whether an order of this kind is about a person's liberty: a system that prints papers knows it as well as the gateway.

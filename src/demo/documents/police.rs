@@ -129,6 +129,8 @@ pub enum Series {
         /// The list of witnesses is there.
         complete: bool,
     },
+    /// The first, which closes the investigation for want of evidence.
+    Closure,
     /// Supplementary report number so many.
     Supplementary(u8),
 }
@@ -136,7 +138,7 @@ pub enum Series {
 /// A final report (IIF-5).
 pub fn charge_sheet(case: &Case, head: &Head<'_>, series: Series, cnr: Option<&str>) -> String {
     let (code, number) = match series {
-        Series::First { .. } => ("1".to_owned(), 1),
+        Series::First { .. } | Series::Closure => ("1".to_owned(), 1),
         Series::Supplementary(number) => (format!("S{number}"), number + 1),
     };
     let complete = series != Series::First { complete: false };
@@ -149,7 +151,8 @@ pub fn charge_sheet(case: &Case, head: &Head<'_>, series: Series, cnr: Option<&s
             form.leaf("CNR_NUM", cnr);
         }
         form.leaf("FR_NUM", &format!("{}-{number}/{YEAR}", case.serial)).leaf("CS_DT", "21/11/2026");
-        form.leaf("FR_SERIES_CD", &code).leaf("FR_TYPE_CD", "1").offence(case);
+        form.leaf("FR_SERIES_CD", &code).leaf("FR_TYPE_CD", if series == Series::Closure { "2" } else { "1" });
+        form.offence(case);
         form.within("Complainant", |block| {
             block.person(&case.complainant);
         });

@@ -50,6 +50,7 @@ const STORIES: &[(&str, &str, Write)] = &[
         "a charge sheet is returned, mended, and followed by a supplementary one",
         papers::defects,
     ),
+    ("closure-and-protest", "a case is closed, and charged after further investigation", papers::closure),
     ("correction-chains", "corrections of corrections, withdrawals, and one that comes too late", papers::corrections),
     (
         "late-and-backdated",

@@ -65,6 +65,30 @@ pub fn defects(story: &mut Writer) {
     story.page(&case).shows("returned").shows("SR/5601/2026").shows(&cnr);
 }
 
+/// The police close a case for want of evidence; the complainant protests, the Magistrate has it investigated further, and
+/// the report that follows charges the man after all (BNSS ss.189, 193(3), 193(9)).
+pub fn closure(story: &mut Writer) {
+    let man = story.man();
+    let case = story.case(KAMLA, &[&man]);
+    let cnr = story.cnr("DLCT01");
+    story.fir("fir", "Kamla Bazar police register an FIR.", &case).to(MAGISTRATE);
+    story
+        .sheet("closure", "They report that there is not evidence enough.", &case, Series::Closure, None)
+        .to(MAGISTRATE)
+        .answered(taken("SR/5701/2026"));
+    story.registered("registered", "The report gets a CNR.", &case, MAGISTRATE, &cnr).to(POLICE).reads(&cnr);
+    let protest = json!({ "directions": [{ "to": POLICE, "direction_text": "Witnesses named in the protest petition to be examined (BNSS s.193(9))" }] });
+    let order = Order::of(MAGISTRATE, kinds::FURTHER, &case, &man).cnr(Some(&cnr)).with(protest);
+    let told = "The complainant protests; the Magistrate orders further investigation. No prison has a part in that.";
+    story.order("further", told, order).to(POLICE);
+    story.arrest("arrest", "The police examine the witnesses, and arrest him.", &case, &man).to(REGISTRY);
+    story
+        .sheet("charged", "The further report charges him.", &case, Series::Supplementary(1), Some(&cnr))
+        .to(REGISTRY)
+        .answered(taken("SR/5702/2026"));
+    story.page(&case).shows("SR/5701/2026").shows("Further investigation").shows("SR/5702/2026");
+}
+
 /// Corrections of corrections; a correction before the original was seen; withdrawals; one of what is not the newest.
 pub fn corrections(story: &mut Writer) {
     let theft = begin(story);
