@@ -42,6 +42,7 @@ pub async fn case(
     query: Query,
 ) -> Result<Response, Refusal> {
     demand(&caller, "search")?;
+    let _place = exchange.place()?;
     query.only(&["purpose", "ground"])?;
     let purpose = words(&query, "purpose")?;
     let ground = words(&query, "ground")?;

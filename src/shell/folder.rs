@@ -97,6 +97,18 @@ impl GatewayFolder {
         let answer = self.admin(method, path, body).await?;
         let answer =
             answer.ok_or_else(|| unreachable(&addresses.admin, &NoAnswer(super::client::NOBODY.to_owned())))?;
-        if answer.good() { Ok(answer) } else { Err(super::client::refused(&answer)) }
+        if answer.good() {
+            return Ok(answer);
+        }
+        let mut failure = super::client::refused(&answer);
+        // The advice for records would mislead here: an administrator's order was wrong, or names what is not there.
+        match answer.status {
+            400 => "the order is not as it must be; the verb's --help shows how it is written"
+                .clone_into(&mut failure.advice),
+            404 => "check the id or number, and --dir: this gateway may not be the one that has it"
+                .clone_into(&mut failure.advice),
+            _ => {}
+        }
+        Err(failure)
     }
 }

@@ -126,6 +126,9 @@ async fn a_case_is_told_on_one_screen() {
         assert_eq!(wrong.status.code(), Some(code), "{words:?}: {said}");
         assert!(!said.is_empty() && !said.contains("panicked"), "{said}");
     }
+    let wrong = icjs(&["case", "link", "fir/38101004-2026-7", "sane", "cnr/DLCT010001232026", "--reason", "x"]);
+    let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(said.contains("links are same") && said.contains("--help") && !said.contains("format"), "{said}");
     let missing = icjs(&["case", "fir", "38101004-2026-9"]);
     assert!(String::from_utf8_lossy(&missing.stderr).contains("no record has this case number"), "{missing:?}");
 }
