@@ -195,6 +195,12 @@ pub fn person_key(scheme: &str, parts: &[&str]) -> Option<String> {
     Some(format!("{scheme}/{}", encoded.join("-")))
 }
 
+/// What joins an answer to its question, in the one text form `requisition/<number>`, the value percent-encoded. Schemes are
+/// named by `kinds.toml`. `None` when the value is empty.
+pub fn thread_key(scheme: &str, value: &str) -> Option<String> {
+    (!value.is_empty()).then(|| format!("{scheme}/{}", utf8_percent_encode(value, PART)))
+}
+
 /// Court Case Number Record: 16 characters without hyphens and spaces: establishment code (6), serial (6 digits), year (4).
 /// There is no check digit (NJDG schema `cases.cino char(16)`; `court_info.est_code char(6)`).
 pub fn cnr(raw: &str) -> Option<String> {

@@ -110,6 +110,7 @@ fn message(revision: &Revision, said: &Said<'_>, outcome: &Outcome) -> Entry {
         cases: head.cases.clone(),
         persons: Vec::new(),
         links: Vec::new(),
+        threads: Vec::new(),
         whereabouts: Vec::new(),
         attachments: Vec::new(),
         deliveries: vec![to_sender(revision, head)],

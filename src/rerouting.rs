@@ -83,12 +83,7 @@ impl Rerouting {
         let Ok(shared) = serde_json::from_slice::<Value>(&payload.shared) else { return Ok(None) };
         let revision = self.live.newest();
         let facts = revision.facts(&view.head.kind, &shared);
-        let ask = SnapshotAsk {
-            cases: facts.cases.clone(),
-            persons: if revision.follows(&view.head.kind) { facts.persons.clone() } else { Vec::new() },
-            replaces: view.head.replaces,
-            delivery: None,
-        };
+        let ask = SnapshotAsk { replaces: view.head.replaces, ..revision.ask(&view.head.kind, &facts) };
         let snapshot = self.journal.snapshot(ask).await?;
         Ok(Some(Known { revision, shared, facts, snapshot }))
     }

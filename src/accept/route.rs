@@ -22,12 +22,8 @@ const AHEAD: Duration = Duration::from_secs(600);
 
 /// The entry that the journal will write.
 pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry, Refusal> {
-    let ask = SnapshotAsk {
-        cases: record.facts.cases.clone(),
-        persons: if caller.revision().follows(&record.door.kind) { record.facts.persons.clone() } else { Vec::new() },
-        replaces: record.door.replaces,
-        delivery: None,
-    };
+    let ask = caller.revision().ask(&record.door.kind, &record.facts);
+    let ask = SnapshotAsk { replaces: record.door.replaces, ..ask };
     let known = desk.journal.snapshot(ask).await?;
     if let Some(id) = record.door.replaces {
         let mine = known.replaced.as_ref().is_some_and(|replaced| replaced.head.system == caller.name());
@@ -63,6 +59,7 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
         news: known.news,
         cases: facts.cases,
         persons: facts.persons,
+        threads: facts.threads,
         links: facts.links,
         whereabouts,
         attachments: facts.attachments,

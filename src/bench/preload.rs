@@ -124,6 +124,7 @@ async fn append(journal: &dyn Journal, template: &Template, number: u64) -> Resu
         cases,
         persons: Vec::new(),
         links: Vec::new(),
+        threads: Vec::new(),
         whereabouts: Vec::new(),
         attachments: Vec::new(),
         warnings: Vec::new(),

@@ -10,7 +10,7 @@ use super::Revision;
 use super::custody::CustodyPaths;
 use super::document::meant;
 use crate::clock::Timestamp;
-use crate::identifiers::{CaseKey, OfficeId, cnr, person_key};
+use crate::identifiers::{CaseKey, OfficeId, cnr, person_key, thread_key};
 use crate::journal::{Digest, Lane, NewLink, Whereabout};
 
 /// More keys, persons or links than this are not read from one record: fan-out is bounded.
@@ -27,6 +27,8 @@ pub struct Facts {
     pub persons: Vec<String>,
     /// The same, person by person.
     pub people: Vec<Vec<String>>,
+    /// What joins it to the records that it answers, or that answer it: `requisition/…`, `exhibit/…`.
+    pub threads: Vec<String>,
     /// The sending office, where the body says it.
     pub from: Option<OfficeId>,
     /// Addressees named in it.
@@ -52,9 +54,17 @@ pub struct Facts {
 pub struct FactPaths {
     pub(super) cases: Vec<CasePath>,
     pub(super) persons: Vec<PersonPath>,
+    pub(super) threads: Vec<ThreadPath>,
     pub(super) links: Vec<LinkPath>,
     pub(super) lane: Option<LaneByCode>,
     pub(super) custody: Option<CustodyPaths>,
+}
+
+impl FactPaths {
+    /// Whether records of the kind have threads of this scheme.
+    pub(super) fn joins(&self, scheme: &str) -> bool {
+        self.threads.iter().any(|thread| thread.scheme == scheme)
+    }
 }
 
 #[derive(Debug)]
@@ -66,6 +76,12 @@ pub(super) struct CasePath {
 #[derive(Debug)]
 pub(super) struct PersonPath {
     pub(super) scheme: &'static str,
+    pub(super) path: Path,
+}
+
+#[derive(Debug)]
+pub(super) struct ThreadPath {
+    pub(super) scheme: String,
     pub(super) path: Path,
 }
 
@@ -200,6 +216,12 @@ impl Revision {
             }
         }
         facts.people = people.into_lists();
+        for at in &kind.paths.threads {
+            let values = at.path.values(shared).into_iter().filter_map(plain);
+            for thread in values.filter_map(|value| thread_key(&at.scheme, &value)) {
+                add(&mut facts.threads, thread);
+            }
+        }
         for at in &kind.paths.links {
             let to = at.to.keys(shared);
             for from in at.from.keys(shared) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::document::{Document, Findings, Said, Section, meant};
-use super::facts::{CasePath, FactPaths, LaneByCode, LinkPath, Path, PersonPath};
+use super::facts::{CasePath, FactPaths, LaneByCode, LinkPath, Path, PersonPath, ThreadPath};
 use super::loaded::Loaded;
 use crate::codes::Codes;
 use crate::identifiers::{CASE_SCHEMES, KindName, PERSON_SCHEMES};
@@ -179,6 +179,15 @@ fn fact_paths(section: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Code
             Err(message) => section.error(said.line, message),
         }
     }
+    for said in section.texts("threads") {
+        match thread(&said.value) {
+            Ok(thread) => {
+                check(section, said.line, &thread.path, shape);
+                paths.threads.push(thread);
+            }
+            Err(message) => section.error(said.line, message),
+        }
+    }
     for said in section.texts("links") {
         paths.links.extend(link(section, &said, shape));
     }
@@ -223,6 +232,16 @@ fn scheme_and_path(text: &str, schemes: &'static [&'static str]) -> Result<(&'st
         return Err(format!("unknown scheme `{scheme}`{}", meant(scheme, schemes.iter().copied())));
     };
     Ok((known, Path::parse(path).map_err(|message| format!("`{path}`: {message}"))?))
+}
+
+/// A `scheme:path` of what joins an answer to its question. Schemes are the configuration's own words.
+fn thread(text: &str) -> Result<ThreadPath, String> {
+    let (scheme, path) = text
+        .split_once(':')
+        .filter(|(scheme, _)| good_name(scheme))
+        .ok_or_else(|| format!("`{text}` is not `scheme:path`, such as `requisition:requisition.number`"))?;
+    let path = Path::parse(path).map_err(|message| format!("`{path}`: {message}"))?;
+    Ok(ThreadPath { scheme: scheme.to_owned(), path })
 }
 
 fn link(section: &Section<'_, '_>, said: &Said<String>, shape: Option<&Value>) -> Option<LinkPath> {

@@ -17,7 +17,17 @@ use crate::journal::Lane;
 /// Where routes are configured.
 pub const FILE: &str = "config/routes.toml";
 
-const STEPS: [&str; 7] = ["addressee", "case-court", "cnr", "custody", "table ps_court", "station", "desk"];
+const STEPS: [&str; 9] = [
+    "addressee",
+    "asker requisition",
+    "holders exhibit",
+    "case-court",
+    "cnr",
+    "custody",
+    "table ps_court",
+    "station",
+    "desk",
+];
 
 /// A held delivery is given up after this, where its route says nothing: the longest default period for a charge sheet
 /// is 90 days (BNSS s.187(3)), and most conditions come true within a month.
@@ -57,6 +67,10 @@ pub struct Route {
 pub enum Step {
     /// The offices that the record names in `to`.
     Addressee,
+    /// The offices that sent earlier records of the same thread, by its scheme: whom an answer goes to.
+    Asker(String),
+    /// The offices that sent or got earlier records of the same thread, by its scheme.
+    Holders(String),
     /// The court of the case's newest link: registration, committal or transfer.
     CaseCourt,
     /// The establishment in the CNR.
@@ -72,6 +86,11 @@ pub enum Step {
 }
 
 impl Step {
+    /// It names everybody who had to do with a thing: each of them gets the record.
+    pub(super) fn names_all(&self) -> bool {
+        matches!(self, Self::Asker(_) | Self::Holders(_))
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         match text {
             "addressee" => return Ok(Self::Addressee),
@@ -81,6 +100,10 @@ impl Step {
             "station" => return Ok(Self::Station),
             "desk" => return Ok(Self::Desk),
             _ => {}
+        }
+        if let Some((word @ ("asker" | "holders"), scheme)) = text.split_once(' ') {
+            let scheme = scheme.trim().to_owned();
+            return Ok(if word == "asker" { Self::Asker(scheme) } else { Self::Holders(scheme) });
         }
         let Some(rest) = text.strip_prefix("table ") else {
             return Err(format!("unknown step `{text}`{}", meant(text, STEPS.into_iter())));
@@ -138,7 +161,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
             section.error(said.line, format!("unknown pillar `{}`{}", said.value, meant(&said.value, pillars())));
         }
     }
-    let steps = steps(section);
+    let steps = steps(section, of);
     let when = condition(section, "when", of);
     let hold_until = condition(section, "hold_until", of);
     let hold_for = section.duration("hold_for");
@@ -169,7 +192,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
     })
 }
 
-fn steps(section: &mut Section<'_, '_>) -> Vec<Step> {
+fn steps(section: &mut Section<'_, '_>, kind: Option<&Kind>) -> Vec<Step> {
     if !section.has("office") {
         section.error(section.line, format!("`office` is missing; steps are `{}`", STEPS.join("`, `")));
     }
@@ -178,6 +201,11 @@ fn steps(section: &mut Section<'_, '_>) -> Vec<Step> {
         match Step::parse(&said.value) {
             Ok(step) if steps.contains(&step) => {
                 section.error(said.line, format!("step `{}` is there twice", said.value));
+            }
+            Ok(Step::Asker(scheme) | Step::Holders(scheme)) if kind.is_some_and(|kind| !kind.paths.joins(&scheme)) => {
+                let schemes = kind.map(|kind| kind.paths.threads.iter().map(|thread| thread.scheme.as_str()));
+                let hint = schemes.map(|schemes| meant(&scheme, schemes)).unwrap_or_default();
+                section.error(said.line, format!("the kind has no thread `{scheme}` in {}{hint}", super::kinds::FILE));
             }
             Ok(step) => steps.push(step),
             Err(message) => section.error(said.line, message),

@@ -16,7 +16,7 @@ use super::systems::{PILLARS, System};
 use super::trail::{Taken, Trail, Trial};
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, OfficeId, SystemName};
-use crate::journal::{Action, DeliveryView, How, Lane, Snapshot, State};
+use crate::journal::{Action, DeliveryView, How, Lane, Snapshot, SnapshotAsk, State};
 
 /// Where a record goes, before the journal gives it waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,6 +158,21 @@ impl Revision {
         self.routes.iter().any(|route| route.kind == kind && route.steps.contains(&Step::Custody))
     }
 
+    /// Some route for the kind asks who had to do with the same thread.
+    pub fn joins(&self, kind: &str) -> bool {
+        self.routes.iter().any(|route| route.kind == kind && route.steps.iter().any(Step::names_all))
+    }
+
+    /// What routing must know of a record before it decides.
+    pub fn ask(&self, kind: &str, facts: &Facts) -> SnapshotAsk {
+        SnapshotAsk {
+            cases: facts.cases.clone(),
+            persons: if self.follows(kind) { facts.persons.clone() } else { Vec::new() },
+            threads: if self.joins(kind) { facts.threads.clone() } else { Vec::new() },
+            ..SnapshotAsk::default()
+        }
+    }
+
     /// Some route for the kind takes addressees of that office's pillar.
     fn addressed(&self, office: &OfficeId, kind: &str) -> bool {
         let takes = |route: &&Route| route.kind == kind && route.steps.contains(&Step::Addressee);
@@ -273,7 +288,7 @@ impl Revision {
                 }
                 continue;
             }
-            let one_each = *step == Step::Custody && !crowded(ask);
+            let one_each = step.names_all() || (*step == Step::Custody && !crowded(ask));
             if served.len() > 1 && !liberty && !one_each {
                 return Found::Several(name(step), served);
             }
@@ -343,6 +358,7 @@ fn how(system: &System) -> How {
 fn word(step: &Step) -> String {
     match step {
         Step::Table(table, class) => format!("table {table} {class}").trim_end().to_owned(),
+        Step::Asker(scheme) | Step::Holders(scheme) => format!("{} {scheme}", name(step)),
         other => name(other).to_owned(),
     }
 }
@@ -350,6 +366,8 @@ fn word(step: &Step) -> String {
 fn name(step: &Step) -> &'static str {
     match step {
         Step::Addressee => "addressee",
+        Step::Asker(_) => "asker",
+        Step::Holders(_) => "holders",
         Step::CaseCourt => "case-court",
         Step::Cnr => "cnr",
         Step::Custody => "custody",

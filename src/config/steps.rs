@@ -77,6 +77,8 @@ impl Revision {
                 case.same.iter().filter_map(establishment).map(|(office, why)| Named::by(office, why)).collect()
             }
             Step::Custody => held(ask),
+            Step::Asker(scheme) => self.parties(scheme, true, route, ask),
+            Step::Holders(scheme) => self.parties(scheme, false, route, ask),
             Step::Station => case
                 .origins
                 .iter()
@@ -89,6 +91,20 @@ impl Revision {
         let mut seen = BTreeSet::new();
         let named = named.into_iter().filter(|named| seen.insert(named.office.clone()));
         named.map(|named| self.standing(named, ask)).collect()
+    }
+
+    /// Offices of the route's pillar that had to do with the record's threads of a scheme: who asked, or everybody.
+    fn parties(&self, scheme: &str, askers: bool, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
+        let of_scheme = |thread: &str| thread.split_once('/').is_some_and(|(found, _)| found == scheme);
+        let parties = ask.known.parties.iter().filter(|party| of_scheme(&party.thread) && (party.sent || !askers));
+        let others = parties.filter(|party| ask.facts.from.as_ref() != Some(&party.office));
+        let fitting = others.filter(|party| self.fits(&party.office, &route.to));
+        fitting
+            .map(|party| {
+                let did = if party.sent { "sent" } else { "got" };
+                Named::by(party.office.clone(), format!("{did} an earlier record of this {scheme}"))
+            })
+            .collect()
     }
 
     /// The office itself, or whoever took over from it.

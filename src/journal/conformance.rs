@@ -22,6 +22,7 @@ mod feeds;
 mod identity;
 mod links;
 mod order;
+mod parties;
 mod registers;
 mod strays;
 mod work;
@@ -52,6 +53,7 @@ pub async fn run(make: Make) {
     alerts::run(make).await;
     custody::run(make).await;
     strays::run(make).await;
+    parties::run(make).await;
 }
 
 /// When the checks' time begins.
@@ -93,6 +95,7 @@ pub fn record(stage: &dyn Stage, body: &str) -> Entry {
         cases: vec![],
         persons: vec![],
         links: vec![],
+        threads: vec![],
         whereabouts: vec![],
         attachments: vec![],
         deliveries: vec![],

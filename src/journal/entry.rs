@@ -129,6 +129,8 @@ pub struct Entry {
     pub cases: Vec<CaseKey>,
     /// The record's person references (`pid/…`, `nfn/…`); stored as HMAC only.
     pub persons: Vec<String>,
+    /// What joins it to the records that it answers, or that answer it.
+    pub threads: Vec<String>,
     /// Links between case keys that this record brings.
     pub links: Vec<NewLink>,
     /// Prisons that hold these persons, or no longer do, by this record.
@@ -259,6 +261,8 @@ pub struct SnapshotAsk {
     pub cases: Vec<CaseKey>,
     /// Its person references: where are they held?
     pub persons: Vec<String>,
+    /// Its threads: who sent or got an earlier record of them?
+    pub threads: Vec<String>,
     /// The version it says it replaces.
     pub replaces: Option<MessageId>,
     /// The delivery whose outcome is to be written, if that is the question.
@@ -289,6 +293,17 @@ pub struct Held {
     pub at: Timestamp,
 }
 
+/// An office that had to do with a thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// The thread, as asked.
+    pub thread: String,
+    /// The office.
+    pub office: OfficeId,
+    /// It sent a record of it; else it got one.
+    pub sent: bool,
+}
+
 /// What is known, read at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -302,6 +317,9 @@ pub struct Snapshot {
     pub parted: Vec<NewLink>,
     /// Prisons that hold these persons by the latest custody updates: several where several say so.
     pub held: Vec<Held>,
+    /// Offices that sent or got earlier records of the asked threads, the first first. Corrected and withdrawn records do
+    /// not count, nor what an office rejected or was never given.
+    pub parties: Vec<Party>,
     /// Keys that no earlier record brought.
     pub unknown: Vec<CaseKey>,
     /// The record that `replaces` names, with its deliveries; `None` where nothing is so named.

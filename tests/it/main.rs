@@ -24,6 +24,7 @@ mod limits;
 mod links;
 mod whereabouts;
 mod rerouting;
+mod threads;
 mod full_disk;
 mod checker;
 mod liberty;

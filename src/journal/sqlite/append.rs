@@ -137,9 +137,10 @@ impl Store {
             self.put_delivery(open, &settled, &message, changes)?;
         }
         if late {
-            let persons = message.head.persons.clone();
+            let persons = [message.head.persons.as_slice(), &message.head.threads].concat();
             self.put_cause(&About { cases: message.head.cases.clone(), persons, revision: 0 }, false)?;
         }
+        self.put_parties(&message)?;
         let brought = if message.head.action == Action::Withdraw { &[][..] } else { &message.links };
         let dated = message.head.occurred_at.unwrap_or(message.head.accepted_at);
         let source = Source::Message { seq, at: dated, written: message.head.accepted_at };

@@ -12,6 +12,7 @@ mod links;
 mod orders;
 mod outcomes;
 mod pages;
+mod parties;
 mod prepare;
 mod read;
 mod registers;

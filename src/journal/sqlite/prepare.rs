@@ -40,7 +40,7 @@ impl Blind {
         Self { index: keys.derive("index v1"), lines: keys.derive("lines v1") }
     }
 
-    /// The hash of a key of one class: `named`, `case`, `person`, `party`, `link`.
+    /// The hash of a key of one class: `named`, `case`, `person`, `party`, `link`, `thread`.
     pub(super) fn hash(&self, class: &str, parts: &[&str]) -> i64 {
         let [a, b, c, d, e, f, g, h, ..] = self.index.mac(joined(class, parts).as_bytes());
         i64::from_le_bytes([a, b, c, d, e, f, g, h])
@@ -233,6 +233,7 @@ impl Workshop {
             status: status(entry).to_owned(),
             cases: entry.cases.iter().map(|key| key.as_str().to_owned()).collect(),
             persons: entry.persons.iter().map(|person| self.blind.hash("person", &[person])).collect(),
+            threads: entry.threads.iter().map(|thread| self.blind.hash("thread", &[thread])).collect(),
             attachments: entry.attachments.iter().map(|digest| seal::hex(digest)).collect(),
             event: named(true),
             header_key: named(false),
@@ -246,6 +247,7 @@ impl Workshop {
         let blind = &self.blind;
         let mut hashes: Vec<i64> = entry.cases.iter().map(|key| blind.hash("case", &[key.as_str()])).collect();
         hashes.extend(entry.persons.iter().map(|person| blind.hash("person", &[person])));
+        hashes.extend(entry.threads.iter().map(|thread| blind.hash("thread", &[thread])));
         hashes.extend(entry.idempotency.as_ref().map(|key| blind.named(&entry.system, &entry.kind, key)));
         let receivers = entry.deliveries.iter().map(|to| to.system.as_str()).filter(|system| !system.is_empty());
         let mut parties: Vec<&str> = receivers.chain([entry.system.as_str()]).collect();

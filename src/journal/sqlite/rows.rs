@@ -39,6 +39,9 @@ pub(super) struct HeadRow {
     pub(super) cases: Vec<String>,
     /// HMAC of each person reference.
     pub(super) persons: Vec<i64>,
+    /// HMAC of each thread.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) threads: Vec<i64>,
     pub(super) attachments: Vec<String>,
     pub(super) event: Option<String>,
     pub(super) header_key: Option<String>,

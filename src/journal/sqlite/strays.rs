@@ -24,7 +24,7 @@ const LOOKED_THROUGH: usize = 4096;
 pub(super) struct About {
     /// Case keys; with all that links join to them.
     pub(super) cases: Vec<String>,
-    /// Persons, blind.
+    /// Persons and threads, blind.
     pub(super) persons: Vec<i64>,
     /// Everything, under this revision; 0: the cause is no revision.
     pub(super) revision: u64,

@@ -240,7 +240,8 @@ impl SqliteJournal {
             let replaced = see(ask.replaces)?;
             let delivered = see(ask.delivery.map(DeliveryId::message))?;
             let held = self.held(conn, &ask.persons)?;
-            Ok(Snapshot { at: self.clock.now(), news, links, parted, held, unknown, replaced, delivered })
+            let parties = self.parties(conn, &ask.threads)?;
+            Ok(Snapshot { at: self.clock.now(), news, links, parted, held, parties, unknown, replaced, delivered })
         })
     }
 }
