@@ -107,6 +107,11 @@ fn a_release_finds_the_prisoner_who_was_moved_meanwhile() {
 }
 
 #[test]
+fn every_office_that_has_a_copy_is_asked_when_a_record_is_called_back() {
+    holds("recall-and-expunction");
+}
+
+#[test]
 fn all_scenarios_hold_together_while_the_gateway_is_killed() {
     let report = play(&["all", "--kill", "5"]);
     assert_eq!(report["kills"], 5);

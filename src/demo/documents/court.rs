@@ -75,6 +75,8 @@ pub mod kinds {
     pub const FRAMED: &str = "O26";
     /// Proceedings stopped, such as by death.
     pub const STOPPED: &str = "O31";
+    /// Proceedings quashed (BNSS s.528).
+    pub const QUASHED: &str = "O32";
     /// Conviction.
     pub const CONVICTED: &str = "O33";
     /// Committed to the Court of Session.

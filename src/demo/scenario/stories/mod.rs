@@ -6,6 +6,7 @@ mod bail;
 mod papers;
 mod courts;
 mod prison;
+mod recall;
 mod links;
 
 use super::script::Story;
@@ -95,6 +96,11 @@ const STORIES: &[(&str, &str, Write)] = &[
         prison::production,
     ),
     ("child-in-prison", "a boy taken for a man is found to be a child; no prison gets him again", prison::child),
+    (
+        "recall-and-expunction",
+        "records are called back; each office removes, restricts or keeps its copy, and says so",
+        recall::recall,
+    ),
 ];
 
 /// All stories, written anew.
