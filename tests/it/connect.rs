@@ -1,6 +1,6 @@
-//! `docs/connect-a-prison.md`, run as its reader runs it: every `sh` block, one after another in one shell, against the real
-//! gateway of a folder that `icjs init` made. A page whose commands do not work is worse than none. `tests/run` installs the
-//! `curl` and `openssl` that they call.
+//! The pages `docs/connect-a-*.md`, run as their readers run them: every `sh` block, one after another in one shell, against
+//! the real gateway of a folder that `icjs init` made. A page whose commands do not work is worse than none. `tests/run`
+//! installs the `curl` and `openssl` that they call.
 
 use std::process::{Command, Output};
 
@@ -8,20 +8,47 @@ use serde_json::Value;
 
 use super::cli_journey::Started;
 
-const PAGE: &str = include_str!("../../docs/connect-a-prison.md");
+const PRISON: &str = include_str!("../../docs/connect-a-prison.md");
+const COURT: &str = include_str!("../../docs/connect-a-court.md");
 
-/// The `sh` blocks of the page.
-fn blocks() -> Vec<&'static str> {
-    PAGE.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
+/// What a page's commands said, block by block.
+struct Run {
+    started: Started,
+    parts: Vec<String>,
 }
 
-fn run(started: &Started) -> Output {
+impl Run {
+    /// Runs a page to its end.
+    fn of(page: &str) -> Self {
+        let started = Started::new();
+        let output = run(&started, page);
+        let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "the page's commands failed:\n{said}\n{wrong}");
+        let parts: Vec<String> = said.split("\n=== ").skip(1).map(str::to_owned).collect();
+        assert_eq!(parts.len(), blocks(page).len());
+        Self { started, parts }
+    }
+
+    /// The block says all of these words.
+    fn says(&self, block: usize, words: &[&str]) {
+        for word in words {
+            assert!(self.parts[block].contains(word), "block {block} says no `{word}`: {}", self.parts[block]);
+        }
+    }
+}
+
+/// The `sh` blocks of a page.
+fn blocks(page: &str) -> Vec<&str> {
+    page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+fn run(started: &Started, page: &str) -> Output {
     let listen = std::fs::read_to_string(started.made.file("data/listen.json")).unwrap();
     let listen: Value = serde_json::from_str(&listen).unwrap();
     let binary = std::path::Path::new(env!("CARGO_BIN_EXE_icjs")).parent().unwrap();
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
     let mut script = "set -euo pipefail\n".to_owned();
-    for (number, block) in blocks().iter().enumerate() {
+    for (number, block) in blocks(page).iter().enumerate() {
         script.push_str(&format!("echo; echo '=== {number}'\n{block}"));
     }
     Command::new("bash")
@@ -36,17 +63,8 @@ fn run(started: &Started) -> Output {
 
 #[test]
 fn a_developer_of_a_prison_system_gets_through_the_page_by_its_own_commands() {
-    let started = Started::new();
-    let output = run(&started);
-    let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "the page's commands failed:\n{said}\n{wrong}");
-    let parts: Vec<&str> = said.split("\n=== ").skip(1).collect();
-    assert_eq!(parts.len(), blocks().len());
-    let part = |number: usize, words: &[&str]| {
-        for word in words {
-            assert!(parts[number].contains(word), "block {number} says no `{word}`: {}", parts[number]);
-        }
-    };
+    let page = Run::of(PRISON);
+    let part = |number: usize, words: &[&str]| page.says(number, words);
     part(1, &["prison:DL01", "\"event_number\":\"/eventNo\"", "\"delivery\":\"feed\""]);
     part(2, &["court:DLCT01", "ps:38101004"]);
     part(3, &["court:DLCT01", "\"receipt\":\"ey"]);
@@ -57,7 +75,7 @@ fn a_developer_of_a_prison_system_gets_through_the_page_by_its_own_commands() {
     part(8, &["{\"settled\":1,\"already\":0,\"refused\":[]}"]);
     part(9, &["outcome-conflict"]);
     part(10, &["\"state\":\"delivered\"", "custody-update"]);
-    let told = started.made.icjs(&["feed", "--as", "ecourts-dl", "--json"]);
+    let told = page.started.made.icjs(&["feed", "--as", "ecourts-dl", "--json"]);
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
     let outcomes = told["items"].as_array().unwrap().iter().filter(|item| item["type"] == "in.icjs.outcome.v1");
     let words: Vec<&str> = outcomes.filter_map(|item| item["data"]["outcome"].as_str()).collect();
@@ -67,9 +85,28 @@ fn a_developer_of_a_prison_system_gets_through_the_page_by_its_own_commands() {
 #[test]
 fn the_answers_to_a_push_that_the_page_names_are_those_that_the_adapter_knows() {
     let adapter = include_str!("../../adapters/eprisons/adapter.toml");
-    let named: Vec<&str> = PAGE.split("\"status\": \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let named: Vec<&str> = PRISON.split("\"status\": \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(named.len() >= 7, "{named:?}");
     for status in named {
         assert!(adapter.contains(&format!("equals = \"{status}\"")), "the adapter has no verdict for `{status}`");
     }
+}
+
+#[test]
+fn a_developer_of_a_court_system_gets_through_the_page_by_its_own_commands() {
+    let page = Run::of(COURT);
+    page.says(1, &["court:DLCT01/3", "\"event_number\":\"/event_no\""]);
+    page.says(3, &["\"type\":\"in.icjs.fir.v1\"", "fir/38101004-2026-45"]);
+    page.says(4, &["{\"settled\":1,\"already\":0,\"refused\":[]}"]);
+    page.says(5, &["\"type\":\"in.icjs.charge-sheet.v1\"", "{\"settled\":1,\"already\":0,\"refused\":[]}"]);
+    page.says(6, &["\"shared\":", "cnr"]);
+    page.says(7, &["cnr/DLCT010001232026", "\"receipt\":\"ey"]);
+    page.says(8, &["prison:DL01"]);
+    page.says(9, &["received: 1 settled", "\"outcome\":\"received\"", "CIS-DLCT01-2026-ORD-007001"]);
+    page.says(10, &["\"state\":\"delivered\"", "prison:DL01"]);
+    let told = page.started.made.icjs(&["feed", "--as", "cctns-dl", "--json"]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let answers = told["items"].as_array().unwrap().iter().filter(|item| item["type"] == "in.icjs.outcome.v1");
+    let text = answers.map(ToString::to_string).collect::<String>();
+    assert!(text.contains("SR/412/2026"), "the police were told no number: {told}");
 }
