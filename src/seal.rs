@@ -285,6 +285,22 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     bytes.chunks_exact(2).map(|pair| Some((nibble(pair.first()?)? << 4) | nibble(pair.last()?)?)).collect()
 }
 
+/// Strict standard base64 (RFC 4648 section 4): padded, nothing between; `None` for anything else.
+pub fn unbase64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// Appends bytes as standard base64. Pieces of a whole are written one after another while each but the last has a multiple
+/// of three bytes.
+pub fn base64_into(bytes: &[u8], text: &mut Vec<u8>) {
+    let from = text.len();
+    text.resize(from + bytes.len().div_ceil(3) * 4, 0);
+    let room = text.get_mut(from..).unwrap_or_default();
+    // The room is exactly what the encoding needs.
+    let written = STANDARD.encode_slice(bytes, room).unwrap_or(0);
+    text.truncate(from + written);
+}
+
 fn aead_key(secret: &[u8; 32]) -> Result<LessSafeKey, SealError> {
     UnboundKey::new(&AES_256_GCM, secret).map(LessSafeKey::new).map_err(|_| SealError::Key)
 }

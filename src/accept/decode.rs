@@ -11,6 +11,7 @@ use super::refuse::{Code, Refusal};
 use crate::config::{Dialect, Facts};
 use crate::identifiers::OfficeId;
 use crate::journal::{Action, IdempotencyKey};
+use crate::mapping::Plan;
 use crate::schema::Validated;
 
 /// A record that was read, not yet validated.
@@ -23,6 +24,7 @@ pub struct Decoded {
     key: IdempotencyKey,
     /// The bytes are the shared form itself.
     as_sent: bool,
+    files: Vec<Bytes>,
 }
 
 /// A record that passed every check of form. The journal and the routes may believe it.
@@ -44,6 +46,19 @@ pub struct Record {
     pub key: IdempotencyKey,
     /// Warnings so far.
     pub warnings: Vec<Violation>,
+    /// Files that stood inside the document.
+    pub files: Vec<Bytes>,
+}
+
+impl Record {
+    /// Adds a warning about a place of the shared form.
+    pub fn warn(&mut self, shared: String, rule: &str, message: String) {
+        let violation = Violation { pointer: shared, rule: rule.to_owned(), message, ..Violation::default() };
+        if let Ok(dialect) = self.door.dialect() {
+            let placed = traced(dialect, &self.bytes, vec![violation]);
+            self.warnings.extend(placed);
+        }
+    }
 }
 
 /// Reads the bytes and translates them to the shared model.
@@ -58,6 +73,10 @@ pub fn decode(door: Door, bytes: Bytes, limits: &Limits) -> Result<Decoded, Refu
         }
     }
     let key = key(&door, dialect, &native)?;
+    let files = match (&dialect.plan, dialect.files) {
+        (Some(plan), Some(cap)) => files(plan, &native, cap)?,
+        _ => Vec::new(),
+    };
     let (mut shared, warnings, mut as_sent) = match &dialect.plan {
         None => (native, Vec::new(), true),
         Some(plan) => {
@@ -68,12 +87,26 @@ pub fn decode(door: Door, bytes: Bytes, limits: &Limits) -> Result<Decoded, Refu
         }
     };
     as_sent &= !fill_office(&door, &mut shared);
-    Ok(Decoded { door, bytes, shared, warnings, key, as_sent })
+    Ok(Decoded { door, bytes, shared, warnings, key, as_sent, files })
+}
+
+/// The files that stand inside the document, within their cap.
+fn files(plan: &Plan, native: &Value, cap: u64) -> Result<Vec<Bytes>, Refusal> {
+    let files: Vec<Bytes> = plan.files(native).into_iter().map(Bytes::from).collect();
+    let size: u64 = files.iter().map(|file| file.len() as u64).sum();
+    if size > cap {
+        let detail = format!(
+            "the files inside this document have {size} bytes, and may have {cap}; upload larger ones first \
+             (`PUT /v1/attachments/{{sha256}}`) and write `/v1/attachments/<sha256>` in their place"
+        );
+        return Err(Refusal::new(Code::TooLarge, detail));
+    }
+    Ok(files)
 }
 
 /// Makes it a record, or says everything that is wrong with it.
 pub fn validate(read: Decoded, tagged: &Fields) -> Result<Record, Refusal> {
-    let Decoded { door, bytes, shared, warnings, key, as_sent } = read;
+    let Decoded { door, bytes, shared, warnings, key, as_sent, files } = read;
     let kind = door.kind()?;
     let dialect = door.dialect()?;
     let shared = kind
@@ -87,7 +120,7 @@ pub fn validate(read: Decoded, tagged: &Fields) -> Result<Record, Refusal> {
     let facts = door.caller.revision().facts(&door.kind, shared.tree());
     let office = sending_office(&door, &facts)?;
     let shared_text = if as_sent { None } else { Some(Bytes::from(written(shared.tree())?)) };
-    Ok(Record { door, bytes, shared, shared_text, facts, office, key, warnings })
+    Ok(Record { door, bytes, shared, shared_text, facts, office, key, warnings, files })
 }
 
 fn written(tree: &Value) -> Result<Vec<u8>, Refusal> {

@@ -5,6 +5,7 @@
 pub mod refuse;
 pub mod receive;
 pub mod decode;
+pub mod files;
 pub mod national;
 pub mod route;
 pub mod answer;
@@ -21,6 +22,7 @@ pub use refuse::{Code, Refusal};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::evidence::receipt::Signer;
+use crate::journal::uploads::Uploads;
 use crate::journal::{Journal, Refused, Stored};
 use crate::keys::Keys;
 use crate::live::Live;
@@ -40,6 +42,8 @@ pub struct Desk {
     pub keys: Arc<Keys>,
     /// This node's limits.
     pub settings: Arc<Settings>,
+    /// The files of attachments.
+    pub uploads: Arc<Uploads>,
     /// Where a stored message would go now, and what its deliveries wait for.
     pub rerouting: Rerouting,
     receipts: Signer,
@@ -57,10 +61,11 @@ impl Desk {
         clock: Arc<dyn Clock>,
         keys: Arc<Keys>,
         settings: Arc<Settings>,
+        uploads: Arc<Uploads>,
     ) -> Self {
         let receipts = Signer::new(&keys.receipts);
         let rerouting = Rerouting::new(Arc::clone(&journal), Arc::clone(&live), Arc::clone(&clock), &keys);
-        Self { journal, live, clock, keys, settings, rerouting, receipts, tagged: national::Tagged::default() }
+        Self { journal, live, clock, keys, settings, uploads, rerouting, receipts, tagged: national::Tagged::default() }
     }
 
     /// The receipt of a stored message: the same bytes for ever.
@@ -108,7 +113,10 @@ where
     let bytes = read(door.limit).await?;
     let bytes = receive::body(desk, &door, seen.insert(bytes).clone()).await?;
     // Strict reading, translation and the schema: nothing after this line sees an invalid record.
-    let record = decode_and_validate(desk, door, bytes).await?;
+    let mut record = decode_and_validate(desk, door, bytes).await?;
+    // What stands inside the document as base64 becomes an attachment like any other; each is looked at before it travels.
+    files::keep(desk, caller, &record).await?;
+    files::look(desk, caller, &mut record).await?;
     // Decided over one read of the journal, written in one transaction: the journal checks again what may have changed.
     let entry = route::route(desk, caller, record).await?;
     let appended = desk.journal.append(entry).await.map_err(Refusal::from)?;
@@ -129,7 +137,8 @@ where
     let door = receive::receive(desk, caller, submission)?;
     let bytes = read(door.limit).await?;
     let bytes = receive::body(desk, &door, bytes).await?;
-    let record = decode_and_validate(desk, door, bytes).await?;
+    let mut record = decode_and_validate(desk, door, bytes).await?;
+    files::look(desk, caller, &mut record).await?;
     let entry = route::route(desk, caller, record.clone()).await?;
     Ok((record, entry))
 }

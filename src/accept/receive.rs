@@ -92,6 +92,7 @@ pub fn receive(desk: &Desk, caller: &Caller, submission: Submission) -> Result<D
     let dialect = dialect.ok_or_else(|| not_spoken(caller, &submission.kind))?;
     media_type(&submission, dialect, &system.adapter)?;
     let (action, replaces) = action(&submission)?;
+    let inside = dialect.files.map_or(0, |cap| usize::try_from(cap.div_ceil(3) * 4).unwrap_or(0));
     let large = revision.adapters.get(&system.adapter).is_some_and(|adapter| adapter.pillar == "fingerprints");
     Ok(Door {
         key: key(submission.idempotency_key.as_deref())?,
@@ -100,8 +101,8 @@ pub fn receive(desk: &Desk, caller: &Caller, submission: Submission) -> Result<D
         replaces,
         reason: text("Icjs-Reason", submission.reason)?,
         actor: text("Icjs-Actor", submission.actor)?,
-        // Fingerprint images come inside the record: 32 times the usual limit.
-        limit: desk.settings.limits.record.saturating_mul(if large { 32 } else { 1 }),
+        // Fingerprint images come inside the record: 32 times the usual limit. So may other files, up to their cap.
+        limit: desk.settings.limits.record.saturating_mul(if large { 32 } else { 1 }).saturating_add(inside),
         kind: submission.kind,
         caller: caller.clone(),
     })

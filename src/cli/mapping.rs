@@ -144,6 +144,7 @@ fn pair(folder: &Folder, path: &str, bytes: &[u8], dialect: &Dialect) -> Vec<Str
         Some(Ok(_)) => {}
     }
     if let Some(plan) = &dialect.plan {
+        let native = plan.with_links(&native);
         match plan.encode(&shared) {
             Ok(encoded) if encoded.native == native => {}
             Ok(encoded) => faults.extend(differences("way back: ", &native, &encoded.native).into_iter().take(10)),

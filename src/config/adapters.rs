@@ -19,6 +19,10 @@ use crate::identifiers::KindName;
 use crate::mapping::Plan;
 use crate::schema::Schema;
 
+/// Bytes of files inside one document, where the adapter says nothing.
+const FILES: u64 = 5 << 20;
+/// The most that an adapter may say.
+const MOST_FILES: u64 = 32 << 20;
 /// The longest chain of `extends`.
 const MOST_BASES: usize = 8;
 
@@ -48,6 +52,9 @@ pub struct Dialect {
     pub native: Option<Arc<Schema>>,
     /// Mapping; `None` where the native form is the shared one.
     pub plan: Option<Arc<Plan>>,
+    /// Attachments stand inside the document, as base64: so many bytes of them in one document at most. `None`: they travel
+    /// as links.
+    pub files: Option<u64>,
     /// JSON Pointer into the native tree of the sender's own event number.
     pub event_number: Option<String>,
     /// The system of this adapter may send it.
@@ -82,6 +89,9 @@ struct KindDraft {
     mappings: Vec<At>,
     directions: Option<Vec<String>>,
     event_number: Option<At>,
+    /// `link` or `base64`.
+    attachments: Option<At>,
+    cap: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -179,18 +189,15 @@ fn kind_draft(section: &mut Section<'_, '_>, file: &str, line: usize) -> KindDra
         directions.get_or_insert_default().push(said.value);
     }
     let event_number = section.text("event_number").map(at);
-    attachments(section);
-    KindDraft { line, wire, schema, mappings, directions, event_number }
-}
-
-/// `attachments` says how they travel to a receiver. One way is built; the other is refused rather than passed over.
-fn attachments(section: &mut Section<'_, '_>) {
-    let said = section.word("attachments", &["link", "base64"]);
-    if let Some(said) = said.filter(|said| said.value == "base64") {
-        let message = "`base64` is not carried: no attachment is written into a document; with `link` the receiver reads \
-                       each by its digest at `/v1/attachments/{sha256}`";
-        section.error(said.line, message);
+    let attachments = section.word("attachments", &["link", "base64"]).map(at);
+    let cap = section.size("cap");
+    if cap.is_some_and(|cap| cap == 0 || cap > MOST_FILES) {
+        section.error(
+            section.line_of("cap"),
+            "`cap` must be more than nothing and at most 32 MiB: a document is held in memory",
+        );
     }
+    KindDraft { line, wire, schema, mappings, directions, event_number, attachments, cap }
 }
 
 /// The adapter with everything it extends laid under it. `None` where a base is missing or the chain is a ring.
@@ -237,6 +244,8 @@ impl Draft {
             under.mappings.extend(own.mappings.iter().cloned());
             under.directions = own.directions.clone().or(under.directions.take());
             under.event_number = own.event_number.clone().or(under.event_number.take());
+            under.attachments = own.attachments.clone().or(under.attachments.take());
+            under.cap = own.cap.or(under.cap);
         }
     }
 }
@@ -309,6 +318,7 @@ impl Build<'_> {
             codec: Arc::new(JsonCodec),
             native: None,
             plan: None,
+            files: self.files(kind, draft, None),
             event_number: draft.event_number.as_ref().map(|at| format!("/{}", at.value.replace('.', "/"))),
             sends: draft.allows("send"),
             receives: draft.allows("receive"),
@@ -338,15 +348,41 @@ impl Build<'_> {
                 .ok(),
         };
         let plan = self.plan(kind, draft, native.as_deref(), shared.as_deref());
+        let plan = plan?;
         Some(Dialect {
             codec: codec?,
             native,
-            plan: Some(plan?),
+            files: self.files(kind, draft, Some(&plan)),
+            plan: Some(plan),
             event_number,
             sends: draft.allows("send"),
             receives: draft.allows("receive"),
             examples: self.examples(kind),
         })
+    }
+
+    /// How many bytes of attachments may stand inside a document; a mapping row must say where.
+    fn files(&self, kind: &str, draft: &KindDraft, plan: Option<&Plan>) -> Option<u64> {
+        let said = draft.attachments.as_ref().filter(|at| at.value == "base64");
+        let carried = plan.is_some_and(Plan::carries_files);
+        match (said, carried) {
+            (Some(at), false) => self.findings.error(
+                &at.file,
+                at.line,
+                format!(
+                    "[kind.{kind}]: with `attachments = \"base64\"` a mapping row says where the file stands: \
+                     `as = \"base64\"`, `shared = \"attachments[].sha256\"`"
+                ),
+            ),
+            (None, true) => self.findings.error(
+                &self.draft.file,
+                draft.line,
+                format!("[kind.{kind}]: its mapping has a row `as = \"base64\"`; write `attachments = \"base64\"`"),
+            ),
+            (Some(_), true) => return Some(draft.cap.unwrap_or(FILES)),
+            (None, false) => {}
+        }
+        None
     }
 
     fn schema(&self, at: &At) -> Option<Arc<Schema>> {

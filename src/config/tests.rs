@@ -555,7 +555,7 @@ fn every_mistake_is_named_at_its_file_and_line() {
         (
             "adapters/new/adapter.toml",
             "name = \"new\"\npillar = \"courts\"\n[kind.paper]\nwire = \"shared\"\nattachments = \"base64\"\n",
-            "adapters/new/adapter.toml:5: `base64` is not carried",
+            "adapters/new/adapter.toml:5: [kind.paper]: with `attachments = \"base64\"` a mapping row says",
         ),
         (
             "adapters/new/adapter.toml",

@@ -7,6 +7,7 @@ use icjs_kit::Violation;
 use serde_json::Value;
 
 use super::Stop;
+use super::files::Inside;
 use crate::config::{Dialect, Revision, System};
 use crate::journal::{Action, Frozen, Lease};
 use crate::outcome;
@@ -88,7 +89,13 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Per
 }
 
 /// The receiver's format: its adapter's mapping, or the shared form as it is.
-pub fn encode<'r>(revision: &'r Revision, system: &System, lease: &Lease, permit: Permit) -> Result<Draft<'r>, Stop> {
+pub fn encode<'r>(
+    revision: &'r Revision,
+    system: &System,
+    lease: &Lease,
+    permit: Permit,
+    inside: &mut Inside,
+) -> Result<Draft<'r>, Stop> {
     let (shared, withheld) = match permit {
         Permit::Fixed(frozen) => return Ok(Draft::Fixed(frozen)),
         // Untouched bytes stay the sender's own.
@@ -102,7 +109,11 @@ pub fn encode<'r>(revision: &'r Revision, system: &System, lease: &Lease, permit
         }
         Some(dialect) if dialect.native.is_some() || dialect.plan.is_some() => {
             let (tree, lost) = match &dialect.plan {
-                Some(plan) => plan.encode(&shared).map(|encoded| (encoded.native, encoded.lost)).map_err(unmapped)?,
+                Some(plan) => {
+                    let mut encoded = plan.encode(&shared).map_err(unmapped)?;
+                    plan.place_files(&mut encoded.native, &mut |digest| inside.place(digest));
+                    (encoded.native, encoded.lost)
+                }
                 None => (shared, Vec::new()),
             };
             Ok(Draft::Native { tree, dialect, withheld, lost })

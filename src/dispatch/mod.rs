@@ -4,6 +4,7 @@
 
 pub mod worker;
 pub mod encode;
+pub mod files;
 pub mod push;
 pub mod sign;
 pub mod verdict;
@@ -19,6 +20,7 @@ use bytes::Bytes;
 
 use breaker::{Breaker, Patience};
 use encode::{Ready, encode, permit, validate};
+use files::{Files, Inside};
 use push::{Door, Posted};
 use retry::Pauses;
 use settle::{Terms, settlement};
@@ -44,6 +46,8 @@ pub struct Post {
     pub clock: Arc<dyn Clock>,
     /// The way out.
     pub door: Door,
+    /// Attachments that stand inside documents.
+    pub files: Files,
     /// Where a record goes whose receiver is the wrong one.
     pub rerouting: Rerouting,
     /// How long to pause between attempts.
@@ -101,7 +105,8 @@ pub async fn dispatch(post: &Post, reach: &Reach, lease: &Lease) -> Result<(), J
 /// The stages. The order is the point: nothing is encoded that may not be seen, nothing is frozen that the receiver could
 /// not read, and nothing leaves before its bytes are fixed and durable.
 async fn carry(post: &Post, revision: &Revision, lease: &Lease) -> Result<Ended, JournalError> {
-    let ready = match make(revision, lease) {
+    let mut inside = post.inside(revision, lease).await?;
+    let ready = match make(revision, lease, &mut inside) {
         Ok(ready) => ready,
         Err(stop) => return Ok(Ended::Stopped(stop)),
     };
@@ -109,18 +114,21 @@ async fn carry(post: &Post, revision: &Revision, lease: &Lease) -> Result<Ended,
         // One commit both freezes it and gives it its place in the feed.
         return Ok(Ended::Available(ready.kept(lease)));
     };
-    let body = post.freeze(lease, &ready).await?;
+    let body = match post.files.fill(inside, post.freeze(lease, &ready).await?).await? {
+        Ok(body) => body,
+        Err(stop) => return Ok(Ended::Stopped(stop)),
+    };
     let envelope = Envelope::of_lease(lease, &ready.frozen);
-    match post.door.post(push, &envelope, body, post.clock.now()).await {
+    match post.door.post(push, &envelope, body.bytes.clone(), post.clock.now()).await {
         Posted::Answered(reply) => Ok(Ended::Answered(judged(revision, lease, &reply), reply)),
         Posted::Unreachable(class) => Ok(Ended::Unreachable(class)),
     }
 }
 
-fn make(revision: &Revision, lease: &Lease) -> Result<Ready, Stop> {
+fn make(revision: &Revision, lease: &Lease, inside: &mut Inside) -> Result<Ready, Stop> {
     let system = receiver(revision, lease)?;
     let permitted = permit(revision, system, lease)?;
-    let draft = encode(revision, system, lease, permitted)?;
+    let draft = encode(revision, system, lease, permitted, inside)?;
     validate(revision, lease, draft)
 }
 
@@ -137,6 +145,17 @@ fn judged(revision: &Revision, lease: &Lease, reply: &Reply) -> Judgement {
 }
 
 impl Post {
+    /// The files that may stand in the document: of a receiver that is pushed to and whose adapter wants them there. Who
+    /// pulls reads them by their links.
+    async fn inside(&self, revision: &Revision, lease: &Lease) -> Result<Inside, JournalError> {
+        let system = revision.systems.get(&lease.system).filter(|system| system.push.is_some());
+        let cap = system.and_then(|system| revision.dialect(system, &lease.message.kind)?.files);
+        match cap.filter(|_| !lease.message.attachments.is_empty()) {
+            Some(cap) => self.files.of(self.journal.as_ref(), lease, cap).await,
+            None => Ok(Inside::default()),
+        }
+    }
+
     /// Fixes the bytes durably, unless an earlier attempt did; gives them back.
     async fn freeze(&self, lease: &Lease, ready: &Ready) -> Result<Bytes, JournalError> {
         if !ready.fixed {

@@ -17,7 +17,7 @@ use super::access::{Known, demand};
 use super::problem::{Problem, Usual};
 use super::request::{self, Part};
 use crate::accept::{Code, Refusal};
-use crate::journal::uploads::{UploadError, Writer};
+use crate::journal::uploads::{UploadError, Writer, is_full};
 use crate::journal::{Digest, JournalError, UploadRow, UploadVerb};
 use crate::seal;
 use crate::tokens::Caller;
@@ -223,7 +223,7 @@ async fn blocking<T: Send + 'static>(
     let interrupted = || Refusal::new(Code::Overloaded, "the upload was interrupted; go on where `HEAD` says");
     tokio::task::spawn_blocking(work).await.map_err(|_| interrupted())?.map_err(|error| {
         if let UploadError::File(file) = &error
-            && matches!(file.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+            && is_full(file)
         {
             return Refusal::from(JournalError::Full);
         }

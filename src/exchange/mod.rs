@@ -86,7 +86,14 @@ impl Exchange {
         let tokens = Tokens::new(Arc::clone(&parts.keys), parts.urls, parts.settings.tokens);
         Arc::new(Self {
             tokens,
-            desk: Desk::new(parts.journal, parts.live, parts.clock, parts.keys, parts.settings),
+            desk: Desk::new(
+                parts.journal,
+                parts.live,
+                parts.clock,
+                parts.keys,
+                parts.settings,
+                Arc::clone(&parts.uploads),
+            ),
             uploads: parts.uploads,
             writing: Mutex::default(),
             limits: access::Limiters::default(),

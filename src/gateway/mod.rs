@@ -27,6 +27,7 @@ use crate::clock::{Clock, WallClock};
 use crate::config::Settings;
 use crate::dispatch::Post;
 use crate::dispatch::breaker::Patience;
+use crate::dispatch::files::Files;
 use crate::dispatch::push::Door;
 use crate::dispatch::retry::Pauses;
 use crate::dispatch::standing::Standings;
@@ -205,6 +206,7 @@ impl Gateway {
             live: Arc::clone(&core.live),
             clock: Arc::clone(&core.clock),
             door,
+            files: Files::new(Arc::clone(&core.uploads), &core.keys),
             rerouting: core.rerouting(),
             pauses: core.pauses(),
             patience: Patience { failures: settings.breaker_failures, pause: settings.breaker_pause },
@@ -247,6 +249,7 @@ impl Core {
             Arc::clone(&self.clock),
             Arc::clone(&self.keys),
             Arc::clone(&self.settings),
+            Arc::clone(&self.uploads),
         )
     }
 

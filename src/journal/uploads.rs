@@ -55,6 +55,11 @@ pub struct Writer {
     kept: bool,
 }
 
+/// Whether a file could not be written because there is no room.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl Uploads {
     /// In the folder `dir`, which is made at the first upload.
     pub fn new(dir: PathBuf, keys: Arc<Keys>) -> Self {

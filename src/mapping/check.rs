@@ -59,9 +59,14 @@ fn targets(source: &Source, rules: &[Rule], rows: &[&Row], conditions: &[Express
             let Some(path) = path_of(rule) else {
                 continue;
             };
+            // The size of a file is read beside the file and never written.
+            if side == "native" && matches!(rule.convert, Converter::FileSize) {
+                continue;
+            }
             let same = known.get(path.steps()).map(Vec::as_slice).unwrap_or_default();
+            let reads = |other: &Rule| side == "native" && matches!(other.convert, Converter::FileSize);
             for before in same.iter().copied().filter(|before| *before < place && needed) {
-                if rules.get(before).is_some_and(|other| !apart(rule, other)) {
+                if rules.get(before).is_some_and(|other| !reads(other) && !apart(rule, other)) {
                     let at = line(before);
                     faults.push(fault(row, format!("the {side} `{path}` is the target of line {at} too: two rows on one target need `when`s that exclude each other")));
                 }

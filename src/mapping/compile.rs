@@ -243,14 +243,17 @@ impl<'r> Draft<'_, 'r> {
                 }
                 Converter::Split(separator.to_owned())
             }
+            "base64" => file(argument, row.shared.as_deref().filter(|_| from == Scalar::Text))?,
             "const" => {
                 let value = serde_json::from_str(argument)
                     .map_err(|_| "write `const \"text\"`, `const 1` or `const true`".to_owned())?;
                 Converter::Constant(value)
             }
             _ => {
-                let known =
-                    ["text", "integer", "number", "boolean", "date", "datetime", "code", "prefix", "split", "const"];
+                let known = [
+                    "text", "integer", "number", "boolean", "date", "datetime", "code", "prefix", "split", "base64",
+                    "const",
+                ];
                 let hint =
                     nearest(word, known).filter(|near| *near != word).map(|near| format!("; did you mean `{near}`?"));
                 return Err(format!("`as = \"{text}\"` is no converter{}", hint.unwrap_or_default()));
@@ -275,6 +278,18 @@ impl<'r> Draft<'_, 'r> {
         }
         let id = format!("{adapter}.{name}");
         Ok(Converter::Code(Code { table: std::sync::Arc::clone(table), adapter: adapter.to_owned(), id, coded }))
+    }
+}
+
+/// The converter of a file that stands in the document.
+fn file(argument: &str, shared: Option<&str>) -> Result<Converter, String> {
+    match (argument, shared) {
+        ("", Some("attachments[].sha256")) => Ok(Converter::File),
+        ("size", Some("attachments[].size")) => Ok(Converter::FileSize),
+        _ => Err(
+            "a native text goes as `base64` to `attachments[].sha256`, and as `base64 size` to `attachments[].size`"
+                .to_owned(),
+        ),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::dates::Pattern;
+use super::files;
 use crate::codes::Table;
 
 /// The scalar type that a schema asks for.
@@ -57,6 +58,10 @@ pub(super) enum Converter {
     Code(Code),
     Prefix(String),
     Split(String),
+    /// A file in base64: the digest of its bytes. See `files`.
+    File,
+    /// The size of that file; never written.
+    FileSize,
     /// Written where the other side has nothing; never read.
     Constant(Value),
 }
@@ -117,6 +122,11 @@ impl Converter {
         if let Converter::Text = self {
             return Read::Exact(Value::String(exact.to_owned()));
         }
+        match self {
+            Converter::File => return files::read(exact),
+            Converter::FileSize => return files::size(exact),
+            _ => {}
+        }
         // Values padded with white space are common: they are read without it, and the raw one is kept.
         let text = exact.trim();
         if text.is_empty() {
@@ -156,7 +166,7 @@ impl Converter {
                 let same = parts.join(separator) == text;
                 sure(same, Value::Array(parts.into_iter().map(Value::from).collect()))
             }
-            Converter::Constant(_) => Read::Unread,
+            Converter::File | Converter::FileSize | Converter::Constant(_) => Read::Unread,
         }
     }
 
@@ -175,6 +185,7 @@ impl Converter {
             (_, Value::Null) => Written::Lost,
             (Converter::Text, Value::Array(_) | Value::Object(_)) => Written::Lost,
             (Converter::Text, value) => Written::Exact(value.clone()),
+            (Converter::File, Value::String(digest)) => Written::Exact(files::link(digest)),
             (Converter::Integer | Converter::Number, Value::Number(number)) => Written::Exact(match native {
                 Scalar::Integer | Scalar::Number => shared.clone(),
                 _ => Value::String(number.to_string()),

@@ -8,6 +8,7 @@ mod convert;
 mod dates;
 mod decode;
 mod encode;
+mod files;
 mod frame;
 pub mod table;
 
@@ -143,7 +144,8 @@ impl Plan {
 
     /// The shared paths that the pair carries in both directions without a condition or a default: what law B compares.
     pub fn carried(&self) -> Vec<String> {
-        let plain = |rule: &&Rule| rule.condition.is_none() && rule.default.is_none() && rule.native.is_some();
+        let both = |rule: &Rule| rule.native.is_some() && !matches!(rule.convert, Converter::FileSize);
+        let plain = |rule: &&Rule| rule.condition.is_none() && rule.default.is_none() && both(rule);
         self.rows.iter().filter(plain).filter_map(|rule| rule.shared.as_ref()).map(Path::to_string).collect()
     }
 }

@@ -17,6 +17,7 @@ mod routing;
 mod exchange_in;
 mod exchange_out;
 mod exchange_files;
+mod files_inside;
 mod exchange_docs;
 mod cases;
 mod sharing;

@@ -214,13 +214,15 @@ fn schema(kind: &str) -> Value {
     let value = object(json!({"value": text, "raw": text}));
     let coded = object(json!({"code": {"type": ["string", "null"], "maxLength": 60}, "label": text,
         "raw": object(json!({"table": text, "value": text}))}));
+    let mut attachment = object(json!({"sha256": text, "size": {"type": "integer"}, "media_type": text, "name": text,
+        "role": text, "sensitivity": text}));
+    attachment["required"] = json!(["sha256", "size"]);
     let mut properties = json!({
         "office": text,
         "to": {"type": "array", "maxItems": 16, "items": text},
         "event": object(json!({"number": text, "occurred_at": text, "recorded_at": text, "entry": text})),
         "case": object(json!({"fir": fir, "cnr": value})),
-        "attachments": {"type": "array", "maxItems": 16, "items": object(json!({"sha256": text,
-            "size": {"type": "integer"}, "media_type": text, "name": text, "role": text, "sensitivity": text}))},
+        "attachments": {"type": "array", "maxItems": 16, "items": attachment},
         "note": text,
         "extensions": {"$ref": "urn:icjs:common:header#/$defs/extensions"},
     });
