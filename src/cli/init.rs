@@ -76,7 +76,7 @@ fn systems() -> Vec<NewSystem> {
         adapter,
         pillar: "police",
         offices: offices(stations),
-        send: &["fir", "arrest", "charge-sheet"],
+        send: &["fir", "arrest", "crime-details", "seizure", "charge-sheet"],
         receive: &["case-registration", "court-order", "custody-update"],
         reached: Reached::Feed,
         per_second: 200,
@@ -87,7 +87,7 @@ fn systems() -> Vec<NewSystem> {
         pillar: "courts",
         offices: offices(courts),
         send: &["case-registration", "court-order"],
-        receive: &["fir", "arrest", "charge-sheet", "custody-update"],
+        receive: &["fir", "arrest", "crime-details", "seizure", "charge-sheet", "custody-update"],
         reached: Reached::Feed,
         per_second: 200,
     };

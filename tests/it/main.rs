@@ -19,6 +19,7 @@ mod exchange_out;
 mod exchange_files;
 mod files_inside;
 mod exchange_docs;
+mod case_papers;
 mod cases;
 mod sharing;
 mod limits;
