@@ -1,4 +1,4 @@
-//! `init FOLDER`: a development folder with which everything can be tried at once: three systems with keys, the shipped
+//! `init FOLDER`: a development folder with which everything can be tried at once: four systems with keys, the shipped
 //! routes, sharing lines, kinds and reference tables as files to change. Nothing in it is fit for production keys.
 
 use std::path::Path;
@@ -68,7 +68,7 @@ pub(super) fn init(folder: &Path, output: Output) -> Done {
     Ok(())
 }
 
-/// A police, a court and a prison system; all pull, so that nobody needs a server to try it.
+/// A police, a court, a prison and a prosecution system; all pull, so that nobody needs a server to try it.
 fn systems() -> Vec<NewSystem> {
     let offices = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let police = |name: &str, adapter, stations: &[&str]| NewSystem {
@@ -105,6 +105,16 @@ fn systems() -> Vec<NewSystem> {
             offices: offices(&["prison:DL01", "prison:DL02", "prison:DL03"]),
             send: &["custody-update"],
             receive: &["court-order", "custody-update"],
+            reached: Reached::Feed,
+            per_second: 200,
+        },
+        NewSystem {
+            name: "eprosecution-dl".to_owned(),
+            adapter: "eprosecution",
+            pillar: "prosecution",
+            offices: offices(&["pp:DLCT", "pp:DLST", "pp:DLHQ"]),
+            send: &[],
+            receive: &["fir", "arrest", "charge-sheet", "case-registration", "court-order", "custody-update"],
             reached: Reached::Feed,
             per_second: 200,
         },

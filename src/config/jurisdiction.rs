@@ -28,14 +28,16 @@ pub(super) fn check(reference: &Reference, findings: &Findings) {
         let sorted: BTreeMap<&String, &Vec<Row>> = rows.iter().collect();
         for (code, rows) in sorted {
             listed.orphans(code, rows, &mut said);
-            // A court may send to several prisons and laboratories; a station has one court of each class.
-            if table == "ps_court" {
-                days(code, rows, &mut said);
+            // A court may send to several prisons, a station to several laboratories. Of courts of one class a station has
+            // one, and a court has one prosecution office.
+            if matches!(table, "ps_court" | "court_prosecution") {
+                days(&format!("{key} {code}"), answer_word(table), rows, &mut said);
             }
         }
         said.tell(findings);
     }
     stations_without_court(reference, findings);
+    courts_without_prosecution(reference, findings);
     for desk in &reference.desks {
         let list = LISTS.iter().find(|(_, _, class)| *class == desk.office.class()).map(|(table, ..)| *table);
         if list.is_some_and(|list| reference.has_list(list)) && !reference.listed.contains_key(&desk.office) {
@@ -140,13 +142,18 @@ fn twice(rows: &[Listed], said: &mut Said) {
     }
 }
 
-/// Days with two courts of one class, and days between two rows with none.
-fn days(code: &str, rows: &[Row], said: &mut Said) {
+/// What a table answers with, for people.
+fn answer_word(table: &str) -> &'static str {
+    if table == "ps_court" { "court" } else { "office" }
+}
+
+/// Days with two answers of one class, and days between two rows with none. `who` asks the table, `answer` is what it gives.
+fn days(who: &str, answer: &str, rows: &[Row], said: &mut Said) {
     let classes: BTreeSet<&str> = rows.iter().map(|row| row.class.as_str()).collect();
     for class in classes {
         let mut own: Vec<&Row> = rows.iter().filter(|row| row.class == class).collect();
         own.sort_by(|one, two| (&one.from, one.line).cmp(&(&two.from, two.line)));
-        let what = format!("station {code}, class `{class}`").replace(", class ``", "");
+        let what = format!("{who}, class `{class}`").replace(", class ``", "");
         for (nth, row) in own.iter().enumerate() {
             let earlier = own.iter().take(nth).find(|other| meet((&row.from, &row.to), (&other.from, &other.to)));
             if let Some(other) = earlier {
@@ -157,7 +164,10 @@ fn days(code: &str, rows: &[Row], said: &mut Said) {
             let [before, after] = pair else { continue };
             let next = day_after(&before.to);
             if let Some(next) = next.filter(|next| *next < after.from) {
-                said.add(after.line, format!("{what}: no court from {next} until this row begins on {}", after.from));
+                said.add(
+                    after.line,
+                    format!("{what}: no {answer} from {next} until this row begins on {}", after.from),
+                );
             }
         }
     }
@@ -177,6 +187,27 @@ fn stations_without_court(reference: &Reference, findings: &Findings) {
         if !rows.is_some_and(|rows| rows.iter().any(served)) {
             let message = format!("`{}` has no court of class `{NEEDED}` today in ps_court.csv", station.office);
             said.add(station.line, message);
+        }
+    }
+    said.tell(findings);
+}
+
+/// Establishments that have courts at work, and for which nobody prosecutes.
+fn courts_without_prosecution(reference: &Reference, findings: &Findings) {
+    let (Some(courts), Some(offices)) = (reference.lists.get("courts"), reference.joins.get("court_prosecution"))
+    else {
+        return;
+    };
+    let mut said = Said::of("courts");
+    let desks: HashSet<&OfficeId> = reference.desks.iter().map(|desk| &desk.office).collect();
+    let open = courts.iter().filter(|row| row.to.is_empty() && row.kind != "desk" && !desks.contains(&row.office));
+    for court in open {
+        let code = court.office.code();
+        let establishment = code.split('/').next().unwrap_or_default();
+        let rows = offices.get(code).or_else(|| offices.get(establishment));
+        if !rows.is_some_and(|rows| rows.iter().any(|row| row.to.is_empty())) {
+            let message = format!("`{}` has no prosecution office today in court_prosecution.csv", court.office);
+            said.add(court.line, message);
         }
     }
     said.tell(findings);

@@ -229,6 +229,11 @@ impl Reference {
         JOINS.iter().find(|(name, ..)| *name == table).map(|(_, key, ..)| *key)
     }
 
+    /// The class of the offices that a joining table answers with, such as `court`.
+    pub fn answer_of(table: &str) -> Option<&'static str> {
+        JOINS.iter().find(|(name, ..)| *name == table).map(|(.., class)| *class)
+    }
+
     /// The default desk of a State for a pillar, with its line.
     pub fn desk(&self, state: &str, pillar: &str) -> Option<(&OfficeId, usize)> {
         let fits = |desk: &&Desk| desk.pillar == pillar && (desk.state.is_empty() || desk.state == state);

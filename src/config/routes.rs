@@ -17,7 +17,7 @@ use crate::journal::Lane;
 /// Where routes are configured.
 pub const FILE: &str = "config/routes.toml";
 
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     "addressee",
     "asker requisition",
     "holders exhibit",
@@ -25,6 +25,7 @@ const STEPS: [&str; 9] = [
     "cnr",
     "custody",
     "table ps_court",
+    "table ps_court then court_prosecution",
     "station",
     "desk",
 ];
@@ -60,6 +61,8 @@ pub struct Route {
     pub desk: Option<OfficeId>,
     /// Hold the lane on rejection.
     pub park_on_reject: bool,
+    /// It applies only where some system of its pillar takes part, or the record addresses an office of it.
+    pub only_if_connected: bool,
 }
 
 /// One way to find an office.
@@ -79,6 +82,9 @@ pub enum Step {
     Custody,
     /// A joining table of `config/reference`, and one of its classes (empty: any; of `ps_court`, `magistrate`).
     Table(&'static str, String),
+    /// A joining table and its class, then a second one that goes on from its answers: the prosecution office for the
+    /// Magistrate's court of the station.
+    Then(&'static str, String, &'static str),
     /// The police station of the FIR.
     Station,
     /// The State's default desk for the pillar.
@@ -108,14 +114,25 @@ impl Step {
         let Some(rest) = text.strip_prefix("table ") else {
             return Err(format!("unknown step `{text}`{}", meant(text, STEPS.into_iter())));
         };
+        let (rest, next) = rest.split_once(" then ").map_or((rest, None), |(first, next)| (first, Some(next.trim())));
         let (name, class) = rest.split_once(' ').unwrap_or((rest, ""));
         // Every station has several courts; the one that takes cognizance of a police report is a Magistrate's (BNSS s.210).
         let class = if name == "ps_court" && class.is_empty() { "magistrate" } else { class };
-        match Reference::joining().find(|known| *known == name) {
-            Some(known) => Ok(Self::Table(known, class.trim().to_owned())),
-            None => Err(format!("no table `{name}` to look in{}", meant(name, Reference::joining()))),
+        let (known, class) = (joining(name)?, class.trim().to_owned());
+        let Some(next) = next else { return Ok(Self::Table(known, class)) };
+        let next = joining(next)?;
+        // A class of offices (`court`) is what the second table must be asked by.
+        if Reference::answer_of(known) != Reference::key_of(next) {
+            return Err(format!("`{next}` cannot go on from `{known}`: it is asked by another office than that gives"));
         }
+        Ok(Self::Then(known, class, next))
     }
+}
+
+fn joining(name: &str) -> Result<&'static str, String> {
+    Reference::joining()
+        .find(|known| *known == name)
+        .ok_or_else(|| format!("no table `{name}` to look in{}", meant(name, Reference::joining())))
 }
 
 /// What routes are checked against.
@@ -172,6 +189,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
     let for_whom = for_whom(section, of);
     let desk = desk(section, &steps, known);
     let on_reject = section.word("on_reject", &["park", "go-on"]);
+    let only_if_connected = section.boolean("only_if_connected").unwrap_or(false);
     let park_on_reject = on_reject.as_ref().is_some_and(|said| said.value == "park");
     if let Some(said) = on_reject.filter(|_| park_on_reject && of.is_some_and(|kind| kind.lane == Lane::Liberty)) {
         section.error(said.line, "a liberty lane is never held on rejection; leave `on_reject` out");
@@ -189,6 +207,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
         for_whom,
         desk,
         park_on_reject,
+        only_if_connected,
     })
 }
 

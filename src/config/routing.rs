@@ -198,6 +198,10 @@ impl Revision {
             }
             Some(Ok(true)) | None => {}
         }
+        if route.only_if_connected && !self.connected(&route.to) && self.addressees(route, ask).is_empty() {
+            trail.note(route, "", &format!("no system of {} takes part", route.to), Taken::No);
+            return None;
+        }
         let mut found = self.find(route, ask, trail)?;
         match self.hold(route, ask) {
             Ok(None) => {}
@@ -217,6 +221,11 @@ impl Revision {
             }
         }
         Some(found)
+    }
+
+    /// Some system of the pillar takes part.
+    fn connected(&self, pillar: &str) -> bool {
+        self.systems.values().any(|system| system.pillar == pillar)
     }
 
     /// How long to hold, if the route's condition is not true yet.
@@ -359,6 +368,7 @@ fn word(step: &Step) -> String {
     match step {
         Step::Table(table, class) => format!("table {table} {class}").trim_end().to_owned(),
         Step::Asker(scheme) | Step::Holders(scheme) => format!("{} {scheme}", name(step)),
+        Step::Then(table, class, next) => format!("{} then {next}", format!("table {table} {class}").trim_end()),
         other => name(other).to_owned(),
     }
 }
@@ -371,7 +381,7 @@ fn name(step: &Step) -> &'static str {
         Step::CaseCourt => "case-court",
         Step::Cnr => "cnr",
         Step::Custody => "custody",
-        Step::Table(table, _) => table,
+        Step::Table(table, _) | Step::Then(.., table) => table,
         Step::Station => "station",
         Step::Desk => "desk",
     }

@@ -86,6 +86,10 @@ impl Revision {
                 .filter_map(|code| Some(Named::by(OfficeId::parse(&format!("ps:{code}")).ok()?, "station of the FIR")))
                 .collect(),
             Step::Table(table, class) => self.rows(table, class, route, case, ask),
+            Step::Then(table, class, next) => {
+                let first = self.rows(table, class, route, case, ask);
+                first.into_iter().flat_map(|named| self.onward(named, next, route, ask)).collect()
+            }
             Step::Desk => self.desk(route, case, ask),
         };
         let mut seen = BTreeSet::new();
@@ -124,22 +128,32 @@ impl Revision {
             Some("station") => case.origins.iter().filter_map(station).collect(),
             _ => courts(case, ask).iter().map(|court| court.code().to_owned()).collect(),
         };
+        codes.iter().flat_map(|code| self.answers(table, code, class, route, ask)).collect()
+    }
+
+    /// What a joining table says for one office's code.
+    fn answers(&self, table: &str, code: &str, class: &str, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
         let day = day(route, ask);
-        let mut named = Vec::new();
-        for code in codes {
-            let mut rows = self.reference.rows(table, &code, class, &day);
-            if rows.is_empty() {
-                // A court that has no rows of its own goes by those of its establishment.
-                let establishment = code.split('/').next().unwrap_or_default();
-                rows = self.reference.rows(table, establishment, class, &day);
-            }
-            for row in rows.into_iter().filter(|row| is_for(row, route, ask)) {
-                named.push(Named {
-                    office: row.office.clone(),
-                    why: format!("table {table} line {}", row.line),
-                    row: format!("{DIR}{table}.csv:{}", row.line),
-                });
-            }
+        let mut rows = self.reference.rows(table, code, class, &day);
+        if rows.is_empty() {
+            // A court that has no rows of its own goes by those of its establishment.
+            let establishment = code.split('/').next().unwrap_or_default();
+            rows = self.reference.rows(table, establishment, class, &day);
+        }
+        let named = rows.into_iter().filter(|row| is_for(row, route, ask)).map(|row| Named {
+            office: row.office.clone(),
+            why: format!("table {table} line {}", row.line),
+            row: format!("{DIR}{table}.csv:{}", row.line),
+        });
+        named.collect()
+    }
+
+    /// What a second table says for the office that a first one gave, or for whoever took over from that.
+    fn onward(&self, first: Named, table: &str, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
+        let first = self.standing(first, ask);
+        let mut named = self.answers(table, first.office.code(), "", route, ask);
+        for one in &mut named {
+            one.why = format!("{} ({}), {}", first.why, first.office, one.why);
         }
         named
     }

@@ -108,7 +108,7 @@ fn a_record_is_sent_pulled_answered_followed_and_its_receipt_verified() {
     let id = accepted["id"].as_str().unwrap();
     let again = started.json(&["send", path, "--kind", "fir", "--as", "cctns-dl"]);
     assert_eq!(again["id"], accepted["id"], "sending a file twice is one record");
-    assert_eq!(accepted["deliveries"].as_array().unwrap().len(), 1, "{accepted}");
+    assert_eq!(accepted["deliveries"].as_array().unwrap().len(), 2, "the court and the prosecution: {accepted}");
 
     let page = started.pulled("ecourts-dl", "fir");
     assert!(page.to_string().contains("முருகன் சுப்பிரமணியன்"), "{page}");

@@ -32,6 +32,7 @@ mod checker;
 mod liberty;
 mod alerts;
 mod prison;
+mod prosecution;
 mod connect;
 mod kill;
 mod dispatch;

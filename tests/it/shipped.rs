@@ -271,6 +271,8 @@ fn an_order_or_an_event_of_an_unknown_kind_can_be_written_for_every_receiver() {
     for (adapter, kind, block) in [
         ("cctns", "court-order", "order"),
         ("eprisons", "court-order", "order"),
+        ("eprosecution", "court-order", "order"),
+        ("eprosecution", "custody-update", "update"),
         ("cctns", "custody-update", "update"),
         ("ecourts", "custody-update", "update"),
         ("eprisons", "custody-update", "update"),

@@ -255,6 +255,16 @@ fn tables_that_do_not_fit_together_are_named_at_file_and_line() {
         without.is_some_and(|line| line.contains("`ps:38101002` has no court of class `magistrate`")),
         "{lines:#?}"
     );
+    let head = "court,office,valid_from,valid_to,successor,source\n";
+    let one = |row: &str| format!("{head}{row}");
+    says("court_prosecution", &one("DLCT01,DLXX,,,,x\n"), "2: no list has `pp:DLXX`");
+    let twice = "DLCT01,DLCT,2001-01-01,2025-06-30,,x\nDLCT01,DLST,2025-06-30,,,x\n";
+    says("court_prosecution", &one(twice), "3: court DLCT01: the same days as line 2");
+    let hole = "DLCT01,DLCT,2001-01-01,2025-06-30,,x\nDLCT01,DLST,2025-07-02,,,x\n";
+    says("court_prosecution", &one(hole), "3: court DLCT01: no office from 2025-07-01");
+    let lines = found("court_prosecution", &one("DLCT01,DLCT,,,,x\n"));
+    let without = |court: &str| lines.iter().any(|line| line.contains(&format!("`{court}` has no prosecution office")));
+    assert!(without("court:DLST01/1") && !without("court:DLCT01/3"), "{lines:#?}");
     let prisons = "prison,name,state,valid_from,valid_to,successor,source\n";
     let circle = format!("{prisons}DL01,One,07,,2025-01-01,DL02,x\nDL02,Two,07,,2025-01-01,DL01,x\n");
     says("prisons", &circle, "2: the successors of `prison:DL01` lead in a circle");
