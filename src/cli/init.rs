@@ -68,6 +68,23 @@ pub(super) fn init(folder: &Path, output: Output) -> Done {
     Ok(())
 }
 
+/// What police send.
+const POLICE_SEND: &[&str] =
+    &["fir", "arrest", "crime-details", "seizure", "charge-sheet", "scrutiny-request", "process-report"];
+/// What the prosecution gets.
+const PROSECUTION_RECEIVES: &[&str] = &[
+    "fir",
+    "arrest",
+    "crime-details",
+    "seizure",
+    "charge-sheet",
+    "case-registration",
+    "court-order",
+    "custody-update",
+    "scrutiny-request",
+    "process-report",
+];
+
 /// A police, a court, a prison and a prosecution system; all pull, so that nobody needs a server to try it.
 fn systems() -> Vec<NewSystem> {
     let offices = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -76,8 +93,8 @@ fn systems() -> Vec<NewSystem> {
         adapter,
         pillar: "police",
         offices: offices(stations),
-        send: &["fir", "arrest", "crime-details", "seizure", "charge-sheet"],
-        receive: &["case-registration", "court-order", "custody-update"],
+        send: POLICE_SEND,
+        receive: &["case-registration", "court-order", "custody-update", "prosecution-opinion"],
         reached: Reached::Feed,
         per_second: 200,
     };
@@ -87,7 +104,7 @@ fn systems() -> Vec<NewSystem> {
         pillar: "courts",
         offices: offices(courts),
         send: &["case-registration", "court-order"],
-        receive: &["fir", "arrest", "crime-details", "seizure", "charge-sheet", "custody-update"],
+        receive: &["fir", "arrest", "crime-details", "seizure", "charge-sheet", "custody-update", "process-report"],
         reached: Reached::Feed,
         per_second: 200,
     };
@@ -103,7 +120,7 @@ fn systems() -> Vec<NewSystem> {
             adapter: "eprisons",
             pillar: "prisons",
             offices: offices(&["prison:DL01", "prison:DL02", "prison:DL03"]),
-            send: &["custody-update"],
+            send: &["custody-update", "process-report"],
             receive: &["court-order", "custody-update"],
             reached: Reached::Feed,
             per_second: 200,
@@ -113,8 +130,8 @@ fn systems() -> Vec<NewSystem> {
             adapter: "eprosecution",
             pillar: "prosecution",
             offices: offices(&["pp:DLCT", "pp:DLST", "pp:DLHQ"]),
-            send: &[],
-            receive: &["fir", "arrest", "charge-sheet", "case-registration", "court-order", "custody-update"],
+            send: &["prosecution-opinion"],
+            receive: PROSECUTION_RECEIVES,
             reached: Reached::Feed,
             per_second: 200,
         },

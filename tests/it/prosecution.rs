@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 use super::harness::{Client, Folder, Gateway, Party};
 
 const STATION: &str = "ps:38101004";
+const OTHER: &str = "ps:38101001";
 const OFFICE: &str = "pp:DLCT";
-const PAPERS: [&str; 5] = ["fir", "arrest", "charge-sheet", "case-registration", "court-order"];
+const PAPERS: [&str; 7] =
+    ["fir", "arrest", "charge-sheet", "case-registration", "court-order", "scrutiny-request", "process-report"];
 
 fn example(name: &str) -> Value {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/examples/{name}.json"));
@@ -18,29 +20,31 @@ fn example(name: &str) -> Value {
 }
 
 fn police() -> Party {
-    Party::pulling("police", "police", &[STATION]).speaking(
-        "shared",
-        &["fir", "arrest", "charge-sheet"],
-        &["case-registration", "court-order"],
-    )
+    let send = ["fir", "arrest", "charge-sheet", "scrutiny-request", "process-report"];
+    let receive = ["case-registration", "court-order", "prosecution-opinion"];
+    Party::pulling("police", "police", &[STATION, OTHER]).speaking("shared", &send, &receive)
 }
 
 fn court(offices: &[&str]) -> Party {
-    Party::pulling("court", "courts", offices).speaking(
-        "shared",
-        &["case-registration", "court-order"],
-        &["fir", "arrest", "charge-sheet"],
-    )
+    let receive = ["fir", "arrest", "charge-sheet", "process-report"];
+    Party::pulling("court", "courts", offices).speaking("shared", &["case-registration", "court-order"], &receive)
 }
 
 fn prosecution(offices: &[&str]) -> Party {
-    Party::pulling("prosecution", "prosecution", offices).speaking("eprosecution", &[], &PAPERS)
+    Party::pulling("prosecution", "prosecution", offices).speaking("eprosecution", &["prosecution-opinion"], &PAPERS)
 }
 
 /// The delivery to an office of the prosecution, if there is one.
 fn to_prosecution(accepted: &Value) -> Option<&Value> {
     let deliveries = accepted["deliveries"].as_array().unwrap();
     deliveries.iter().find(|one| one["why"].as_str().unwrap_or_default().contains("prosecution"))
+}
+
+/// The offices of an answer's deliveries, or why one is parked.
+fn offices(accepted: &Value) -> Vec<String> {
+    let deliveries = accepted["deliveries"].as_array().unwrap();
+    let word = |one: &Value| one["reason"].as_str().or(one["office"].as_str()).unwrap_or_default().to_owned();
+    deliveries.iter().map(word).collect()
 }
 
 async fn page(client: &Client, query: &str) -> Vec<Value> {
@@ -149,4 +153,108 @@ async fn where_no_prosecution_system_takes_part_nothing_waits_for_one_unless_the
     let accepted = police.accepted("fir", "2", &fir).await;
     let delivery = to_prosecution(&accepted).unwrap();
     assert_eq!((&delivery["state"], &delivery["reason"]), (&json!("parked"), &json!("no-office")), "{accepted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_goes_to_the_prosecution_without_the_victim_and_the_opinion_to_whoever_asked() {
+    let folder = Folder::shipped(&[police(), court(&["court:DLCT01/3"]), prosecution(&[OFFICE])]);
+    let gateway = Gateway::start(&folder).await;
+    let police = Client::connect(&folder, gateway.exchange, "police").await;
+    let prosecutor = Client::connect(&folder, gateway.exchange, "prosecution").await;
+    // Another station than that of the FIR asks: the answer is its own.
+    let mut request = example("scrutiny-request-1");
+    request["office"] = json!(OTHER);
+    request["victims"][0]["person"] = json!({"name": {"full": "Not to be told"}});
+    let accepted = police.accepted("scrutiny-request", "ask", &request).await;
+    assert_eq!(offices(&accepted), [OFFICE], "{accepted}");
+    let seen = page(&prosecutor, "wait=20").await;
+    assert_eq!(seen[0]["data"]["scrutiny"]["reference"], request["scrutiny"]["reference"], "{seen:?}");
+    assert!(!seen[0].to_string().contains("Not to be told"), "{seen:?}");
+    assert!(seen[0]["icjswithheld"].to_string().contains("victims[].person"), "{seen:?}");
+
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("adapters/eprosecution/examples/in/prosecution-opinion-1.json");
+    let mut opinion: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    opinion.as_object_mut().unwrap().remove("files");
+    let accepted = prosecutor.accepted("prosecution-opinion", "", &opinion).await;
+    assert_eq!(offices(&accepted), [OTHER], "{accepted}");
+    assert_eq!(accepted["deliveries"][0]["why"], "route opinion-to-police: sent an earlier record of this scrutiny");
+    let seen = page(&police, "wait=20&kind=prosecution-opinion").await;
+    assert_eq!(seen[0]["data"]["opinion"]["kind"]["code"], "deficient", "{seen:?}");
+    assert_eq!(seen[0]["data"]["deficiencies"][0]["kind"]["code"], "electronic-certificate", "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_between_police_and_prosecution_never_goes_to_a_court_whoever_addresses_one() {
+    const COURT: &str = "court:DLCT01/3";
+    let asked = |kind: &str| {
+        let mut record = example(&format!("{kind}-1"));
+        record["to"] = json!([COURT]);
+        record
+    };
+    let kinds = ["scrutiny-request", "prosecution-opinion"];
+    let parties = || {
+        let (mut court, mut prosecutor) = (court(&[COURT]), prosecution(&[OFFICE]));
+        court.receive.extend(kinds.map(str::to_owned));
+        prosecutor.adapter = "shared".to_owned();
+        [police(), court, prosecutor]
+    };
+    let told = async |folder: &Folder, wanted: &str| {
+        let gateway = Gateway::start(folder).await;
+        for (kind, sender) in kinds.into_iter().zip(["police", "prosecution"]) {
+            let client = Client::connect(folder, gateway.exchange, sender).await;
+            let accepted = client.accepted(kind, "k", &asked(kind)).await;
+            assert!(offices(&accepted).iter().any(|one| one == wanted), "{kind}: {accepted}");
+            assert!(!offices(&accepted).iter().any(|one| one == COURT), "{kind}: {accepted}");
+        }
+        let court = Client::connect(folder, gateway.exchange, "court").await;
+        assert_eq!(page(&court, "wait=1").await, Vec::<Value>::new(), "nothing of it reaches the court");
+    };
+    told(&Folder::shipped(&parties()), "no-route").await;
+    // An administrator who gives it to courts by mistake, in routes and in sharing.
+    let folder = Folder::shipped(&parties());
+    let add = |path: &str, line: &dyn Fn(&str) -> String| {
+        let shipped = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        folder.file(path, &kinds.iter().fold(shipped, |text, kind| format!("{text}\n{}", line(kind))));
+    };
+    add("config/routes.toml", &|kind| {
+        format!("[[route]]\nname = \"{kind}-to-court\"\nkind = \"{kind}\"\nto = \"courts\"\noffice = [\"addressee\"]\n")
+    });
+    add("config/sharing.toml", &|kind| format!("[[share]]\nkind = \"{kind}\"\nto = \"courts\"\ngive = \"whole\"\n"));
+    told(&folder, "privileged-never-to-court").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_became_of_a_summons_goes_to_the_court_that_issued_it_and_to_the_prosecution_that_holds_it() {
+    let folder = Folder::shipped(&[police(), court(&["court:DLCT01/3", "court:DLCT01"]), prosecution(&[OFFICE])]);
+    let gateway = Gateway::start(&folder).await;
+    let police = Client::connect(&folder, gateway.exchange, "police").await;
+    let court = Client::connect(&folder, gateway.exchange, "court").await;
+    let prosecutor = Client::connect(&folder, gateway.exchange, "prosecution").await;
+    let mut order = example("court-order-1");
+    order["order"]["kind"] = json!({"code": "summons"});
+    order["persons"] = json!([{"serial": 1, "summons": {"process": "PDLCT010001232026_13_2"}}]);
+    let accepted = court.accepted("court-order", "order", &order).await;
+    assert!(offices(&accepted).contains(&OFFICE.to_owned()), "{accepted}");
+    // The report names the process, and no case.
+    let mut report = example("process-report-1");
+    report.as_object_mut().unwrap().remove("case");
+    let accepted = police.accepted("process-report", "report", &report).await;
+    assert_eq!(offices(&accepted), ["court:DLCT01/3", OFFICE], "{accepted}");
+    let why = |nth: usize| accepted["deliveries"][nth]["why"].as_str().unwrap().to_owned();
+    assert_eq!(why(0), "route process-report-to-court: sent an earlier record of this process");
+    assert!(why(1).starts_with("route process-report-to-prosecution: "), "{}", why(1));
+    let seen = page(&court, "wait=20").await;
+    assert_eq!(seen[0]["data"]["result"], report["result"], "{seen:?}");
+    for _ in 0..200 {
+        let seen = page(&prosecutor, "wait=1&kind=process-report").await;
+        if let Some(item) = seen.first() {
+            let data = &item["data"];
+            assert_eq!(data["result"]["status"], "executed", "served or not: {data}");
+            assert!(data["result"].get("receivedBy").is_none() && !data.to_string().contains("27,"), "{data}");
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the prosecution never got it");
 }

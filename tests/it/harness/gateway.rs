@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::folder::Folder;
 
 /// Pass line of the promise: no restart takes longer (the debug build included).
-const START_WITHIN: Duration = Duration::from_secs(30);
+const START_WITHIN: Duration = Duration::from_secs(120);
 
 /// A running gateway; killed when dropped.
 #[derive(Debug)]
