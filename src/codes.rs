@@ -39,6 +39,9 @@ pub struct Row {
     /// A record of this code is about somebody's liberty (the column `liberty` says `y`).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub liberty: bool,
+    /// What else the table says of the code: columns `fact:NAME`, those that are not empty.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<Box<str>, Box<str>>,
 }
 
 /// One adapter's values in a table.
@@ -57,11 +60,15 @@ const HEAD: [&str; 6] = ["shared", "label_en", "label_hi", "valid_from", "valid_
 /// A column of no adapter: `y` marks the codes by which `kinds.toml` finds the liberty lane.
 const LIBERTY: &str = "liberty";
 
+/// Columns of no adapter, each a fact about the code: `fact:bailable`.
+pub const FACT: &str = "fact:";
+
 /// Where a table's own columns stand.
 struct Places {
     /// Adapter, place of its values, place of its marks.
     adapters: Vec<(String, usize, Option<usize>)>,
     liberty: Option<usize>,
+    facts: Vec<(Box<str>, usize)>,
 }
 
 impl Codes {
@@ -74,6 +81,14 @@ impl Codes {
     /// The table of that name.
     pub fn table(&self, name: &str) -> Option<&Arc<Table>> {
         self.tables.get(name)
+    }
+
+    /// Only those by which a system's values are translated, or a lane is found: the others are published from their files,
+    /// and nobody need hold their rows.
+    #[must_use]
+    pub fn translating(mut self) -> Self {
+        self.tables.retain(|_, table| !table.columns.is_empty() || table.rows.iter().any(|row| row.liberty));
+        self
     }
 
     /// Every table's name, in order.
@@ -127,12 +142,15 @@ impl Table {
     fn head(&mut self, head: &[String], errors: &mut Vec<(usize, String)>) -> Places {
         let liberty = head.iter().position(|column| column == LIBERTY);
         let mut adapters = Vec::new();
+        let named = |(place, column): (usize, &String)| Some((Box::from(column.strip_prefix(FACT)?), place));
+        let facts = head.iter().enumerate().filter_map(named).collect();
         if !head.iter().map(String::as_str).take(HEAD.len()).eq(HEAD) {
             errors.push((1, format!("the head begins with `{}`", HEAD.join(","))));
-            return Places { adapters, liberty };
+            return Places { adapters, liberty, facts };
         }
         let rest = head.iter().enumerate().skip(HEAD.len());
-        for (place, column) in rest.filter(|(_, column)| !column.ends_with("_canonical") && *column != LIBERTY) {
+        let own = |column: &str| column.ends_with("_canonical") || column == LIBERTY || column.starts_with(FACT);
+        for (place, column) in rest.filter(|(_, column)| !own(column)) {
             if self.columns.insert(column.clone(), Column::default()).is_some() {
                 errors.push((1, format!("the column `{column}` stands twice")));
             }
@@ -144,7 +162,7 @@ impl Table {
                 errors.push((1, format!("`{column}_canonical` has no column `{column}`")));
             }
         }
-        Places { adapters, liberty }
+        Places { adapters, liberty, facts }
     }
 
     fn row(
@@ -183,6 +201,12 @@ impl Table {
                 valid_to: cell(4),
                 source: cell(5),
                 liberty: liberty == "y",
+                facts: places
+                    .facts
+                    .iter()
+                    .map(|(name, at)| (name.clone(), cell(*at).into_boxed_str()))
+                    .filter(|(_, said)| !said.is_empty())
+                    .collect(),
             });
         }
         for (adapter, at, mark) in &places.adapters {
@@ -311,6 +335,18 @@ mod tests {
         assert_eq!(table.adapters().collect::<Vec<_>>(), ["courts"], "`liberty` is no adapter");
         let wrong = format!("{head}release,Release,मुक्ति,,,x,yes,1,\n");
         assert_eq!(Table::parse("order", wrong.as_bytes()).unwrap_err()[0].0, 2);
+    }
+
+    #[test]
+    fn a_table_may_say_more_of_a_code_and_that_is_no_adapter() {
+        let head =
+            "shared,label_en,label_hi,valid_from,valid_to,source,fact:bailable,courts,courts_canonical,fact:court\n";
+        let table = format!("{head}303(2),Theft,चोरी,,,x,no,1,,any-magistrate\n4,Punishments,दंड,,,x,,2,,\n");
+        let table = Table::parse("section", table.as_bytes()).unwrap();
+        let theft: Vec<_> = table.by_shared("303(2)").unwrap().facts.iter().map(|(k, v)| (&**k, &**v)).collect();
+        assert_eq!(theft, [("bailable", "no"), ("court", "any-magistrate")]);
+        assert!(table.by_shared("4").unwrap().facts.is_empty());
+        assert_eq!(table.adapters().collect::<Vec<_>>(), ["courts"]);
     }
 
     #[test]

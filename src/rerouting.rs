@@ -47,7 +47,7 @@ impl Rerouting {
     }
 
     /// Where one delivery would go now: a person ordered it. The office that it had is kept if it is still a destination; one
-    /// that had none takes the first that is found.
+    /// that had none takes what its route leads to now, else the first office that has not got the record yet.
     pub async fn again(
         &self,
         view: &MessageView,
@@ -56,9 +56,13 @@ impl Rerouting {
         let Some(known) = self.known(view).await? else { return Ok(None) };
         let Known { revision, shared, facts, snapshot } = &known;
         let routed = revision.route(&view.head.kind, shared, facts, snapshot);
-        let fits = |to: &Destination| delivered.office.is_none() || to.office == delivered.office;
-        let found = routed.into_iter().find(|to| to.code.is_none() && fits(to));
-        Ok(found.map(|to| self.delivery(to, view, delivered, &known)))
+        let fits = |to: &&Destination| match &delivered.office {
+            Some(_) => to.office == delivered.office,
+            None => !work::has(view, to),
+        };
+        let fit = || routed.iter().filter(|to| to.code.is_none()).filter(fits);
+        let found = fit().find(|to| work::route(&to.why) == work::route(&delivered.why)).or_else(|| fit().next());
+        Ok(found.map(|to| self.delivery(to.clone(), view, delivered, &known)))
     }
 
     /// A receiver says that a record belongs to another office: the delivery to that office is written with the outcome, or

@@ -10,8 +10,8 @@ use super::decode::Record;
 use super::receive;
 use super::refuse::Refusal;
 use crate::clock::Timestamp;
-use crate::config::Facts;
-use crate::config::rerouted;
+use crate::config::sections::Strange;
+use crate::config::{Facts, rerouted};
 use crate::identifiers::MessageId;
 use crate::journal::{Entry, Joint, Lane, NewDelivery, NewLink, Snapshot, SnapshotAsk, Whereabout};
 use crate::rerouting::delivery;
@@ -112,7 +112,17 @@ fn warnings(record: &Record, known: &Snapshot, now: Timestamp) -> Vec<Value> {
     }
     warnings.extend(link_warnings(&record.facts, known));
     warnings.extend(ahead(&record.facts, now));
+    warnings.extend(record.facts.strange.iter().map(section_unknown));
     warnings
+}
+
+/// The citation as sent is authoritative: it is kept, and its sender is told.
+fn section_unknown(strange: &Strange) -> Value {
+    let Strange { act, section } = strange;
+    json!({
+        "rule": "section-unknown",
+        "message": format!("{act} has no section `{section}`; the citation is kept as it was sent"),
+    })
 }
 
 /// A time that has not come yet: the sender's clock is wrong, or the entry is. It is kept as it was sent.

@@ -9,6 +9,7 @@ use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::problem::LONGEST;
 use super::{Admin, Problem};
 use crate::alerts;
 use crate::journal::{Acknowledged, Alert, AlertFilter, AlertVerb};
@@ -17,9 +18,6 @@ use crate::journal::{Acknowledged, Alert, AlertFilter, AlertVerb};
 const MOST: usize = 500;
 /// Lines where the caller does not say.
 const USUAL: usize = 100;
-/// Characters of a name or a note at most.
-const LONGEST: usize = 1_000;
-
 /// Body of an acknowledgement.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

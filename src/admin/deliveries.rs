@@ -68,9 +68,7 @@ pub(super) async fn order(
     body: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let asked: Asked = serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))?;
-    if asked.by.trim().is_empty() || asked.reason.trim().is_empty() {
-        return Err(Problem::malformed("`by` and `reason` say who orders this and why; neither may be empty"));
-    }
+    Problem::unsigned(&asked.by, &asked.reason)?;
     let delivery = DeliveryId::parse(&id).ok_or_else(|| Problem::not_found("this is no delivery id"))?;
     let verb = match word.as_str() {
         "retry" => OrderVerb::Retry,

@@ -70,9 +70,7 @@ pub(super) async fn part(State(admin): State<Arc<Admin>>, body: Bytes) -> Result
 
 fn asked(body: &[u8]) -> Result<(NewLink, Ordered), Problem> {
     let asked: Asked = serde_json::from_slice(body).map_err(|error| Problem::malformed(error.to_string()))?;
-    if asked.by.trim().is_empty() || asked.reason.trim().is_empty() {
-        return Err(Problem::malformed("`by` and `reason` say who orders this and why; neither may be empty"));
-    }
+    Problem::unsigned(&asked.by, &asked.reason)?;
     if !LINKS.contains(&asked.link.as_str()) {
         return Err(Problem::malformed(format!("`{}` is no link; links are {}", asked.link, LINKS.join(", "))));
     }

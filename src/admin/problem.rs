@@ -17,6 +17,9 @@ pub struct Problem {
     errors: Vec<Value>,
 }
 
+/// Bytes of a name, a reason or a note at most.
+pub const LONGEST: usize = 1_000;
+
 impl Problem {
     /// With a stable code and one line for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
@@ -26,6 +29,17 @@ impl Problem {
     /// The body or the query is not what the call takes.
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed-json", detail)
+    }
+
+    /// An order says who gives it and why, in so many words: both are kept for ever.
+    pub fn unsigned(by: &str, reason: &str) -> Result<(), Self> {
+        if by.trim().is_empty() || reason.trim().is_empty() {
+            return Err(Self::malformed("`by` and `reason` say who orders this and why; neither may be empty"));
+        }
+        if by.len() > LONGEST || reason.len() > LONGEST {
+            return Err(Self::malformed(format!("`by` and `reason` have at most {LONGEST} bytes")));
+        }
+        Ok(())
     }
 
     /// Nothing has that name.

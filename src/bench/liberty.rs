@@ -17,7 +17,7 @@ use crate::clock::{Clock, WallClock};
 use crate::gateway::Addresses;
 use crate::shell::client::{Call, Client};
 use crate::shell::exit::{Exit, Failure};
-use crate::shell::starter::{NewSystem, Reached, Starter};
+use crate::shell::starter::{Reached, Starter};
 
 /// Bulk records that wait when the first order comes.
 const WAITING: u64 = 100_000;
@@ -64,15 +64,8 @@ fn make(dir: &Path, prison: &str) -> Result<(), Failure> {
     starter.file("config/gateway.toml", stage::SETTINGS.as_bytes())?;
     starter.file("config/routes.toml", ROUTES.as_bytes())?;
     starter.file("config/sharing.toml", SHARING.as_bytes())?;
-    let system = |name: &str, pillar, office: &str, send, receive, reached| NewSystem {
-        name: name.to_owned(),
-        adapter: "shared",
-        pillar,
-        offices: vec![office.to_owned()],
-        send,
-        receive,
-        reached,
-        per_second: stage::PER_SECOND,
+    let system = |name, pillar, office, send, receive, reached| {
+        stage::system((name, "shared", pillar), office, send, receive, reached)
     };
     starter.system(&system(stage::JSON_SENDER, "police", stage::JSON_STATION, &[KIND], &[], Reached::Feed))?;
     starter.system(&system(COURT, "courts", COURT_OFFICE, &[ORDERS], &[], Reached::Feed))?;

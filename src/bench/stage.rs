@@ -92,26 +92,24 @@ to = \"prosecution\"
 give = \"whole\"
 ";
 
+/// A system of a bench (name, adapter, pillar) with one office.
+pub fn system(
+    (name, adapter, pillar): (&str, &'static str, &'static str),
+    office: &str,
+    send: &'static [&'static str],
+    receive: &'static [&'static str],
+    reached: Reached,
+) -> NewSystem {
+    let offices = vec![office.to_owned()];
+    NewSystem { name: name.to_owned(), adapter, pillar, offices, send, receive, reached, per_second: PER_SECOND }
+}
+
 fn systems() -> Vec<NewSystem> {
-    let sender = |name: &str, adapter, station: &str| NewSystem {
-        name: name.to_owned(),
-        adapter,
-        pillar: "police",
-        offices: vec![station.to_owned()],
-        send: &["charge-sheet"],
-        receive: &[],
-        reached: Reached::Feed,
-        per_second: PER_SECOND,
-    };
-    let receiver = |name: &str, pillar, office: &str| NewSystem {
-        name: name.to_owned(),
-        adapter: "shared",
-        pillar,
-        offices: vec![office.to_owned()],
-        send: &[],
-        receive: &["charge-sheet"],
-        reached: Reached::Push(NOWHERE.to_owned(), "10s"),
-        per_second: PER_SECOND,
+    let sender =
+        |name, adapter, station| system((name, adapter, "police"), station, &["charge-sheet"], &[], Reached::Feed);
+    let receiver = |name, pillar, office| {
+        let pushed = Reached::Push(NOWHERE.to_owned(), "10s");
+        system((name, "shared", pillar), office, &[], &["charge-sheet"], pushed)
     };
     vec![
         sender(JSON_SENDER, "shared", JSON_STATION),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::document::Section;
 use super::facts::{Facts, Path};
-use super::kinds::check;
+use super::kinds::shared_path;
 use crate::clock::Timestamp;
 use crate::identifiers::OfficeId;
 use crate::journal::Whereabout;
@@ -36,16 +36,7 @@ pub(super) fn compile(section: &mut Section<'_, '_>, shape: Option<&Value>) -> O
 
 fn path(section: &mut Section<'_, '_>, key: &'static str, shape: Option<&Value>) -> Option<Path> {
     let said = section.text(key)?;
-    match Path::parse(&said.value) {
-        Ok(path) => {
-            check(section, said.line, &path, shape);
-            Some(path)
-        }
-        Err(message) => {
-            section.error(said.line, format!("`{}`: {message}", said.value));
-            None
-        }
-    }
+    shared_path(section, &said, shape)
 }
 
 impl CustodyPaths {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Revision;
 use super::custody::CustodyPaths;
 use super::document::meant;
+use super::sections::{Citations, Strange};
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, OfficeId, cnr, person_key, thread_key};
 use crate::journal::{Digest, Lane, NewLink, Whereabout};
@@ -47,6 +48,8 @@ pub struct Facts {
     pub entry: String,
     /// Liberty or the kind's own lane, by the record's code.
     pub lane: Option<Lane>,
+    /// Sections that it cites and that their Acts do not have.
+    pub strange: Vec<Strange>,
 }
 
 /// Where a kind's records say what they are about.
@@ -58,6 +61,7 @@ pub struct FactPaths {
     pub(super) links: Vec<LinkPath>,
     pub(super) lane: Option<LaneByCode>,
     pub(super) custody: Option<CustodyPaths>,
+    pub(super) citations: Citations,
 }
 
 impl FactPaths {
@@ -231,6 +235,7 @@ impl Revision {
             }
         }
         facts.whereabouts = kind.paths.custody.as_ref().map_or_else(Vec::new, |paths| paths.read(shared, &facts));
+        facts.strange = kind.paths.citations.strange(shared);
         facts.lane = Some(kind.paths.lane.as_ref().map_or(kind.lane, |by| by.lane(shared, kind.lane)));
         facts
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::{CasePath, FactPaths, LaneByCode, LinkPath, Path, PersonPath, ThreadPath};
 use super::loaded::Loaded;
+use super::sections::Acts;
 use crate::codes::Codes;
 use crate::identifiers::{CASE_SCHEMES, KindName, PERSON_SCHEMES};
 use crate::journal::Lane;
@@ -87,6 +88,11 @@ pub(super) fn compile(loaded: &Loaded<'_>, findings: &Findings) -> Kinds {
         return Kinds { unreadable: true, ..kinds };
     };
     let mut root = document.section("this file", findings);
+    let (acts, faults) = Acts::of(&loaded.codes);
+    let acts = Arc::new(acts);
+    for fault in faults {
+        findings.error("mappings/codes/act.csv", 0, fault);
+    }
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for mut section in root.sections("kind") {
         let Some(name) = section.required("name") else {
@@ -100,7 +106,7 @@ pub(super) fn compile(loaded: &Loaded<'_>, findings: &Findings) -> Kinds {
                 .error(name.line, format!("`{}` is no name for a kind; use small letters, digits and `-`", name.value));
         }
         kinds.named.insert(name.value.clone());
-        if let Some(kind) = one(&mut section, &name, loaded) {
+        if let Some(kind) = one(&mut section, &name, loaded, &acts) {
             kinds.trees.push(kind.schema.resolved());
             kinds.by_name.insert(name.value, kind);
         }
@@ -116,7 +122,7 @@ pub(super) fn good_name(name: &str) -> bool {
     inner && name.len() <= 48 && name.starts_with(|c: char| c.is_ascii_lowercase())
 }
 
-fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>) -> Option<Kind> {
+fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>, acts: &Arc<Acts>) -> Option<Kind> {
     let title = section.required("title").map(|said| said.value);
     let title_hi = section.text("title_hi").map(|said| said.value).unwrap_or_default();
     if !section.has("lane") {
@@ -132,9 +138,12 @@ fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>) 
         }
     });
     let shape = schema.as_ref().map(|schema| schema.resolved());
-    let paths = fact_paths(section, shape.as_deref(), &loaded.codes);
+    let mut paths = fact_paths(section, shape.as_deref(), &loaded.codes);
+    let cited = section.texts("sections");
+    paths.citations.paths = cited.iter().filter_map(|said| shared_path(section, said, shape.as_deref())).collect();
+    paths.citations.acts = Arc::clone(acts);
     let opens_case = section.boolean("opens_case").unwrap_or(false);
-    let headline = section.text("headline").and_then(|said| headline(section, &said, shape.as_deref()));
+    let headline = section.text("headline").and_then(|said| shared_path(section, &said, shape.as_deref()));
     let title = (title?, title_hi);
     Some(Kind { name: name.value.clone(), title, lane: lane?, schema: schema?, headline, opens_case, paths })
 }
@@ -149,7 +158,8 @@ pub(super) fn lane_of(word: &str) -> Lane {
     }
 }
 
-fn headline(section: &Section<'_, '_>, said: &Said<String>, shape: Option<&Value>) -> Option<Path> {
+/// A path that a section names, checked against the shape of what it leads through.
+pub(super) fn shared_path(section: &Section<'_, '_>, said: &Said<String>, shape: Option<&Value>) -> Option<Path> {
     match Path::parse(&said.value) {
         Ok(path) => {
             check(section, said.line, &path, shape);
@@ -288,18 +298,9 @@ fn lane_by_code(table: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Code
     liberty.extend(rows.unwrap_or_default().iter().filter(|row| row.liberty).map(|row| row.shared.clone()));
     let known = rows.map(|rows| rows.iter().map(|row| row.shared.clone()).collect());
     let unknown = table.word("unknown", &LANES).map(|said| lane_of(&said.value));
-    let said = said?;
-    match Path::parse(&said.value) {
-        Ok(path) => {
-            check(table, said.line, &path, shape);
-            let table = named.map(|said| said.value);
-            Some(LaneByCode { table, path, liberty, known, unknown: unknown.unwrap_or(Lane::Liberty) })
-        }
-        Err(message) => {
-            table.error(said.line, format!("`{}`: {message}", said.value));
-            None
-        }
-    }
+    let path = shared_path(table, &said?, shape)?;
+    let table = named.map(|said| said.value);
+    Some(LaneByCode { table, path, liberty, known, unknown: unknown.unwrap_or(Lane::Liberty) })
 }
 
 pub(super) fn check(section: &Section<'_, '_>, line: usize, path: &Path, shape: Option<&Value>) {

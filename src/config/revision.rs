@@ -150,7 +150,7 @@ impl Parts {
         let rules = rules::compile(folder, &kinds, findings);
         let (kinds, adapters) = (kinds.by_name, adapters.by_name);
         let parts = Self { kinds, systems, adapters, routes, sharing, rules, reference };
-        (parts, loaded.codes)
+        (parts, loaded.codes.translating())
     }
 }
 

@@ -149,6 +149,9 @@ impl Revision {
         if !applied {
             destinations.push(parked("no-route", format!("no route for {kind} applies")));
         }
+        if facts.groups.is_empty() {
+            once(&mut destinations);
+        }
         self.forbid(kind, ask.shared, &mut destinations);
         destinations
     }
@@ -343,6 +346,15 @@ impl Revision {
             cases: chosen.cases.clone(),
         }
     }
+}
+
+/// A record that names no case leads nowhere by any route: a person looks at that once, whatever the number of routes.
+fn once(destinations: &mut Vec<Destination>) {
+    let nowhere = |one: &Destination| one.office.is_none() && one.code.as_deref() == Some("no-office");
+    let (lost, mut rest): (Vec<_>, Vec<_>) = std::mem::take(destinations).into_iter().partition(nowhere);
+    let why = lost.iter().map(|one| one.why.as_str()).collect::<Vec<_>>().join("; ");
+    rest.extend(lost.into_iter().next().map(|one| Destination { why, ..one }));
+    *destinations = rest;
 }
 
 /// Several prisons claim one and the same person.

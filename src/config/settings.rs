@@ -380,8 +380,9 @@ impl Alerts {
         if let Some(said) = table.text("webhook") {
             let url = said.value.as_str();
             self.webhook = (!url.is_empty()).then(|| url.to_owned());
-            if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
-                table.error(said.line, format!("`webhook` is `{url}`; write `https://listener.example/alerts`"));
+            let fault = super::reach::fault("webhook", url, "https://listener.example/alerts");
+            if let Some(fault) = fault.filter(|_| !url.is_empty()) {
+                table.error(said.line, fault);
             }
         }
         set(&mut self.timeout, table.duration("timeout"));

@@ -353,8 +353,8 @@ fn delivery_mode(root: &mut Section<'_, '_>) -> Option<Option<Push>> {
     let hmac_secret_file = section.text("hmac_secret_file").map(|said| said.value);
     section.finish();
     let url = url?;
-    if !url.value.starts_with("http://") && !url.value.starts_with("https://") {
-        root.error(url.line, format!("`url` is `{}`; write `https://cctns.example/inbox`", url.value));
+    if let Some(fault) = super::reach::fault("url", &url.value, "https://cctns.example/inbox") {
+        root.error(url.line, fault);
     }
     Some(Some(Push { url: url.value, timeout, give_up_after, hmac_secret: None, hmac_secret_file }))
 }

@@ -5,6 +5,8 @@ use std::time::Instant;
 use super::books::{Books, Expect, Final, Taken, fingerprint, message_of};
 use super::link::line;
 use super::proof::{Proof, check};
+use super::world;
+use crate::config::{Folder, Revision};
 
 const FIRST: &str = "00000000-0000-7000-8000-000000010000";
 const SECOND: &str = "00000000-0000-7000-8000-000000020000";
@@ -262,4 +264,17 @@ fn a_receipt_that_a_later_outcome_made_needless_is_not_lost() {
     let back = Final { system: "police".to_owned(), office: "ps:1".to_owned(), ..end(BACK, "outcome", "delivered") };
     forgery.finals.push(back);
     assert!(forgery.proof().holds(), "{:?}", forgery.proof().faults());
+}
+
+#[test]
+fn the_demos_folder_has_nothing_to_warn_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let nobody = "http://127.0.0.1:9/".to_owned();
+    let prisons = world::PRISONS.iter().map(|system| system.name);
+    let inboxes: Vec<_> =
+        world::POLICE.iter().copied().chain(prisons).map(|name| (name.to_owned(), nobody.clone())).collect();
+    world::write(dir.path(), &inboxes).unwrap();
+    let revision = Revision::compile(1, Folder::read(dir.path()).unwrap()).unwrap();
+    let odd: Vec<_> = revision.warnings.iter().filter(|one| !one.message.contains(world::OUTPOST.code)).collect();
+    assert!(odd.is_empty(), "{odd:#?}");
 }

@@ -205,7 +205,15 @@ pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
     starter.file("config/reference/courts.csv", courts_table().as_bytes())?;
     starter.file("config/reference/ps_court.csv", ps_court_table().as_bytes())?;
     starter.file("config/reference/prisons.csv", prisons_table().as_bytes())?;
-    starter.file("config/reference/court_prison.csv", court_prison_table().as_bytes())
+    starter.file("config/reference/court_prison.csv", court_prison_table().as_bytes())?;
+    // Offices of the shipped tables are not in the demo's world: of those that it does not write, the head alone.
+    for (path, contents) in shipped.iter().filter(|(path, _)| path.starts_with("config/reference/")) {
+        if !dir.join(path).exists() {
+            let head = contents.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
+            starter.file(path, head)?;
+        }
+    }
+    Ok(())
 }
 
 fn police(name: &str, url: &str) -> NewSystem {

@@ -15,6 +15,7 @@ use super::problem::{Problem, Usual};
 use super::request::{self, Part, Query};
 use super::{Exchange, answer};
 use crate::accept::{Code, Refusal};
+use crate::codes::FACT;
 use crate::config::{Revision, System};
 use crate::outcome;
 use crate::seal;
@@ -242,6 +243,7 @@ fn published(caller: &Caller, text: &str) -> Result<Vec<Value>, Refusal> {
         let shown = cells.filter_map(|(name, cell)| {
             let name = match name.as_str() {
                 name if SHARED.contains(&name) => name,
+                name if name.starts_with(FACT) => name.trim_start_matches(FACT),
                 name if name == own => "native",
                 name if name == canonical => "canonical",
                 _ => return None,

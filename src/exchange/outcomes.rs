@@ -78,10 +78,18 @@ pub struct Spoken {
 pub struct Acknowledged {
     /// Deliveries that are settled by this call.
     settled: u64,
-    /// Outcomes that were known already, or added to a settled delivery.
+    /// Later outcomes that were written: their deliveries were settled before. Left out where there are none.
+    #[serde(skip_serializing_if = "nobody")]
+    added: u64,
+    /// Outcomes that were said before in the same words; nothing was written.
     already: u64,
     /// Outcomes that were not taken.
     refused: Vec<RefusedOutcome>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "shaped for serde")]
+fn nobody(count: &u64) -> bool {
+    *count == 0
 }
 
 /// An outcome that was not taken.
@@ -175,6 +183,7 @@ async fn settle_upto(
         for answer in exchange.journal().answer(entries).await? {
             match answer {
                 OutcomeAnswer::Settled => told.settled += 1,
+                OutcomeAnswer::Added => told.added += 1,
                 _ => told.already += 1,
             }
         }
@@ -203,7 +212,8 @@ async fn settle_each(exchange: &Exchange, caller: &Caller, spoken: Vec<Spoken>) 
     for (id, answer) in ids.into_iter().zip(answers) {
         match answer {
             OutcomeAnswer::Settled => told.settled += 1,
-            OutcomeAnswer::Added | OutcomeAnswer::Already => told.already += 1,
+            OutcomeAnswer::Added => told.added += 1,
+            OutcomeAnswer::Already => told.already += 1,
             OutcomeAnswer::Conflict => told.refused.push(RefusedOutcome { id, code: Code::OutcomeConflict.as_str() }),
             OutcomeAnswer::NotFound => told.refused.push(RefusedOutcome { id, code: Code::NotFound.as_str() }),
         }
@@ -322,7 +332,8 @@ pub async fn outcome(
     let mut told = Acknowledged::default();
     match exchange.journal().answer(vec![entry]).await?.first() {
         Some(OutcomeAnswer::Settled) => told.settled = 1,
-        Some(OutcomeAnswer::Added | OutcomeAnswer::Already) => told.already = 1,
+        Some(OutcomeAnswer::Added) => told.added = 1,
+        Some(OutcomeAnswer::Already) => told.already = 1,
         Some(OutcomeAnswer::Conflict) => {
             let detail =
                 "this contradicts an earlier outcome of the delivery; where it is right, say `\"corrects\": true`";

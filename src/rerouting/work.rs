@@ -97,6 +97,13 @@ impl Rerouting {
             };
             moves.push(Move { delivery: delivery.id, was: delivery.office.clone(), to });
         }
+        // What waited for several routes at once goes wherever each of them leads.
+        for delivery in view.deliveries.iter().filter(|one| strays(one) && one.office.is_none()) {
+            while let Some(to) = plan.of_any_route(&delivery.why) {
+                let to = Moving::Besides(Box::new(self.again_to(to, &view, delivery, &known)));
+                moves.push(Move { delivery: delivery.id, was: None, to });
+            }
+        }
         // Where somebody is claimed by another prison besides, it gets the order too.
         for delivery in view.deliveries.iter().filter(|one| strays(one) && one.lane == Lane::Liberty) {
             while let Some(to) = plan.beside(delivery) {
@@ -176,10 +183,16 @@ impl Plan {
         let at = self.fresh.iter().position(|to| route(&to.why) == route(why))?;
         Some(self.fresh.remove(at))
     }
+
+    /// The next office that one of the routes leads to which a delivery names.
+    fn of_any_route(&mut self, why: &str) -> Option<Destination> {
+        let at = self.fresh.iter().position(|to| why.split("; ").any(|one| route(one) == route(&to.why)))?;
+        Some(self.fresh.remove(at))
+    }
 }
 
 /// The route that a reason names first.
-fn route(why: &str) -> &str {
+pub(super) fn route(why: &str) -> &str {
     why.split(": ").next().unwrap_or_default()
 }
 
@@ -194,7 +207,7 @@ fn strays(one: &DeliveryView) -> bool {
 }
 
 /// An office has the message, or is about to; one that said it is not its business has not.
-fn has(view: &MessageView, to: &Destination) -> bool {
+pub(super) fn has(view: &MessageView, to: &Destination) -> bool {
     let gone = |one: &DeliveryView| matches!(one.state, State::Recalled | State::Superseded);
     view.deliveries.iter().any(|one| to.office.is_some() && one.office == to.office && !gone(one))
 }

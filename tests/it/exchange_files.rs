@@ -8,31 +8,8 @@ use serde_json::{Value, json};
 use super::harness::folder::paper;
 use super::harness::http::Answer;
 use super::harness::scene::SOON;
-use super::harness::{Client, Folder, Gateway, Party};
-
-const POLICE: &str = "ps:38101004";
-const COURT: &str = "court:DLCT01";
-
-struct Stage {
-    folder: Folder,
-    gateway: Gateway,
-    police: Client,
-    court: Client,
-    stranger: Client,
-}
-
-async fn started() -> Stage {
-    let folder = Folder::with(&[
-        Party::pulling("police-a", "police", &[POLICE]),
-        Party::pulling("court-a", "courts", &[COURT]),
-        Party::pulling("prison-a", "prisons", &["prison:DL01"]),
-    ]);
-    let gateway = Gateway::start(&folder).await;
-    let police = Client::connect(&folder, gateway.exchange, "police-a").await;
-    let court = Client::connect(&folder, gateway.exchange, "court-a").await;
-    let stranger = Client::connect(&folder, gateway.exchange, "prison-a").await;
-    Stage { folder, gateway, police, court, stranger }
-}
+use super::harness::trio::{COURT, POLICE, Trio};
+use super::harness::{Client, Gateway};
 
 fn path(bytes: &[u8]) -> String {
     format!("/v1/attachments/{}", icjs::seal::hex(&icjs::seal::sha256(bytes)))
@@ -51,7 +28,7 @@ fn naming(bytes: &[u8], case: u32) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_attachment_goes_with_its_record_to_those_who_are_sent_it_and_to_nobody_else() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n % 241) as u8).collect();
     let path = path(&bytes);
     assert_eq!(stage.police.get(&path).await.unwrap().status, 404);
@@ -82,7 +59,7 @@ async fn an_attachment_goes_with_its_record_to_those_who_are_sent_it_and_to_nobo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_of_another_digest_are_refused_and_forgotten() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let path = path(b"these bytes");
     let answer = stage.police.call("PUT", &path, &[], b"other bytes").await.unwrap().expect(409);
     assert_eq!(answer.code(), "digest-mismatch");
@@ -92,7 +69,7 @@ async fn bytes_of_another_digest_are_refused_and_forgotten() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_upload_in_parts_goes_on_where_it_was() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let bytes: Vec<u8> = (0..150_000_u32).map(|n| (n % 239) as u8).collect();
     let path = path(&bytes);
     let first = patch(&stage.police, &path, 0, &bytes[..70_000]).await.expect(204);
@@ -104,14 +81,14 @@ async fn an_upload_in_parts_goes_on_where_it_was() {
 }
 
 /// `icjs` with the stage's folder, which must succeed.
-fn icjs(stage: &Stage, arguments: &[&str]) {
+fn icjs(stage: &Trio, arguments: &[&str]) {
     let output = Gateway::command(&stage.folder).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_sharing_rules_give_no_more_is_neither_in_the_feed_nor_among_the_attachments() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let bytes = vec![3; 100_000];
     let path = path(&bytes);
     stage.police.call("PUT", &path, &[], &bytes).await.unwrap().expect(201);
@@ -143,7 +120,7 @@ async fn what_the_sharing_rules_give_no_more_is_neither_in_the_feed_nor_among_th
     assert_eq!(stage.court.get(&path).await.unwrap().expect(200).body, bytes);
 }
 
-fn files(stage: &Stage, part: &str) -> Vec<PathBuf> {
+fn files(stage: &Trio, part: &str) -> Vec<PathBuf> {
     let shards = std::fs::read_dir(stage.folder.path("data/attachments").join(part)).unwrap();
     let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
     files.map(|file| file.unwrap().path()).collect()
@@ -151,7 +128,7 @@ fn files(stage: &Stage, part: &str) -> Vec<PathBuf> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_that_a_crash_left_behind_are_removed_after_a_day_and_no_others() {
-    let mut stage = started().await;
+    let mut stage = Trio::start().await;
     let bytes = vec![9; 90_000];
     stage.police.call("PUT", &path(&bytes), &[], &bytes).await.unwrap().expect(201);
     let noise = || icjs::seal::hex(&icjs::seal::random::<32>().unwrap());

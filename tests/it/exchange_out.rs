@@ -7,32 +7,8 @@ use serde_json::{Value, json};
 
 use super::harness::folder::paper;
 use super::harness::http::request;
-use super::harness::{Client, Folder, Gateway, Party};
-
-const POLICE: &str = "ps:38101004";
-const COURT: &str = "court:DLCT01";
-const ROOM: &str = "court:DLCT01/3";
-
-struct Stage {
-    _folder: Folder,
-    gateway: Gateway,
-    police: Client,
-    court: Client,
-    stranger: Client,
-}
-
-async fn started() -> Stage {
-    let folder = Folder::with(&[
-        Party::pulling("police-a", "police", &[POLICE]),
-        Party::pulling("court-a", "courts", &[COURT, ROOM]),
-        Party::pulling("prison-a", "prisons", &["prison:DL01"]),
-    ]);
-    let gateway = Gateway::start(&folder).await;
-    let police = Client::connect(&folder, gateway.exchange, "police-a").await;
-    let court = Client::connect(&folder, gateway.exchange, "court-a").await;
-    let stranger = Client::connect(&folder, gateway.exchange, "prison-a").await;
-    Stage { _folder: folder, gateway, police, court, stranger }
-}
+use super::harness::trio::{COURT, POLICE, ROOM, Trio};
+use super::harness::{Client, Gateway};
 
 fn items(page: &Value) -> Vec<Value> {
     page["items"].as_array().unwrap().clone()
@@ -53,7 +29,7 @@ async fn unsettled(client: &Client, query: &str, wanted: usize) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_feed_item_is_a_cloud_event_and_its_record_is_as_it_was_sent() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let accepted = stage.police.accepted("paper", "k1", &paper(POLICE, &[COURT], 1, "नमूना")).await;
     let page = unsettled(&stage.court, "", 1).await;
     let item = &page["items"][0];
@@ -69,7 +45,7 @@ async fn a_feed_item_is_a_cloud_event_and_its_record_is_as_it_was_sent() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_have_no_gap_and_no_repetition_and_an_acknowledgement_settles_exactly_its_page() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let mut sent = BTreeSet::new();
     for case in 0..25 {
         let accepted = stage.police.accepted("paper", &format!("k{case}"), &paper(POLICE, &[COURT], case, "x")).await;
@@ -105,7 +81,7 @@ async fn pages_have_no_gap_and_no_repetition_and_an_acknowledgement_settles_exac
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cursor_is_good_for_its_caller_and_its_filter_only() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     stage.police.accepted("paper", "k", &paper(POLICE, &[COURT, ROOM], 1, "x")).await;
     let page = unsettled(&stage.court, "", 2).await;
     let cursor = page["next"].as_str().unwrap().to_owned();
@@ -138,7 +114,7 @@ async fn a_cursor_is_good_for_its_caller_and_its_filter_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_receiver_says_travels_back_to_the_sender() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let accepted = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 5, "x")).await;
     let delivery = accepted["deliveries"][0]["id"].as_str().unwrap();
     unsettled(&stage.court, "", 1).await;
@@ -169,7 +145,7 @@ async fn what_a_receiver_says_travels_back_to_the_sender() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_later_outcome_that_contradicts_must_say_that_it_corrects() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let accepted = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 5, "x")).await;
     let message = accepted["id"].as_str().unwrap();
     unsettled(&stage.court, "", 1).await;
@@ -181,7 +157,11 @@ async fn a_later_outcome_that_contradicts_must_say_that_it_corrects() {
     say(&stage.court, message, json!({"outcome": "not-executed", "reason": "not here"})).await.expect(200);
     let conflict = say(&stage.court, message, json!({"outcome": "executed"})).await.expect(409);
     assert_eq!(conflict.code(), "outcome-conflict");
-    say(&stage.court, message, json!({"outcome": "executed", "corrects": true})).await.expect(200);
+    let later = json!({"outcome": "executed", "corrects": true});
+    let told = say(&stage.court, message, later.clone()).await.expect(200).json();
+    assert_eq!(told, json!({"settled": 0, "added": 1, "already": 0, "refused": []}), "a later word that was written");
+    let told = say(&stage.court, message, later).await.expect(200).json();
+    assert_eq!(told, json!({"settled": 0, "already": 1, "refused": []}), "the same again is no news");
     assert_eq!(say(&stage.stranger, message, json!({"outcome": "executed"})).await.status, 404);
     assert_eq!(
         say(&stage.police, message, json!({"outcome": "executed"})).await.status,
@@ -196,7 +176,7 @@ async fn a_later_outcome_that_contradicts_must_say_that_it_corrects() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_at_the_wrong_office_goes_to_the_one_that_is_named() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let accepted = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 5, "x")).await;
     unsettled(&stage.court, "", 1).await;
     let wrong = json!([{"id": accepted["deliveries"][0]["id"], "outcome": "wrong-addressee",
@@ -211,7 +191,7 @@ async fn a_record_at_the_wrong_office_goes_to_the_one_that_is_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_at_the_wrong_office_that_names_no_other_waits_for_a_person_unless_another_one_has_it() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let wrong = |delivery: &Value| json!([{"id": delivery["id"], "outcome": "wrong-addressee", "reason": "not ours"}]);
     let lone = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 5, "x")).await;
     let both = stage.police.accepted("paper", "l", &paper(POLICE, &[COURT, ROOM], 6, "y")).await;
@@ -224,13 +204,17 @@ async fn a_record_at_the_wrong_office_that_names_no_other_waits_for_a_person_unl
     assert_eq!((&first["state"], &next["state"]), (&json!("rejected"), &json!("parked")), "{state:#}");
     assert_eq!((&next["reason"], &next["office"]), (&json!("no-office"), &Value::Null), "{state:#}");
     assert_eq!(state["status"], "attention");
+    let repair = ["deliveries", "repair", next["id"].as_str().unwrap(), "--by", "a person", "--reason", "a test"];
+    let repaired = Gateway::command(&stage.folder).args(repair).output().unwrap();
+    let said = String::from_utf8_lossy(&repaired.stderr);
+    assert!(!repaired.status.success() && said.contains("no route leads"), "the court said it is not its own: {said}");
     let state = stage.police.message(both["id"].as_str().unwrap()).await;
     assert_eq!(state["deliveries"].as_array().unwrap().len(), 2, "the other court has it: {state:#}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_elses_message_is_not_there() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let accepted = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 6, "x")).await;
     let id = accepted["id"].as_str().unwrap();
     unsettled(&stage.court, "", 1).await;
@@ -250,7 +234,7 @@ async fn somebody_elses_message_is_not_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_waiting_page_comes_as_soon_as_there_is_something() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let court = stage.court.clone();
     let waiting = tokio::spawn(async move {
         let began = Instant::now();
@@ -266,7 +250,7 @@ async fn a_waiting_page_comes_as_soon_as_there_is_something() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receipt_is_checked_with_the_published_keys_alone() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let body = paper(POLICE, &[COURT], 2, "x").to_string();
     let accepted = stage.police.submit("paper", "k", &[], body.as_bytes()).await.unwrap().expect(202).json();
     let receipt = accepted["receipt"].as_str().unwrap();
@@ -279,9 +263,9 @@ async fn a_receipt_is_checked_with_the_published_keys_alone() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_assertion_is_good_once_and_a_token_says_whose_it_is() {
-    let stage = started().await;
+    let stage = Trio::start().await;
     let audience = format!("http://{}/oauth2/token", stage.gateway.exchange);
-    let assertion = stage._folder.key("court-a").assertion("court-a", &audience);
+    let assertion = stage.folder.key("court-a").assertion("court-a", &audience);
     let ask = async |more: &str| {
         let form = format!(
             "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type\

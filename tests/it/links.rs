@@ -107,6 +107,10 @@ async fn the_court_of_a_case_is_its_newest_link_until_a_person_ends_it() {
     assert!(linked.status.success() && said(&linked).contains("no record has the number"), "{}", said(&linked));
     assert_eq!(courts.next("c").await.0, "court:DLCT02");
 
+    let long = "x".repeat(1_001);
+    let endless = courts.icjs(&["case", "link", &from, "committed-to", &to, "--reason", &long, "--by", "registrar"]);
+    assert!(!endless.status.success() && said(&endless).contains("at most 1000 bytes"), "{}", said(&endless));
+
     let mut unlink = committed;
     (unlink[1], unlink[6]) = ("unlink", "it was another case");
     assert!(courts.icjs(&unlink).status.success());

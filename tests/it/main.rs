@@ -20,6 +20,7 @@ mod exchange_files;
 mod files_inside;
 mod exchange_docs;
 mod case_papers;
+mod law;
 mod cases;
 mod sharing;
 mod limits;

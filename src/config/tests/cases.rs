@@ -289,3 +289,16 @@ fn tables_that_do_not_fit_together_are_named_at_file_and_line() {
         "2: `age` is `x-y`",
     );
 }
+
+#[test]
+fn a_record_that_names_no_case_is_looked_at_once_and_not_once_a_route() {
+    let revision = revision();
+    let found = routed(&revision, "update", &update(json!([])), &Snapshot::default());
+    assert_eq!(places(&found), ["- no-office"]);
+    for route in ["update-to-courts", "update-to-police"] {
+        assert!(found[0].1.contains(&format!("route {route}: no step names an office")), "{}", found[0].1);
+    }
+    let mut named = update(json!([]));
+    named["to"] = json!(["court:DLCT01"]);
+    assert_eq!(places(&routed(&revision, "update", &named, &Snapshot::default())), ["court:DLCT01 ok", "- no-office"]);
+}

@@ -85,32 +85,43 @@ fn slashed(date: &str) -> String {
 pub fn fir(case: &Case, head: &Head<'_>, version: u32) -> String {
     let mut xml = Xml::new();
     xml.within("FirstInformationReport", |form| {
-        form.head(case, head).leaf("CAS_VERSION", "5.0.3").case(case);
-        form.leaf("PS_NAME", case.station.name).leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial));
-        form.leaf("FIR_DT", "20/11/2026");
+        opening(form, case, head);
         if let (Origin::ZeroFir, Some(to)) = (&case.origin, head.to.first()) {
             form.within("ZeroFir", |zero| {
                 zero.leaf("IS_ZERO_FIR", "Y").leaf("ORIGIN_PS_CD", case.station.code);
                 zero.leaf("TRANSFERRED_TO_PS_CD", to.trim_start_matches("ps:"));
             });
         }
-        form.offence(case);
-        form.within("Complainant", |block| {
-            block.person(&case.complainant);
-        });
-        form.within("AccusedList", |list| {
-            for (place, person) in case.accused.iter().enumerate() {
-                list.within("Accused", |block| {
-                    block.leaf("ACCUSED_CODE", &format!("A{}", place + 1)).person(person);
-                });
-            }
-        });
+        parties(form, case, |_| ());
         if version > 1 {
             form.leaf("DELAY_REASON", "नाम में सुधार / name corrected");
         }
         contents(form, &case.story);
     });
     xml.0
+}
+
+/// What both forms begin with.
+fn opening(form: &mut Xml, case: &Case, head: &Head<'_>) {
+    form.head(case, head).leaf("CAS_VERSION", "5.0.3").case(case);
+    form.leaf("PS_NAME", case.station.name).leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial));
+    form.leaf("FIR_DT", "20/11/2026");
+}
+
+/// The offence, who complains, and the accused, each with what the form says of them besides.
+fn parties(form: &mut Xml, case: &Case, besides: impl Fn(&mut Xml)) {
+    form.offence(case);
+    form.within("Complainant", |block| {
+        block.person(&case.complainant);
+    });
+    form.within("AccusedList", |list| {
+        for (place, person) in case.accused.iter().enumerate() {
+            list.within("Accused", |block| {
+                block.leaf("ACCUSED_CODE", &format!("A{}", place + 1)).person(person);
+                besides(block);
+            });
+        }
+    });
 }
 
 fn contents(form: &mut Xml, story: &str) {
@@ -144,26 +155,13 @@ pub fn charge_sheet(case: &Case, head: &Head<'_>, series: Series, cnr: Option<&s
     let complete = series != Series::First { complete: false };
     let mut xml = Xml::new();
     xml.within("FinalReport", |form| {
-        form.head(case, head).leaf("CAS_VERSION", "5.0.3").case(case);
-        form.leaf("PS_NAME", case.station.name).leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial));
-        form.leaf("FIR_DT", "20/11/2026");
+        opening(form, case, head);
         if let Some(cnr) = cnr {
             form.leaf("CNR_NUM", cnr);
         }
         form.leaf("FR_NUM", &format!("{}-{number}/{YEAR}", case.serial)).leaf("CS_DT", "21/11/2026");
         form.leaf("FR_SERIES_CD", &code).leaf("FR_TYPE_CD", if series == Series::Closure { "2" } else { "1" });
-        form.offence(case);
-        form.within("Complainant", |block| {
-            block.person(&case.complainant);
-        });
-        form.within("AccusedList", |list| {
-            for (place, person) in case.accused.iter().enumerate() {
-                list.within("Accused", |block| {
-                    block.leaf("ACCUSED_CODE", &format!("A{}", place + 1)).person(person);
-                    charged(block, case);
-                });
-            }
-        });
+        parties(form, case, |block| charged(block, case));
         if complete {
             form.within("WitnessList", |list| {
                 list.within("Witness", |block| {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::check::{Messages, differences};
 use super::script::Story;
+use super::stories;
 use super::write::{Order, Update, Writer};
 use crate::demo::books::{Books, Final, Taken};
 use crate::demo::documents::court::kinds;
@@ -156,4 +157,13 @@ fn another_order_is_seen_unless_liberty_says_that_it_passed() {
     forgery.differs("`second` came before `first`");
     forgery.books.taken[second].passed = vec!["m1/prison:DL01".to_owned()];
     assert_eq!(forgery.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn the_manual_lists_every_story_with_what_it_is_about() {
+    let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md")).unwrap();
+    for story in stories::all(1) {
+        let row = format!("| `{}` | {} |", story.name, story.title);
+        assert!(manual.contains(&row), "{row}");
+    }
 }

@@ -5,6 +5,7 @@ use crate::journal::{LinkVerb, MessageFilter, Move, Moving, NewLink, Ordered, Sn
 
 pub(super) async fn run(make: Make) {
     news_finds_what_is_parked_without_an_office_and_it_keeps_its_id(make()).await;
+    what_a_person_repairs_before_it_left_keeps_its_id_and_what_has_left_does_not(make()).await;
     what_has_left_goes_on_and_a_new_delivery_goes_to_the_new_office(make()).await;
     a_step_that_was_not_finished_comes_again_and_a_finished_one_does_not(make()).await;
     what_was_decided_before_the_news_is_looked_at_again(make()).await;
@@ -162,4 +163,31 @@ async fn what_is_settled_is_no_concern_of_news(stage: Box<dyn Stage>) {
     let order = Ordered { by: "a person".into(), reason: "wrong".into() };
     stage.journal().link(LinkVerb::Part(link(1), order, stage.clock().now())).await.unwrap();
     assert!(worked_off(&*stage).await.is_empty());
+}
+
+async fn what_a_person_repairs_before_it_left_keeps_its_id_and_what_has_left_does_not(mut stage: Box<dyn Stage>) {
+    use crate::journal::{Order, OrderAnswer, OrderVerb};
+    let at = stage.clock().now();
+    let repair = async |stage: &dyn Stage, delivery, to: NewDelivery| {
+        let verb = OrderVerb::Repair(Box::new(to));
+        stage.journal().order(Order { delivery, verb, by: "admin".into(), reason: "asked".into(), at }).await.unwrap()
+    };
+    let one = waiting(&*stage, 1).await;
+    let delivery = id(&one).delivery(1);
+    let answer = repair(&*stage, delivery, push("court:DLCT02", &[case(1)])).await;
+    assert_eq!(answer, OrderAnswer::Done(delivery), "no byte of it has left");
+    stage.reopen().await;
+    let view = stage.journal().message(id(&one)).await.unwrap().unwrap();
+    assert_eq!((view.deliveries.len(), view.deliveries[0].state), (1, State::Queued));
+    let lease = claim(&*stage, COURT).await.remove(0);
+    assert_eq!((lease.token.delivery, lease.office.as_str()), (delivery, "court:DLCT02"));
+    deliver(&*stage, &lease, OutcomeWord::Rejected).await;
+    let there = NewDelivery { system: PRISON.to_owned(), ..push("prison:DL01", &[case(1)]) };
+    let answer = repair(&*stage, delivery, there).await;
+    assert_eq!(answer, OrderAnswer::Done(id(&one).delivery(2)), "new bytes after a rejection");
+    for system in [COURT, PRISON] {
+        let filter = MessageFilter { party: Some(system.to_owned()), limit: 9, ..MessageFilter::default() };
+        let found = stage.journal().messages(filter).await.unwrap();
+        assert!(found.iter().any(|view| view.head.id == id(&one)), "{system} finds it among its messages");
+    }
 }

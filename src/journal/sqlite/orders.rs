@@ -137,7 +137,7 @@ impl Store {
         Ok(OrderAnswer::Done(order.delivery))
     }
 
-    /// A new delivery under a new id, in the place of the old one.
+    /// A new delivery under a new id, in the place of the old one; where no byte of that has left, the same id goes on.
     fn repair(
         &mut self,
         order: &Order,
@@ -148,6 +148,10 @@ impl Store {
     ) -> Result<OrderAnswer, JournalError> {
         let Some(mut new) = new else { return Ok(OrderAnswer::NotFound) };
         let behind = match (old, settled) {
+            (Some(old), _) if !old.left() && old.lease.is_none() && old.state != State::Rejected => {
+                self.displace(old, new, changes)?;
+                return Ok(OrderAnswer::Done(order.delivery));
+            }
             (Some(old), _) => {
                 let state = if old.state == State::Rejected { State::Rejected } else { State::Recalled };
                 new.open.place = old.place;
@@ -172,7 +176,8 @@ impl Store {
         behind: Option<Place>,
         changes: &mut Vec<Change>,
     ) -> Result<DeliveryId, JournalError> {
-        let Added { mut open, row } = new;
+        self.party(&new, changes)?;
+        let Added { mut open, row, .. } = new;
         // Another one may have taken the ordinal since it was chosen.
         let last = read::added(&self.conn, open.number >> 16)?.last().copied().unwrap_or(0);
         open.number = open.number.max(last + 1);
@@ -185,12 +190,49 @@ impl Store {
         changes.push(Change::Insert(open));
         Ok(id)
     }
+
+    /// A delivery of which no byte has left goes elsewhere, or begins anew, under its own id and in its own place.
+    pub(super) fn displace(&mut self, old: Open, new: Added, changes: &mut Vec<Change>) -> Result<(), JournalError> {
+        self.party(&new, changes)?;
+        if old.state == State::Available {
+            self.unshelve(&old)?;
+        }
+        self.run("DELETE FROM frozen WHERE number = ?1", params![super::index::signed(old.number)])?;
+        let Added { open: to, row, .. } = new;
+        let later = read::added(&self.conn, old.number >> 16)?.contains(&old.number);
+        self.put::<DeliveryRow>(if later { "added" } else { "moved" }, old.number, &row)?;
+        let open = Open {
+            number: old.number,
+            place: old.place,
+            attempts: old.attempts,
+            overtaken_by: old.overtaken_by,
+            first_answer_at: old.first_answer_at,
+            action: old.action,
+            ..to
+        };
+        self.put_open(&open)?;
+        changes.push(Change::Remove(open.number));
+        changes.push(Change::Insert(open));
+        Ok(())
+    }
+
+    /// Whoever finds messages by their receivers finds this one.
+    fn party(&self, new: &Added, changes: &mut Vec<Change>) -> Result<(), JournalError> {
+        let Some(party) = new.party else { return Ok(()) };
+        let seq = new.open.number >> 16;
+        let (hash, number) = (party, super::index::signed(seq));
+        self.run("INSERT OR IGNORE INTO keyed (hash, number) VALUES (?1, ?2)", params![hash, number])?;
+        changes.push(Change::Indexed(vec![party], seq));
+        Ok(())
+    }
 }
 
 /// A delivery that is made after acceptance, ready to be written.
 pub(super) struct Added {
     pub(super) open: Open,
     pub(super) row: DeliveryRow,
+    /// The hash by which its system finds the message; none where no system is known.
+    party: Option<i64>,
 }
 
 impl SqliteJournal {
@@ -222,6 +264,7 @@ impl SqliteJournal {
         let new = NewOpen { message, kind: &row.head.kind, accepted_at, to, ordinal: base | ordinal };
         let action = if to.action == Action::New { row.head.action } else { to.action };
         let open = Open { action, ..new_open(&new, keys) };
-        Ok(Some(Added { open, row: delivery_row(to) }))
+        let party = (!to.system.is_empty()).then(|| self.workshop.blind.hash("party", &[&to.system]));
+        Ok(Some(Added { open, row: delivery_row(to), party }))
     }
 }

@@ -4,13 +4,13 @@
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::super::board::{Number, Open};
+use super::super::board::Number;
 use super::super::{JournalError, Move, Moving, State, StrayVerb, Strays};
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
 use super::orders::Added;
 use super::read;
-use super::rows::{DeliveryRow, json};
+use super::rows::json;
 use super::store::{Change, Store};
 use super::tables::storage;
 use crate::clock::Timestamp;
@@ -34,7 +34,7 @@ pub(super) struct About {
 struct Prepared {
     number: Number,
     was: String,
-    to: Option<(Added, i64)>,
+    to: Option<Added>,
     besides: bool,
 }
 
@@ -112,40 +112,17 @@ impl Store {
         let Some(open) = self.board.find(one.number).filter(|open| *open.office == *one.was).cloned() else {
             return Ok(());
         };
-        let Some((new, party)) = one.to else {
+        let Some(new) = one.to else {
             return match open.office.is_empty() {
                 true => self.end(&open, State::Superseded, at, changes),
                 false => Ok(()),
             };
         };
-        // Whoever finds messages by their receivers finds this one.
-        let seq = one.number >> 16;
-        self.run("INSERT OR IGNORE INTO keyed (hash, number) VALUES (?1, ?2)", params![party, signed(seq)])?;
-        changes.push(Change::Indexed(vec![party], seq));
         // Who is claimed may be on its way.
         if one.besides || open.left() || open.lease.is_some() {
             return self.add(new, Some(open.place), changes).map(drop);
         }
-        if open.state == State::Available {
-            self.unshelve(&open)?;
-        }
-        self.run("DELETE FROM frozen WHERE number = ?1", params![signed(one.number)])?;
-        let Added { open: to, row } = new;
-        let head = read::added(&self.conn, seq)?.contains(&one.number);
-        self.put::<DeliveryRow>(if head { "added" } else { "moved" }, one.number, &row)?;
-        let moved = Open {
-            number: open.number,
-            place: open.place,
-            attempts: open.attempts,
-            overtaken_by: open.overtaken_by,
-            first_answer_at: open.first_answer_at,
-            action: open.action,
-            ..to
-        };
-        self.put_open(&moved)?;
-        changes.push(Change::Remove(moved.number));
-        changes.push(Change::Insert(moved));
-        Ok(())
+        self.displace(open, new, changes)
     }
 }
 
@@ -200,10 +177,7 @@ impl SqliteJournal {
                 Moving::Nowhere => (None, false),
             };
             let to = match to {
-                Some(to) => {
-                    let party = self.workshop.blind.hash("party", &[&to.system]);
-                    self.added(conn, number, to)?.map(|added| (added, party))
-                }
+                Some(to) => self.added(conn, number, to)?,
                 None => None,
             };
             let was = one.was.as_ref().map_or_else(String::new, |office| office.as_str().to_owned());

@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod client;
 pub mod receiver;
 pub mod scene;
+pub mod trio;
 
 pub use client::Client;
 pub use folder::{Folder, Party};
