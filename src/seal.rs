@@ -37,6 +37,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// SHA-256 of bytes that come in pieces.
+#[derive(Clone)]
 pub struct Sha256(digest::Context);
 
 impl Sha256 {
@@ -176,6 +177,11 @@ impl DataKey {
         seal(&self.aead, context, plain)
     }
 
+    /// The same, appended to `sealed`: what is sealed in a row needs one buffer.
+    pub fn seal_onto(&self, context: &[u8], plain: &[u8], sealed: &mut Vec<u8>) -> Result<(), SealError> {
+        seal_onto(&self.aead, context, plain, sealed)
+    }
+
     /// What was sealed.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
         open(&self.aead, context, sealed)
@@ -307,16 +313,22 @@ fn aead_key(secret: &[u8; 32]) -> Result<LessSafeKey, SealError> {
 
 /// Nonces are random: one key seals few things, far below the 2^32 that NIST SP 800-38D section 8.3 allows.
 fn seal(key: &LessSafeKey, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
-    let nonce = random::<NONCE_LEN>()?;
     let mut sealed = Vec::with_capacity(plain.len() + SEAL_OVERHEAD);
+    seal_onto(key, context, plain, &mut sealed)?;
+    Ok(sealed)
+}
+
+fn seal_onto(key: &LessSafeKey, context: &[u8], plain: &[u8], sealed: &mut Vec<u8>) -> Result<(), SealError> {
+    let nonce = random::<NONCE_LEN>()?;
+    let from = sealed.len() + NONCE_LEN;
     sealed.extend_from_slice(&nonce);
     sealed.extend_from_slice(plain);
-    let body = sealed.get_mut(NONCE_LEN..).ok_or(SealError::Key)?;
+    let body = sealed.get_mut(from..).ok_or(SealError::Key)?;
     let tag = key
         .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), body)
         .map_err(|_| SealError::Key)?;
     sealed.extend_from_slice(tag.as_ref());
-    Ok(sealed)
+    Ok(())
 }
 
 fn open(key: &LessSafeKey, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {

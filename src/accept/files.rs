@@ -22,7 +22,7 @@ const BEGINNINGS: [(&str, &[u8], usize); 3] = [
 ];
 
 /// So much of a file tells what it is.
-const HEAD: u64 = 1024;
+const HEAD: usize = 1024;
 
 /// Keeps the files that stood inside the document, durably, before the record that names them. One that this sender has
 /// uploaded before is not written again.
@@ -90,12 +90,12 @@ async fn head(
 ) -> Result<Option<(Vec<u8>, u64)>, Refusal> {
     let inside = record.files.iter().find(|file| seal::sha256(file) == digest);
     if let Some(file) = inside {
-        let head: Vec<u8> = file.iter().take(HEAD as usize).copied().collect();
+        let head: Vec<u8> = file.iter().take(HEAD).copied().collect();
         return Ok(Some((head, file.len() as u64)));
     }
     let Some(row) = own(desk, caller, digest).await? else { return Ok(None) };
     let (uploads, size) = (std::sync::Arc::clone(&desk.uploads), row.offset);
-    let head = blocking(move || uploads.read(&row.key, 0..size.min(HEAD))).await?;
+    let head = blocking(move || uploads.read(&row.key, 0..size.min(HEAD as u64))).await?;
     Ok(Some((head, size)))
 }
 

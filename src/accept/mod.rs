@@ -80,10 +80,28 @@ where
     R: FnOnce(usize) -> F,
     F: Future<Output = Result<Bytes, Refusal>>,
 {
+    accept_in_turn(desk, caller, submission, read, |_| std::future::ready(())).await
+}
+
+/// The same for one of many: once the record is read, `turn` is told what it is about (its cases, persons and name) and
+/// waits until those before it that are about the same are in the journal.
+pub async fn accept_in_turn<R, F, W, T>(
+    desk: &Desk,
+    caller: &Caller,
+    submission: Submission,
+    read: R,
+    turn: W,
+) -> Result<Accepted, Refusal>
+where
+    R: FnOnce(usize) -> F,
+    F: Future<Output = Result<Bytes, Refusal>>,
+    W: FnOnce(Vec<String>) -> T,
+    T: Future<Output = ()>,
+{
     let began = Instant::now();
     let mut seen = None;
     let kind = submission.kind.clone();
-    match stages(desk, caller, submission, read, &mut seen).await {
+    match stages(desk, caller, submission, read, turn, &mut seen).await {
         Ok(accepted) => {
             if !accepted.replayed {
                 telemetry::accepted(caller.name(), &kind, began.elapsed());
@@ -97,16 +115,19 @@ where
     }
 }
 
-async fn stages<R, F>(
+async fn stages<R, F, W, T>(
     desk: &Desk,
     caller: &Caller,
     submission: Submission,
     read: R,
+    turn: W,
     seen: &mut Option<Bytes>,
 ) -> Result<Accepted, Refusal>
 where
     R: FnOnce(usize) -> F,
     F: Future<Output = Result<Bytes, Refusal>>,
+    W: FnOnce(Vec<String>) -> T,
+    T: Future<Output = ()>,
 {
     // Who speaks was settled before (a `Caller` is the proof). What the header alone decides comes before the body is read.
     let door = receive::receive(desk, caller, submission)?;
@@ -117,10 +138,25 @@ where
     // What stands inside the document as base64 becomes an attachment like any other; each is looked at before it travels.
     files::keep(desk, caller, &record).await?;
     files::look(desk, caller, &mut record).await?;
+    turn(about(&record)).await;
     // Decided over one read of the journal, written in one transaction: the journal checks again what may have changed.
     let entry = route::route(desk, caller, record).await?;
     let appended = desk.journal.append(entry).await.map_err(Refusal::from)?;
     answer::answer(desk, appended)
+}
+
+/// What a record is about: two records that share none of these may come in any order.
+fn about(record: &decode::Record) -> Vec<String> {
+    let facts = &record.facts;
+    let cases = facts.cases.iter().map(ToString::to_string);
+    let name = format!("{} {:?}", record.door.kind, record.key);
+    let replaced = record.door.replaces.map(|id| id.to_string());
+    cases
+        .chain(facts.persons.iter().cloned())
+        .chain(facts.threads.iter().cloned())
+        .chain(replaced)
+        .chain([name])
+        .collect()
 }
 
 /// Everything but the journal's write: what would be stored, and where it would go.

@@ -13,6 +13,8 @@ pub mod preload;
 pub mod rounds;
 pub mod mapping;
 pub mod liberty;
+pub mod attachments;
+pub mod batch;
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +39,8 @@ pub struct Options {
     pub quick: bool,
     /// Where preloaded stores are kept.
     pub cache: PathBuf,
+    /// Only what needs no preloaded store: a large attachment, and a batch.
+    pub bulk: bool,
 }
 
 impl Options {
@@ -57,6 +61,8 @@ pub struct Figures {
     busy_rss_mb: f64,
     mapping: mapping::Measured,
     liberty: liberty::Measured,
+    attachment: attachments::Measured,
+    batch: batch::Measured,
 }
 
 impl Figures {
@@ -93,6 +99,12 @@ impl Figures {
             "liberty_p50_ms": self.liberty.p50_ms,
             "liberty_p99_ms": self.liberty.p99_ms,
             "liberty_waiting": self.liberty.waiting,
+            "attachment_ratio": rounded(self.attachment.ratio),
+            "attachment_mb_per_s": self.attachment.mb_per_s.round(),
+            "attachment_growth_mb": rounded(self.attachment.growth_mb),
+            "batch_per_second": self.batch.per_s.round(),
+            "batch_live_p50_ms": self.batch.live_p50_ms,
+            "batch_live_p99_ms": self.batch.live_p99_ms,
             "mapping_us": rounded(self.mapping.decode_us),
             "mapping_encode_us": rounded(self.mapping.encode_us),
             "mapping_vs_parse": rounded(self.mapping.decode_us / self.mapping.parse_us.max(f64::MIN_POSITIVE)),
@@ -124,9 +136,13 @@ pub async fn run(options: &Options, output: Output) -> Done {
     let bodies = bodies(&sheets).map_err(bug)?;
     let sizes = json!({ "json": bodies.json.len(), "xml": bodies.xml.each_ref().map(Vec::len) });
     let mut figures = Figures { mapping: mapping::measure(&sheets).map_err(bug)?, ..Figures::default() };
-    let kept = preload::ensure(options, &bodies, &tell).await?;
     let work = options.cache.join(format!("run-{}", std::process::id()));
-    let measured = measure(options, &bodies, &kept, &work, &mut figures, &tell).await;
+    let measured = if options.bulk {
+        bulk(options, &bodies, &work, &mut figures, &tell).await
+    } else {
+        let kept = preload::ensure(options, &bodies, &tell).await?;
+        measure(options, &bodies, &kept, &work, &mut figures, &tell).await
+    };
     // Gone whether it went well or not: a copy of a full store is large.
     let removed = std::fs::remove_dir_all(&work);
     measured?;
@@ -154,9 +170,22 @@ async fn measure(
     let third = work.join("liberty");
     figures.liberty = liberty::measure(options, bodies, &third, tell).await?;
     std::fs::remove_dir_all(&third).map_err(|error| crate::shell::exit::file_failure(&third, &error))?;
+    bulk(options, bodies, work, figures, tell).await?;
     stage::copy(kept, &first)?;
     tell("accept");
     bench.accept(&first, figures).await
+}
+
+/// A large attachment, and a batch.
+async fn bulk(options: &Options, bodies: &Bodies, work: &Path, figures: &mut Figures, tell: &dyn Fn(&str)) -> Done {
+    let removed =
+        |dir: &Path| std::fs::remove_dir_all(dir).map_err(|error| crate::shell::exit::file_failure(dir, &error));
+    let dir = work.join("attachments");
+    figures.attachment = attachments::measure(options, &dir, tell).await?;
+    removed(&dir)?;
+    let dir = work.join("batch");
+    figures.batch = batch::measure(options, bodies, &dir, tell).await?;
+    removed(&dir)
 }
 
 fn bodies(sheets: &Sheets<'_>) -> Result<Bodies, String> {

@@ -17,6 +17,9 @@ pub(super) struct BenchArguments {
     /// One short round instead of five.
     #[arg(long)]
     quick: bool,
+    /// Only a large attachment and a batch.
+    #[arg(long)]
+    bulk: bool,
     /// Where preloaded stores are kept.
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
@@ -25,7 +28,7 @@ pub(super) struct BenchArguments {
 /// Measures and prints.
 pub(super) async fn bench(arguments: BenchArguments, output: Output) -> Done {
     let cache = arguments.cache.unwrap_or_else(cache);
-    let options = Options { preload: arguments.preload, quick: arguments.quick, cache };
+    let options = Options { preload: arguments.preload, quick: arguments.quick, cache, bulk: arguments.bulk };
     crate::bench::run(&options, output).await
 }
 

@@ -30,11 +30,17 @@ pub(super) struct TokenArguments {
 /// `send FILE`
 #[derive(Args, Debug)]
 pub(super) struct SendArguments {
-    /// The record in the system's own format; `-` reads standard input.
+    /// The record in the system's own format; `-` reads standard input. With --batch: many records.
     file: PathBuf,
     /// Its kind, such as charge-sheet.
-    #[arg(long)]
-    kind: String,
+    #[arg(long, required_unless_present = "batch")]
+    kind: Option<String>,
+    /// The file is NDJSON, one `{kind, headers, body}` a line: all are sent, and a report says what was wrong with which.
+    #[arg(long, conflicts_with_all = ["kind", "attach", "office", "replaces", "reason", "actor", "idempotency_key"])]
+    batch: bool,
+    /// With --batch: the first line to send.
+    #[arg(long, requires = "batch", default_value_t = 1, value_name = "N")]
+    from_line: u64,
     /// The system that sends.
     #[arg(long = "as", value_name = "SYSTEM")]
     system: String,
@@ -101,6 +107,21 @@ pub(super) struct FeedArguments {
     key: Option<PathBuf>,
 }
 
+/// Who speaks: a system of a folder with its key.
+#[derive(Clone, Copy)]
+pub(super) struct Who<'w> {
+    pub(super) dir: &'w GatewayFolder,
+    pub(super) system: &'w str,
+    pub(super) key: Option<&'w Path>,
+}
+
+impl Who<'_> {
+    /// With a new token, at the address of the moment.
+    pub(super) async fn connect(&self) -> Result<Caller, Failure> {
+        Caller::new(self.dir, self.system, self.key).await
+    }
+}
+
 /// A system with a token, and where it calls.
 pub(super) struct Caller {
     client: Client,
@@ -134,6 +155,23 @@ impl Caller {
         let call = Call { method, url, token: Some(self.token.clone()), headers, body, timeout };
         let answer = self.client.call(call).await.map_err(|why| unreachable(&self.exchange, &why))?;
         if answer.good() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// How many bytes of an upload the gateway has, and whether that is all.
+    pub(super) async fn uploaded(&self, path: &str) -> Result<(u64, bool), Failure> {
+        let url = format!("{}{path}", self.exchange);
+        let call = Call { method: "HEAD", url, token: Some(self.token.clone()), ..Call::default() };
+        let answer = self.client.call(call).await.map_err(|why| unreachable(&self.exchange, &why))?;
+        match answer.status {
+            404 => Ok((0, false)),
+            200 => {
+                let offset = answer.header("upload-offset").and_then(|text| text.parse().ok()).unwrap_or(0);
+                Ok((offset, answer.header("upload-complete") == Some("?1")))
+            }
+            // The answer to a HEAD has no body: its status is all that there is.
+            401 => Err(Failure::new(Exit::TryLater, "the token has run out", "try again")),
+            _ => Err(refused(&answer)),
+        }
     }
 }
 
@@ -178,13 +216,25 @@ pub(super) async fn send(dir: &GatewayFolder, arguments: &SendArguments, output:
             "add --replaces MESSAGE --reason WHY; `icjs message ID` shows the newest version",
         ));
     }
+    let who = Who { dir, system: &arguments.system, key: arguments.key.as_deref() };
+    if arguments.batch {
+        return super::batch::run(&who, &arguments.file, arguments.from_line, output).await;
+    }
     let body = read(&arguments.file)?;
-    let caller = Caller::new(dir, &arguments.system, arguments.key.as_deref()).await?;
+    let mut caller = who.connect().await?;
     for file in &arguments.attach {
-        upload(&caller, file, output).await?;
+        super::upload::upload(&who, &mut caller, file, output).await?;
     }
     let headers = headers(arguments, &body);
-    let answer = caller.call("POST", &format!("/v1/records/{}", arguments.kind), headers, body.into(), 0).await?;
+    let answer = caller
+        .call(
+            "POST",
+            &format!("/v1/records/{}", arguments.kind.as_deref().unwrap_or_default()),
+            headers,
+            body.into(),
+            0,
+        )
+        .await?;
     let accepted = answer.json();
     if output.json {
         output.document(&accepted);
@@ -245,17 +295,6 @@ fn media_type(body: &[u8]) -> &'static str {
         Some(b'<') => "application/xml",
         _ => "application/json",
     }
-}
-
-async fn upload(caller: &Caller, file: &Path, output: Output) -> Done {
-    let bytes = read(file)?;
-    let digest = seal::hex(&seal::sha256(&bytes));
-    let headers = vec![("content-type".to_owned(), "application/octet-stream".to_owned())];
-    caller.call("PUT", &format!("/v1/attachments/{digest}"), headers, bytes.into(), 600).await?;
-    if !output.json {
-        output.line(format!("uploaded {} as {digest}", file.display()));
-    }
-    Ok(())
 }
 
 /// The deliveries of an answer as a table.

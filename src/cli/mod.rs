@@ -8,6 +8,8 @@ mod revisions;
 mod dry_run;
 mod route;
 mod exchange;
+mod upload;
+mod batch;
 mod mapping;
 mod deliveries;
 mod case;

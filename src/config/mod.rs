@@ -14,6 +14,7 @@ pub mod custody;
 pub mod sections;
 pub mod adapters;
 pub mod verdicts;
+pub mod watched;
 pub mod systems;
 pub mod reference;
 mod jurisdiction;
@@ -42,6 +43,7 @@ pub use sharing::{Permitted, Sharing};
 pub use systems::{Push, System, SystemLimits};
 pub use trail::{Taken, Trial};
 pub use verdicts::{Judged, VerdictRule, Verdicts};
+pub use watched::{Told, Watched};
 
 /// One thing wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -11,6 +11,7 @@ use super::document::{Document, Findings, Said, Section, meant};
 use super::folder::Folder;
 use super::kinds::{Kinds, good_name};
 use super::reference::Reference;
+use super::watched::{self, Watched};
 use crate::identifiers::{KindName, OfficeId, SystemName};
 
 /// Where systems are configured.
@@ -52,8 +53,10 @@ pub struct System {
     pub receive: Vec<KindName>,
     /// Public keys (RFC 7517 JSON Web Key Set) for `private_key_jwt`.
     pub jwks: Value,
-    /// Push settings; `None`: it pulls.
+    /// Push settings; `None`: it pulls, or has a folder.
     pub push: Option<Push>,
+    /// It reads and writes files, which the gateway looks after.
+    pub folder: Option<Watched>,
     /// Its limits.
     pub limits: SystemLimits,
 }
@@ -130,7 +133,20 @@ pub(super) fn compile(known: &Known<'_>, findings: &Findings) -> Systems {
             systems.by_name.insert(system.name.clone(), system);
         }
     }
+    shared_folders(&systems, findings);
     systems
+}
+
+/// Two systems in one folder would take each other's files.
+fn shared_folders(systems: &Systems, findings: &Findings) {
+    let mut known = HashMap::new();
+    for (name, system) in &systems.by_name {
+        let Some(folder) = &system.folder else { continue };
+        if let Some(other) = known.insert(&folder.path, name) {
+            let message = format!("`path` of [folder] is that of `{other}`; each system has a folder of its own");
+            findings.error(&format!("{DIR}{name}.toml"), 0, message);
+        }
+    }
 }
 
 fn one(
@@ -162,7 +178,14 @@ fn one(
         keys.finish();
         jwks
     });
-    if !root.has("keys") {
+    let folder = root.section("folder").and_then(|mut section| {
+        let folder = watched::read(&mut section, &send);
+        section.finish();
+        folder
+    });
+    // Who has a folder never calls.
+    let jwks = if root.has("folder") { jwks.or_else(|| Some(serde_json::json!({ "keys": [] }))) } else { jwks };
+    if !root.has("keys") && !root.has("folder") {
         root.error(root.line, "[keys] is missing; it names the system's public keys (`jwks_file`)");
     }
     let push = delivery_mode(root);
@@ -176,6 +199,7 @@ fn one(
         receive,
         jwks: jwks?,
         push: push?,
+        folder,
         limits,
     })
 }
@@ -334,13 +358,18 @@ fn jwks(keys: &mut Section<'_, '_>, folder: &Folder) -> Option<Value> {
 #[expect(clippy::option_option, reason = "outside: read without error; inside: pushed to or not")]
 fn delivery_mode(root: &mut Section<'_, '_>) -> Option<Option<Push>> {
     let push = root.section("push");
+    if root.has("folder") && (push.is_some() || root.has("feed")) {
+        root.error(root.line_of("folder"), "a system has one of [push], [feed] and [folder]");
+    } else if root.has("folder") {
+        return Some(None);
+    }
     if let Some(feed) = root.section("feed") {
         feed.finish();
         if push.is_some() {
             root.error(root.line_of("feed"), "a system has [push] or [feed], not both");
         }
     } else if push.is_none() {
-        root.error(root.line, "[push] or [feed] is missing: how the system gets its records");
+        root.error(root.line, "[push], [feed] or [folder] is missing: how the system gets its records");
         return None;
     }
     let Some(mut section) = push else { return Some(None) };

@@ -79,6 +79,12 @@ impl Exchange {
         Ok(caller)
     }
 
+    /// Who called with these headers, if the token is good still. It counts as no new call.
+    pub fn still(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        Ok(self.tokens.verify(authorization, &self.desk.live, self.desk.clock.now())?)
+    }
+
     /// A place among those that are worked on at once.
     pub fn place(&self) -> Result<SemaphorePermit<'_>, Refusal> {
         self.places.try_acquire().map_err(|_| Refusal {

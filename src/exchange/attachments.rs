@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::BodyExt;
@@ -24,6 +24,8 @@ use crate::tokens::Caller;
 
 /// Bytes that are sealed or opened in one go.
 const STRIDE: u64 = 1 << 20;
+/// What a buffer holds: a stride, and the last of the bytes that came with its end.
+const ROOM: usize = (1 << 20) + 512 * 1024;
 
 /// Upload an attachment in one request.
 #[utoipa::path(put, path = "/v1/attachments/{sha256}", tag = "attachments",
@@ -84,15 +86,16 @@ pub async fn patch(
         Refusal::header("Upload-Offset", "header-missing", "say in `Upload-Offset` where this part begins")
     })?;
     let length = number(&parts.headers, "Upload-Length")?;
+    upload.fits(offset, length)?;
     let _turn = exchange.turn(caller.name(), &upload.digest)?;
     let row = upload.row().await?;
-    let due = match row.as_ref().filter(|row| !row.done) {
-        Some(row) => reached(&exchange, row).await?,
-        None => 0,
+    let due = match row.as_ref() {
+        // What is complete may be sent again from its beginning.
+        Some(row) if !(row.done && offset == 0) => reached(&exchange, row).await?,
+        _ => 0,
     };
     if offset != due {
-        let refusal = Refusal::new(Code::DigestMismatch, format!("this part begins at {offset}; {due} is due"));
-        return Err(refusal);
+        return Ok(another_offset(offset, due, row.is_some_and(|row| row.done)));
     }
     let writer = match row.as_ref().filter(|row| !row.done && offset > 0) {
         Some(row) => resume(&exchange, row.clone(), offset).await?,
@@ -120,8 +123,7 @@ pub async fn head(
     let offset = reached(&exchange, &row).await?;
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    headers.insert("upload-offset", HeaderValue::from(offset));
-    headers.insert("upload-complete", HeaderValue::from_static(if row.done { "?1" } else { "?0" }));
+    progress(headers, offset, row.done);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if row.done {
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(row.offset));
@@ -173,6 +175,24 @@ pub async fn get(
     Ok(response)
 }
 
+/// The answer to a part that does not begin where the one before ended: where it must begin stands in the header too.
+fn another_offset(offset: u64, due: u64, complete: bool) -> Response {
+    let detail = match complete {
+        true => {
+            format!("this part begins at {offset}; the upload is complete with {due} bytes, and nothing more is due")
+        }
+        false => format!("this part begins at {offset}, and {due} is due; send the bytes from {due} on"),
+    };
+    let mut response = Refusal::new(Code::DigestMismatch, detail).into_response();
+    progress(response.headers_mut(), due, complete);
+    response
+}
+
+fn progress(headers: &mut HeaderMap, offset: u64, complete: bool) {
+    headers.insert("upload-offset", HeaderValue::from(offset));
+    headers.insert("upload-complete", HeaderValue::from_static(if complete { "?1" } else { "?0" }));
+}
+
 fn nothing() -> Refusal {
     Refusal::new(Code::NotFound, "no attachment with this digest that you uploaded or were sent")
 }
@@ -220,8 +240,12 @@ async fn reached(exchange: &Arc<Exchange>, row: &UploadRow) -> Result<u64, Refus
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, UploadError> + Send + 'static,
 ) -> Result<T, Refusal> {
+    joined(tokio::task::spawn_blocking(work)).await
+}
+
+async fn joined<T>(task: tokio::task::JoinHandle<Result<T, UploadError>>) -> Result<T, Refusal> {
     let interrupted = || Refusal::new(Code::Overloaded, "the upload was interrupted; go on where `HEAD` says");
-    tokio::task::spawn_blocking(work).await.map_err(|_| interrupted())?.map_err(|error| {
+    task.await.map_err(|_| interrupted())?.map_err(|error| {
         if let UploadError::File(file) = &error
             && is_full(file)
         {
@@ -254,28 +278,48 @@ impl<'a> Upload<'a> {
         Ok(rows.into_iter().find(|row| row.system == self.system))
     }
 
-    /// Takes a body to its end, or to where it breaks off: what came is written.
-    async fn take(&self, mut writer: Writer, mut body: Body, before: Option<&UploadRow>) -> Result<Writer, Refusal> {
+    /// Takes a body to its end, or to where it breaks off: what came is written. One stride is hashed, sealed and written
+    /// while the next one comes in.
+    async fn take(&self, writer: Writer, mut body: Body, before: Option<&UploadRow>) -> Result<Writer, Refusal> {
         let most = self.exchange.desk.settings.limits.attachment;
         let time = self.exchange.desk.settings.exchange.body_timeout;
-        let mut waiting = Vec::new();
+        let mut size = writer.size();
+        let mut under_way = Written::Done(Box::new((writer, Vec::new())));
+        let mut waiting = Vec::with_capacity(ROOM);
         loop {
             let frame = tokio::time::timeout(time, body.frame()).await;
             let Ok(Some(Ok(frame))) = frame else {
                 let whole = matches!(frame, Ok(None));
-                writer = written(writer, waiting).await?;
+                let (writer, _) = under_way.done().await?;
+                let (writer, _) = Written::begin(writer, waiting).done().await?;
                 return if whole { Ok(writer) } else { Err(self.broken(writer, before.cloned()).await) };
             };
             if let Some(data) = frame.data_ref() {
                 waiting.extend_from_slice(data);
+                size += data.len() as u64;
             }
-            if writer.size() + waiting.len() as u64 > most {
+            if size > most {
+                let (writer, _) = under_way.done().await?;
                 blocking(move || writer.discard()).await?;
-                return Err(Refusal::new(Code::TooLarge, format!("an attachment may have {most} bytes at most")));
+                return Err(too_large(most));
             }
             if waiting.len() as u64 >= STRIDE {
-                writer = written(writer, std::mem::take(&mut waiting)).await?;
+                let (writer, emptied) = under_way.done().await?;
+                under_way = Written::begin(writer, std::mem::replace(&mut waiting, emptied));
             }
+        }
+    }
+
+    /// What the headers of a part announce.
+    fn fits(&self, offset: u64, length: Option<u64>) -> Result<(), Refusal> {
+        let most = self.exchange.desk.settings.limits.attachment;
+        match length {
+            Some(length) if length > most => Err(too_large(most)),
+            Some(length) if length < offset => {
+                let message = format!("`Upload-Length` says {length} bytes in all, and this part begins at {offset}");
+                Err(Refusal::header("Upload-Length", "range", message))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -289,7 +333,7 @@ impl<'a> Upload<'a> {
 
     async fn pause(&self, writer: Writer, before: Option<UploadRow>) -> Result<(), Refusal> {
         let (size, key) = (writer.size(), writer.key().to_vec());
-        blocking(move || writer.pause()).await?;
+        blocking(move || writer.pause(false)).await?;
         self.name(size, false, key, before).await
     }
 
@@ -301,7 +345,18 @@ impl<'a> Upload<'a> {
     }
 
     /// What is there gets its row; the file that the row named before goes last. A file that got none is nobody's.
+    /// Of two that came at once the first stays, whole as it is: somebody may be reading it.
     async fn name(&self, size: u64, done: bool, key: Vec<u8>, before: Option<UploadRow>) -> Result<(), Refusal> {
+        let _one = self.exchange.naming.lock().await;
+        let now = self.row().await?;
+        if let Some(first) = now.as_ref().filter(|row| row.done && row.key != key)
+            && self.exchange.uploads.is_whole(&first.key, first.offset)
+        {
+            let (offset, first) = (first.offset, first.key.clone());
+            self.note(offset, true, first).await?;
+            return self.remove(key).await;
+        }
+        let before = now.or(before);
         let named = before.as_ref().is_some_and(|row| row.key == key);
         match (self.note(size, done, key.clone()).await, before) {
             (Ok(()), Some(before)) if !named => {
@@ -338,13 +393,19 @@ impl<'a> Upload<'a> {
         let (size, key) = (writer.size(), writer.key().to_vec());
         match length {
             Some(length) if length == size => return self.complete(writer, before).await,
+            Some(length) if length < size => {
+                blocking(move || writer.pause(false)).await?;
+                self.remove(key).await?;
+                let message = format!("`Upload-Length` says {length} bytes in all, and {size} came; begin again at 0");
+                return Err(Refusal::header("Upload-Length", "range", message));
+            }
             Some(_) => {
                 self.pause(writer, before).await?;
             }
             None => {
-                let found = blocking(move || writer.finish()).await?;
-                self.name(size, found == self.digest, key, before).await?;
-                if found == self.digest {
+                let whole = blocking(move || writer.pause(true)).await? == Some(self.digest);
+                self.name(size, whole, key, before).await?;
+                if whole {
                     return Ok(empty(StatusCode::CREATED, size));
                 }
             }
@@ -358,12 +419,31 @@ impl<'a> Upload<'a> {
     }
 }
 
-async fn written(mut writer: Writer, bytes: Vec<u8>) -> Result<Writer, Refusal> {
-    blocking(move || {
-        writer.write(&bytes)?;
-        Ok(writer)
-    })
-    .await
+/// A stride that is being written, and the buffer that it came in, for the next one.
+enum Written {
+    Done(Box<(Writer, Vec<u8>)>),
+    Going(tokio::task::JoinHandle<Result<(Writer, Vec<u8>), UploadError>>),
+}
+
+impl Written {
+    fn begin(mut writer: Writer, mut bytes: Vec<u8>) -> Self {
+        Self::Going(tokio::task::spawn_blocking(move || {
+            writer.write(&bytes)?;
+            bytes.clear();
+            Ok((writer, bytes))
+        }))
+    }
+
+    async fn done(self) -> Result<(Writer, Vec<u8>), Refusal> {
+        match self {
+            Self::Done(both) => Ok(*both),
+            Self::Going(task) => joined(task).await,
+        }
+    }
+}
+
+fn too_large(most: u64) -> Refusal {
+    Refusal::new(Code::TooLarge, format!("an attachment may have {most} bytes at most"))
 }
 
 fn empty(status: StatusCode, offset: u64) -> Response {

@@ -1,24 +1,29 @@
 //! Many records in one request: NDJSON in, one answer a line out, in order. Each line stands for itself: it is accepted or
-//! refused as if it had been sent alone, so a batch that broke off is simply sent again.
+//! refused as if it had been sent alone, so a batch that broke off is simply sent again, or from the first line without an
+//! answer. Several lines are worked on at once, those about the same case or person in their order; live records go first.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
 use super::Exchange;
 use super::problem::{self, Problem, Usual};
 use super::request;
+use super::turns::{Turn, Turns};
 use crate::accept::{self, Answer, Code, Refusal, Submission};
-use crate::tokens::Caller;
+
+/// Lines of one batch that are worked on at once.
+const AT_ONCE: usize = 16;
 
 /// One line of a batch.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,7 +50,9 @@ enum Told<'a> {
 /// Submit many records.
 ///
 /// One JSON object a line: `{kind, headers, body}`. One answer a line, in the same order, with the line's number and its
-/// status. Lines are independent; send the batch again if it broke off.
+/// status. A line is accepted or refused as if it had been
+/// sent alone; lines about the same case or person are accepted in their order. If the batch broke off, send it again (what was
+/// accepted gives its stored answer) or go on with the first line that has no answer. Live records go before a batch's.
 #[utoipa::path(post, path = "/v1/batches", tag = "records",
     request_body(description = "NDJSON", content_type = "application/x-ndjson", content = Line),
     responses(
@@ -55,29 +62,123 @@ enum Told<'a> {
         Usual))]
 pub async fn batch(State(exchange): State<Arc<Exchange>>, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let caller = exchange.caller(&parts.headers)?;
+    exchange.caller(&parts.headers)?;
     let media_type = request::header(&parts.headers, "content-type").unwrap_or_default();
     if !media_type.starts_with("application/x-ndjson") && !media_type.starts_with("application/ndjson") {
         let detail = "a batch is sent as NDJSON, with `Content-Type: application/x-ndjson`";
         return Err(Refusal::new(Code::MediaTypeUnsupported, detail));
     }
-    // Answers go out while lines come in: a batch of any length needs the memory of one line.
+    // Answers go out while lines come in: a batch of any length needs the memory of a few lines.
     let lines = Lines { body, rest: BytesMut::new(), ended: false };
-    let answers = stream::unfold((exchange, caller, lines, 0), |(exchange, caller, mut lines, number)| async move {
-        let line = lines.next(&exchange).await?;
-        let told = match line {
-            Ok(line) => tell(&exchange, &caller, number + 1, line).await,
-            Err(refusal) => {
-                lines.ended = true;
-                refused(number + 1, refusal)
-            }
-        };
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(told)), (exchange, caller, lines, number + 1)))
+    let batch = Arc::new(Batch { exchange, headers: parts.headers, turns: Arc::default() });
+    let state = (Arc::clone(&batch), lines, 0_u64);
+    let lines = stream::unfold(state, |(batch, mut lines, before)| async move {
+        let number = before + 1;
+        let next = batch.next(&mut lines, number).await?;
+        Some((next, (batch, lines, number)))
     });
-    let mut response = Response::new(Body::from_stream(answers));
+    let answers = lines.map(move |next| {
+        let batch = Arc::clone(&batch);
+        async move { Ok::<_, std::convert::Infallible>(Bytes::from(batch.tell(next).await)) }
+    });
+    let mut response = Response::new(Body::from_stream(answers.buffered(AT_ONCE)));
     *response.status_mut() = StatusCode::OK;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
+}
+
+/// One batch under way.
+struct Batch {
+    exchange: Arc<Exchange>,
+    /// Of the request: its token is looked at again with every line, since a batch may outlive it.
+    headers: HeaderMap,
+    turns: Arc<Turns>,
+}
+
+/// A line with its place among the bulk records at work, or why there are no more.
+struct Next {
+    number: u64,
+    line: Result<Bytes, Refusal>,
+    turn: Turn,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Batch {
+    /// Waits for the next line, and until it may be worked on: live records go first.
+    async fn next(&self, lines: &mut Lines, number: u64) -> Option<Next> {
+        let mut line = lines.next(&self.exchange).await?;
+        if *self.exchange.stopping.borrow() {
+            line = Err(Refusal::new(Code::Overloaded, "the gateway stops"));
+        }
+        let turn = Turns::next(&self.turns, number);
+        let place = if line.is_ok() { self.exchange.bulk_place().await } else { None };
+        if let Err(refusal) = &mut line {
+            lines.ended = true;
+            lines.rest.clear();
+            refusal.detail.push_str(&format!("; the lines before have their answers: go on with line {number}"));
+        }
+        Some(Next { number, line, turn, _place: place })
+    }
+
+    async fn tell(&self, next: Next) -> Vec<u8> {
+        let Next { number, line, turn, _place } = next;
+        let accepted = match line {
+            Ok(line) => self.one(&line, &turn).await,
+            Err(refusal) => Err(refusal),
+        };
+        drop(turn);
+        match accepted {
+            Ok(accepted) => {
+                let status = StatusCode::ACCEPTED.as_u16();
+                written(&Told::Accepted {
+                    line: number,
+                    status,
+                    replayed: accepted.replayed,
+                    answer: accepted.answer(),
+                })
+            }
+            Err(refusal) => refused(number, refusal),
+        }
+    }
+
+    async fn one(&self, text: &[u8], turn: &Turn) -> Result<accept::Accepted, Refusal> {
+        let caller = self.exchange.still(&self.headers)?;
+        let (submission, body) = read(text)?;
+        let read = |limit| {
+            let fits = body.len() <= limit;
+            let too_large = || Refusal::new(Code::TooLarge, format!("a record may have {limit} bytes at most"));
+            std::future::ready(if fits { Ok(body) } else { Err(too_large()) })
+        };
+        accept::accept_in_turn(&self.exchange.desk, &caller, submission, read, |about| turn.come(about)).await
+    }
+}
+
+/// One line as a submission and its body.
+fn read(text: &[u8]) -> Result<(Submission, Bytes), Refusal> {
+    let line: Line = request::parse(text)?;
+    let header = |name: &str| {
+        line.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim().to_owned())
+    };
+    let is_text = line.body.is_string();
+    let submission = Submission {
+        media_type: header("content-type")
+            .or_else(|| Some(if is_text { "application/xml" } else { "application/json" }.to_owned())),
+        idempotency_key: header("idempotency-key"),
+        office: header("icjs-office"),
+        action: header("icjs-action"),
+        replaces: header("icjs-replaces"),
+        reason: header("icjs-reason"),
+        actor: header("icjs-actor"),
+        kind: line.kind.clone(),
+    };
+    let body = match &line.body {
+        Value::String(text) => Bytes::copy_from_slice(text.as_bytes()),
+        tree => Bytes::from(serde_json::to_vec(tree).unwrap_or_default()),
+    };
+    Ok((submission, body))
 }
 
 /// The lines of a body, as they come.
@@ -123,54 +224,6 @@ impl Lines {
             }
         }
     }
-}
-
-async fn tell(exchange: &Exchange, caller: &Caller, line: u64, text: Bytes) -> Vec<u8> {
-    match one(exchange, caller, &text).await {
-        Ok(accepted) => {
-            let told = Told::Accepted {
-                line,
-                status: StatusCode::ACCEPTED.as_u16(),
-                replayed: accepted.replayed,
-                answer: accepted.answer(),
-            };
-            written(&told)
-        }
-        Err(refusal) => refused(line, refusal),
-    }
-}
-
-async fn one(exchange: &Exchange, caller: &Caller, text: &[u8]) -> Result<accept::Accepted, Refusal> {
-    let _place = exchange.place()?;
-    let line: Line = request::parse(text)?;
-    let header = |name: &str| {
-        line.headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim().to_owned())
-    };
-    let is_text = line.body.is_string();
-    let submission = Submission {
-        media_type: header("content-type")
-            .or_else(|| Some(if is_text { "application/xml" } else { "application/json" }.to_owned())),
-        idempotency_key: header("idempotency-key"),
-        office: header("icjs-office"),
-        action: header("icjs-action"),
-        replaces: header("icjs-replaces"),
-        reason: header("icjs-reason"),
-        actor: header("icjs-actor"),
-        kind: line.kind.clone(),
-    };
-    let body = match &line.body {
-        Value::String(text) => Bytes::copy_from_slice(text.as_bytes()),
-        tree => Bytes::from(serde_json::to_vec(tree).unwrap_or_default()),
-    };
-    let read = |limit| {
-        let fits = body.len() <= limit;
-        let too_large = || Refusal::new(Code::TooLarge, format!("a record may have {limit} bytes at most"));
-        std::future::ready(if fits { Ok(body) } else { Err(too_large()) })
-    };
-    accept::accept(&exchange.desk, caller, submission, read).await
 }
 
 fn refused(line: u64, refusal: Refusal) -> Vec<u8> {

@@ -135,7 +135,7 @@ pub async fn feed(
 
 /// Before each page the newest sharing rule is asked: what it gives no more is not shown, and what of that is unsettled
 /// stops until a person or a revision mends it.
-async fn withdraw(exchange: &Exchange, caller: &Caller, page: &mut FeedPage) -> Result<(), Refusal> {
+pub(super) async fn withdraw(exchange: &Exchange, caller: &Caller, page: &mut FeedPage) -> Result<(), Refusal> {
     let revision = exchange.desk.live.newest();
     let system = revision.systems.get(caller.name());
     for item in std::mem::take(&mut page.items) {
@@ -246,7 +246,7 @@ fn write_item(text: &mut Vec<u8>, mut attributes: Map<String, Value>, item: &Fee
 }
 
 /// The attachments of an item, as its record describes them; those whose path is withheld are named as withheld.
-async fn attachments(exchange: &Exchange, item: &FeedItem) -> Result<Value, Refusal> {
+pub(super) async fn attachments(exchange: &Exchange, item: &FeedItem) -> Result<Value, Refusal> {
     let payload = exchange.journal().payload(item.message.id).await?;
     let shared: Value = payload.and_then(|payload| serde_json::from_slice(&payload.shared).ok()).unwrap_or_default();
     let described = shared.get("attachments").and_then(Value::as_array);

@@ -6,6 +6,7 @@ pub mod problem;
 pub mod access;
 pub mod request;
 pub mod records;
+pub mod turns;
 pub mod batches;
 pub mod cursor;
 pub mod feed;
@@ -13,6 +14,7 @@ pub mod outcomes;
 pub mod messages;
 pub mod cases;
 pub mod attachments;
+pub mod folder;
 pub mod model;
 pub mod token;
 pub mod openapi;
@@ -26,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -42,6 +44,12 @@ use crate::tokens::Tokens;
 
 /// Requests that are worked on at once; more are told to come back. Each holds a body and a place in the writer's queue.
 const IN_FLIGHT: usize = 2048;
+/// Bulk records that are worked on at once, over all batches: enough to fill a commit, few enough to stand in nobody's way.
+const BULK: usize = 16;
+/// While more live requests than this are at work, bulk stands back ...
+const LIVE_BUSY: usize = 8;
+/// ... for so long before each record, so that it goes on even then.
+const STAND_BACK: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Everything that the calls need, built once by the gateway.
 pub struct Exchange {
@@ -52,8 +60,12 @@ pub struct Exchange {
     uploads: Arc<Uploads>,
     /// Uploads in parts that are being written at this moment: one writer each.
     writing: Mutex<HashSet<(String, Digest)>>,
+    /// Uploads get their rows one after another: each sees what the one before it named.
+    naming: tokio::sync::Mutex<()>,
     limits: access::Limiters,
     places: Semaphore,
+    /// Bulk records at work, over all batches.
+    bulk: Arc<Semaphore>,
     cursors: MacKey,
     stopping: watch::Receiver<bool>,
     pages: docs::Pages,
@@ -96,8 +108,10 @@ impl Exchange {
             ),
             uploads: parts.uploads,
             writing: Mutex::default(),
+            naming: tokio::sync::Mutex::default(),
             limits: access::Limiters::default(),
             places: Semaphore::new(IN_FLIGHT),
+            bulk: Arc::new(Semaphore::new(BULK)),
             cursors,
             stopping: parts.stopping,
             pages: docs::Pages::new(&described()),
@@ -106,6 +120,15 @@ impl Exchange {
 
     fn journal(&self) -> &dyn Journal {
         self.desk.journal.as_ref()
+    }
+
+    /// A place for one bulk record, once live requests leave room. `None` while the gateway stops.
+    async fn bulk_place(&self) -> Option<OwnedSemaphorePermit> {
+        let began = tokio::time::Instant::now();
+        while IN_FLIGHT - self.places.available_permits() > LIVE_BUSY && began.elapsed() < STAND_BACK {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        Arc::clone(&self.bulk).acquire_owned().await.ok()
     }
 
     /// The turn to write one upload in parts; held until it is dropped.

@@ -101,7 +101,11 @@ pub async fn me(State(exchange): State<Arc<Exchange>>, Known(caller): Known) -> 
             keys: limits.keys,
             attachment_bytes: limits.attachment,
         },
-        delivery: if system.push.is_some() { "push" } else { "feed" },
+        delivery: match (&system.push, &system.folder) {
+            (Some(_), _) => "push",
+            (None, Some(_)) => "folder",
+            (None, None) => "feed",
+        },
         kinds: my_kinds(revision, system),
         revision: revision.number,
     };

@@ -21,7 +21,8 @@ use crate::accept::{Code, Refusal};
 use crate::clock::Timestamp;
 use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::{
-    DeliveryView, FeedAsk, FeedPosition, MessageView, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord, Reference,
+    DeliveryView, FeedAsk, FeedItem, FeedPosition, MessageView, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord,
+    Reference,
 };
 use crate::outcome::{self, Said};
 use crate::tokens::Caller;
@@ -123,21 +124,25 @@ pub async fn acknowledge(
     demand(&caller, "receive")?;
     let _place = exchange.place()?;
     let bytes = request::body(body, ACK_BYTES, exchange.desk.settings.exchange.body_timeout).await?;
-    let ack: Ack = request::parse(&bytes)?;
-    let told = match (&ack.upto, ack.outcomes) {
+    Ok(answer(StatusCode::OK, &taken(&exchange, &caller, &bytes).await?))
+}
+
+/// Takes one acknowledgement.
+pub(super) async fn taken(exchange: &Exchange, caller: &Caller, bytes: &[u8]) -> Result<Acknowledged, Refusal> {
+    let ack: Ack = request::parse(bytes)?;
+    match (&ack.upto, ack.outcomes) {
         (Some(upto), None) => {
             let filter =
-                Filter::new(&caller, ack.offices.iter().map(String::as_str), ack.kinds.iter().map(String::as_str))?;
-            let upto = filter.binding(&caller).open(upto, &exchange.cursors)?;
-            settle_upto(&exchange, &caller, filter, upto).await?
+                Filter::new(caller, ack.offices.iter().map(String::as_str), ack.kinds.iter().map(String::as_str))?;
+            let upto = filter.binding(caller).open(upto, &exchange.cursors)?;
+            settle_upto(exchange, caller, filter, upto).await
         }
-        (None, Some(outcomes)) if outcomes.len() <= MOST_OUTCOMES => settle_each(&exchange, &caller, outcomes).await?,
+        (None, Some(outcomes)) if outcomes.len() <= MOST_OUTCOMES => settle_each(exchange, caller, outcomes).await,
         _ => {
             let message = format!("send either `upto` (with the page's filter) or up to {MOST_OUTCOMES} `outcomes`");
-            return Err(Refusal::new(Code::SchemaInvalid, message));
+            Err(Refusal::new(Code::SchemaInvalid, message))
         }
-    };
-    Ok(answer(StatusCode::OK, &told))
+    }
 }
 
 async fn settle_upto(
@@ -160,37 +165,47 @@ async fn settle_upto(
     // Each round settles what it found, so the next one finds what follows; a round that settles nothing is the last.
     loop {
         let page = exchange.journal().feed(ask.clone()).await?;
-        let at = exchange.desk.clock.now();
-        let entries: Vec<OutcomeEntry> = page
-            .items
-            .iter()
-            .map(|item| {
-                let said = Said {
-                    delivery: item.delivery,
-                    office: &item.office,
-                    system: caller.name(),
-                    message: &item.message,
-                    outcome: outcome::received(item.delivery),
-                    at,
-                };
-                outcome::entry(caller.revision(), said)
-            })
-            .collect();
-        if entries.is_empty() {
-            return Ok(told);
-        }
-        let found = told.settled;
-        for answer in exchange.journal().answer(entries).await? {
-            match answer {
-                OutcomeAnswer::Settled => told.settled += 1,
-                OutcomeAnswer::Added => told.added += 1,
-                _ => told.already += 1,
-            }
-        }
-        if told.settled == found {
+        let found = received(exchange, caller, &page.items).await?;
+        told.settled += found.settled;
+        told.added += found.added;
+        told.already += found.already;
+        if found.settled == 0 {
             return Ok(told);
         }
     }
+}
+
+/// Says `received` for these items.
+pub(super) async fn received(
+    exchange: &Exchange,
+    caller: &Caller,
+    items: &[FeedItem],
+) -> Result<Acknowledged, Refusal> {
+    let mut told = Acknowledged::default();
+    let at = exchange.desk.clock.now();
+    let entry = |item: &FeedItem| {
+        let said = Said {
+            delivery: item.delivery,
+            office: &item.office,
+            system: caller.name(),
+            message: &item.message,
+            outcome: outcome::received(item.delivery),
+            at,
+        };
+        outcome::entry(caller.revision(), said)
+    };
+    let entries: Vec<OutcomeEntry> = items.iter().map(entry).collect();
+    if entries.is_empty() {
+        return Ok(told);
+    }
+    for answer in exchange.journal().answer(entries).await? {
+        match answer {
+            OutcomeAnswer::Settled => told.settled += 1,
+            OutcomeAnswer::Added => told.added += 1,
+            _ => told.already += 1,
+        }
+    }
+    Ok(told)
 }
 
 async fn settle_each(exchange: &Exchange, caller: &Caller, spoken: Vec<Spoken>) -> Result<Acknowledged, Refusal> {

@@ -191,6 +191,8 @@ impl Gateway {
         let pages = admin::router(admin).merge(exchange::published(Arc::clone(&exchange)));
         let journal = Arc::clone(&core.journal);
         let ops = Ops { journal, telemetry: telemetry.clone(), stopping: core.stopping.clone() };
+        let root = data.parent().unwrap_or(data).to_owned();
+        self.part("folders", exchange::folder::run(Arc::clone(&exchange), root, core.stopping.clone()));
         self.part("exchange listener", http_edge::serve(on.exchange, exchange::router(exchange), limits, stopping()));
         self.part("admin listener", http_edge::serve(on.admin, pages, limits, stopping()));
         self.part("ops listener", http_edge::serve(on.ops, exchange::ops::router(ops), limits, stopping()));

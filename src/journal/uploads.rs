@@ -2,12 +2,13 @@
 //! A file is named after its wrapped key, so no two uploads ever share one, and a row that names a key names its file.
 //! Blocking: callers run these on a thread that may be blocked. Who may read what is decided above.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::clock::Timestamp;
 use crate::keys::Keys;
@@ -20,11 +21,17 @@ pub const PIECE: usize = 64 * 1024;
 /// Sealed bytes of a whole piece.
 const SEALED: u64 = (PIECE + SEAL_OVERHEAD) as u64;
 
+/// Bytes after which what was written is sent on to the disk.
+const FLUSH: usize = 16 << 20;
+/// Paused uploads whose digest so far is remembered.
+const MOST_PAUSED: usize = 1024;
+
 /// The folder of the files.
 #[derive(Debug)]
 pub struct Uploads {
     dir: PathBuf,
     keys: Arc<Keys>,
+    paused: Arc<Paused>,
 }
 
 /// What can go wrong with a file.
@@ -51,6 +58,11 @@ pub struct Writer {
     /// Whole pieces written.
     pieces: u64,
     digest: Option<Sha256>,
+    /// Sealed bytes on their way to the file.
+    sealed: Vec<u8>,
+    unflushed: usize,
+    flush: Option<JoinHandle<io::Result<()>>>,
+    paused: Arc<Paused>,
     /// A row may name the file: it stays, whatever becomes of this writer.
     kept: bool,
 }
@@ -60,10 +72,18 @@ pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// An open file and its key.
+struct Place {
+    file: File,
+    path: PathBuf,
+    key: DataKey,
+    wrapped: Vec<u8>,
+}
+
 impl Uploads {
     /// In the folder `dir`, which is made at the first upload.
     pub fn new(dir: PathBuf, keys: Arc<Keys>) -> Self {
-        Self { dir, keys }
+        Self { dir, keys, paused: Arc::default() }
     }
 
     /// Begins a new file under a new key.
@@ -74,7 +94,8 @@ impl Uploads {
             fs::create_dir_all(folder)?;
         }
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-        Ok(Writer { file, path, key, wrapped, rest: Vec::new(), pieces: 0, digest: Some(Sha256::new()), kept: false })
+        let digest = Some(Sha256::new());
+        Ok(self.writer(Place { file, path, key, wrapped }, (Vec::new(), 0), digest, false))
     }
 
     /// Goes on with a file that has `offset` plain bytes.
@@ -92,7 +113,22 @@ impl Uploads {
         rest.truncate(kept);
         file.set_len(pieces * SEALED)?;
         file.seek(SeekFrom::End(0))?;
-        Ok(Writer { file, path, key, wrapped: wrapped.to_vec(), rest, pieces, digest: None, kept: true })
+        let digest = self.paused.take(wrapped, offset);
+        let wrapped = wrapped.to_vec();
+        Ok(self.writer(Place { file, path, key, wrapped }, (rest, pieces), digest, true))
+    }
+
+    fn writer(&self, place: Place, (rest, pieces): (Vec<u8>, u64), digest: Option<Sha256>, kept: bool) -> Writer {
+        let Place { file, path, key, wrapped } = place;
+        let (sealed, unflushed, flush, paused) = (Vec::new(), 0, None, Arc::clone(&self.paused));
+        Writer { file, path, key, wrapped, rest, pieces, digest, sealed, unflushed, flush, paused, kept }
+    }
+
+    /// Whether the file of a key is there with so many plain bytes. It is not opened: a range that is read is checked then.
+    pub fn is_whole(&self, wrapped: &[u8], size: u64) -> bool {
+        let tail = size % PIECE as u64;
+        let sealed = size / PIECE as u64 * SEALED + if tail > 0 { tail + SEAL_OVERHEAD as u64 } else { 0 };
+        fs::metadata(self.path(wrapped)).is_ok_and(|file| file.len() == sealed)
     }
 
     /// Where an upload goes on whose row says `offset`: there, or before the last piece where a crash cut that off while it
@@ -157,14 +193,23 @@ impl Writer {
         if let Some(digest) = &mut self.digest {
             digest.update(bytes);
         }
-        self.rest.extend_from_slice(bytes);
-        while self.rest.len() >= PIECE {
-            let later = self.rest.split_off(PIECE);
-            let whole = std::mem::replace(&mut self.rest, later);
-            self.file.write_all(&self.key.seal(&context(self.pieces), &whole)?)?;
+        self.sealed.clear();
+        let room = if self.rest.is_empty() { 0 } else { PIECE - self.rest.len() };
+        let (first, bytes) = bytes.split_at(room.min(bytes.len()));
+        self.rest.extend_from_slice(first);
+        if self.rest.len() == PIECE {
+            self.key.seal_onto(&context(self.pieces), &self.rest, &mut self.sealed)?;
+            self.pieces += 1;
+            self.rest.clear();
+        }
+        let mut whole = bytes.chunks_exact(PIECE);
+        for piece in whole.by_ref() {
+            self.key.seal_onto(&context(self.pieces), piece, &mut self.sealed)?;
             self.pieces += 1;
         }
-        Ok(())
+        self.rest.extend_from_slice(whole.remainder());
+        self.file.write_all(&self.sealed)?;
+        self.flush_early(self.sealed.len())
     }
 
     /// Plain bytes so far.
@@ -180,19 +225,21 @@ impl Writer {
     /// Makes what was written durable, and says the digest of the whole file.
     pub fn finish(mut self) -> Result<Digest, UploadError> {
         self.store()?;
-        let digest = match self.digest.take() {
-            Some(digest) => digest.finish(),
-            None => self.read_again()?,
-        };
+        let digest = self.so_far()?.finish();
         self.kept = true;
         Ok(digest)
     }
 
-    /// Makes what was written durable; more may follow later.
-    pub fn pause(mut self) -> Result<(), UploadError> {
+    /// Makes what was written durable; more may follow later. With `digest`, says the digest of what is there.
+    pub fn pause(mut self, digest: bool) -> Result<Option<Digest>, UploadError> {
         self.store()?;
+        let so_far = if digest { Some(self.so_far()?) } else { self.digest.take() };
         self.kept = true;
-        Ok(())
+        let answer = so_far.clone().filter(|_| digest).map(Sha256::finish);
+        if let Some(so_far) = so_far {
+            self.paused.put(&self.wrapped, self.size(), so_far);
+        }
+        Ok(answer)
     }
 
     /// Takes the file away: its bytes are not those that were announced.
@@ -205,18 +252,67 @@ impl Writer {
         if !self.rest.is_empty() {
             self.file.write_all(&self.key.seal(&context(self.pieces), &self.rest)?)?;
         }
+        self.flushed()?;
         self.file.sync_all()?;
         File::open(self.path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()?;
         Ok(())
     }
 
-    /// The digest of a file that was written in several calls.
-    fn read_again(&mut self) -> Result<Digest, UploadError> {
+    /// The digest so far: of what passed through here, else of a file that was written in several calls, read again.
+    fn so_far(&mut self) -> Result<Sha256, UploadError> {
+        if let Some(digest) = &self.digest {
+            return Ok(digest.clone());
+        }
         let mut digest = Sha256::new();
         for piece in 0..=self.pieces {
             digest.update(&read_piece(&mut self.file, &self.key, piece)?);
         }
-        Ok(digest.finish())
+        Ok(digest)
+    }
+
+    /// Sends what was written on to the disk while more comes in: a sync of all of it at the end would take as long again.
+    fn flush_early(&mut self, written: usize) -> Result<(), UploadError> {
+        self.unflushed += written;
+        let under_way = self.flush.as_ref().is_some_and(|flush| !flush.is_finished());
+        if self.unflushed < FLUSH || under_way {
+            return Ok(());
+        }
+        self.flushed()?;
+        self.unflushed = 0;
+        let file = self.file.try_clone()?;
+        self.flush = Some(std::thread::Builder::new().name("upload-flush".to_owned()).spawn(move || file.sync_data())?);
+        Ok(())
+    }
+
+    /// Waits for the flush that is under way. Its failure is one of the file: the kernel tells it once only.
+    fn flushed(&mut self) -> Result<(), UploadError> {
+        match self.flush.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(Ok(done)) => Ok(done?),
+            Some(Err(_)) => Err(io::Error::other("a flush ended by a panic").into()),
+        }
+    }
+}
+
+/// How far paused uploads are digested, so that going on needs no reading of what is there: it would be read anew for every
+/// part. Lost with the process; then it is read once.
+#[derive(Debug, Default)]
+struct Paused(Mutex<VecDeque<(Vec<u8>, u64, Sha256)>>);
+
+impl Paused {
+    fn put(&self, wrapped: &[u8], size: u64, digest: Sha256) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.push_back((wrapped.to_vec(), size, digest));
+        if known.len() > MOST_PAUSED {
+            known.pop_front();
+        }
+    }
+
+    /// Taken out: whoever goes on puts it back, further on.
+    fn take(&self, wrapped: &[u8], size: u64) -> Option<Sha256> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = known.iter().position(|(key, ..)| key == wrapped)?;
+        known.remove(place).filter(|(_, at, _)| *at == size).map(|(.., digest)| digest)
     }
 }
 
@@ -255,7 +351,7 @@ mod tests {
         let mut writer = uploads.begin().unwrap();
         let key = writer.key().to_vec();
         writer.write(&bytes[..70_000]).unwrap();
-        writer.pause().unwrap();
+        writer.pause(false).unwrap();
         assert_eq!(uploads.reached(&key, 70_000).unwrap(), 70_000);
         // It is resumed, which takes the last piece back into memory, and the power fails.
         drop(uploads.resume(&key, 70_000).unwrap());
@@ -281,11 +377,17 @@ mod tests {
         let mut writer = uploads.begin().unwrap();
         let key = writer.key().to_vec();
         writer.write(&bytes[..70_000]).unwrap();
-        writer.pause().unwrap();
+        assert_eq!(writer.pause(true).unwrap(), Some(seal::sha256(&bytes[..70_000])));
+        // Another process knows nothing of the digest so far: it reads what is there.
+        let uploads = Uploads::new(dir.path().join("a"), Arc::new(Keys::open(dir.path()).unwrap()));
         let mut writer = uploads.resume(&key, 70_000).unwrap();
-        writer.write(&bytes[70_000..]).unwrap();
+        writer.write(&bytes[70_000..190_000]).unwrap();
+        assert_eq!(writer.pause(true).unwrap(), Some(seal::sha256(&bytes[..190_000])));
+        let mut writer = uploads.resume(&key, 190_000).unwrap();
+        writer.write(&bytes[190_000..]).unwrap();
         assert_eq!(writer.size(), 200_000);
         assert_eq!(writer.finish().unwrap(), seal::sha256(&bytes));
+        assert!(uploads.is_whole(&key, 200_000) && !uploads.is_whole(&key, 199_999));
         for range in [0..200_000, 0..1, 65_535..65_537, 131_072..131_073, 199_999..200_000, 5..5] {
             let expected: Vec<u8> = (0_u64..).zip(&bytes).filter(|(n, _)| range.contains(n)).map(|(_, b)| *b).collect();
             assert_eq!(uploads.read(&key, range).unwrap(), expected);

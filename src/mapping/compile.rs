@@ -250,13 +250,7 @@ impl<'r> Draft<'_, 'r> {
                 Converter::Constant(value)
             }
             _ => {
-                let known = [
-                    "text", "integer", "number", "boolean", "date", "datetime", "code", "prefix", "split", "base64",
-                    "const",
-                ];
-                let hint =
-                    nearest(word, known).filter(|near| *near != word).map(|near| format!("; did you mean `{near}`?"));
-                return Err(format!("`as = \"{text}\"` is no converter{}", hint.unwrap_or_default()));
+                return Err(no_converter(text, word));
             }
         })
     }
@@ -279,6 +273,14 @@ impl<'r> Draft<'_, 'r> {
         let id = format!("{adapter}.{name}");
         Ok(Converter::Code(Code { table: std::sync::Arc::clone(table), adapter: adapter.to_owned(), id, coded }))
     }
+}
+
+/// What to say of a converter that there is not.
+fn no_converter(text: &str, word: &str) -> String {
+    let known =
+        ["text", "integer", "number", "boolean", "date", "datetime", "code", "prefix", "split", "base64", "const"];
+    let hint = nearest(word, known).filter(|near| *near != word).map(|near| format!("; did you mean `{near}`?"));
+    format!("`as = \"{text}\"` is no converter{}", hint.unwrap_or_default())
 }
 
 /// The converter of a file that stands in the document.

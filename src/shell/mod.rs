@@ -3,6 +3,7 @@
 
 pub mod exit;
 pub mod output;
+pub mod progress;
 pub mod client;
 pub mod folder;
 pub mod credentials;

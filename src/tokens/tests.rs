@@ -25,6 +25,7 @@ fn system(keys: Value) -> System {
         receive: Vec::new(),
         jwks: json!({ "keys": keys }),
         push: None,
+        folder: None,
         limits: SystemLimits { per_second: 10, in_flight: 1 },
     }
 }

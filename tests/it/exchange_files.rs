@@ -169,3 +169,100 @@ async fn files_that_a_crash_left_behind_are_removed_after_a_day_and_no_others() 
     assert_eq!(page["items"][0]["data"]["note"], record["note"]);
     assert_eq!(court.get(&path(&bytes)).await.unwrap().expect(200).body, bytes);
 }
+
+/// The head of an upload whose body is shorter than it says, then the end of the connection.
+async fn broken_off(client: &Client, method: &str, path: &str, headers: &str, length: usize, bytes: &[u8]) {
+    let mut socket = tokio::net::TcpStream::connect(client.gateway).await.unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n{headers}content-length: {length}\r\n\r\n",
+        client.token
+    );
+    tokio::io::AsyncWriteExt::write_all(&mut socket, head.as_bytes()).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut socket, bytes).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+/// Where an upload stands, once it stands somewhere above `above`.
+async fn reached(client: &Client, path: &str, above: usize) -> usize {
+    let began = std::time::Instant::now();
+    loop {
+        let head = client.call("HEAD", path, &[], b"").await.unwrap();
+        let offset = head.header("upload-offset").and_then(|text| text.parse().ok()).unwrap_or(0);
+        if offset > above {
+            return offset;
+        }
+        assert!(began.elapsed() < SOON, "nothing was kept of a body that broke off");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_over_a_bad_line_goes_on_where_it_broke_off_with_another_token_and_after_a_restart() {
+    let mut stage = Trio::start().await;
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 233) as u8).collect();
+    let path = path(&bytes);
+    broken_off(&stage.police, "PUT", &path, "", bytes.len(), &bytes[..1_000_001]).await;
+    let first = reached(&stage.police, &path, 0).await;
+    assert_eq!(first, 1_000_001, "what came is kept to the byte");
+    let wrong = patch(&stage.police, &path, 5, &bytes[5..]).await.expect(409);
+    assert_eq!((wrong.header("upload-offset"), wrong.header("upload-complete")), (Some("1000001"), Some("?0")));
+    assert!(wrong.json()["detail"].as_str().unwrap().contains("send the bytes from 1000001 on"), "{}", wrong.text());
+
+    // Another token of the same system.
+    let police = Client::connect(&stage.folder, stage.gateway.exchange, "police-a").await;
+    assert_ne!(police.token, stage.police.token);
+    let headers = "upload-offset: 1000001\r\n";
+    broken_off(&police, "PATCH", &path, headers, bytes.len() - first, &bytes[first..2_000_000]).await;
+    let second = reached(&police, &path, first).await;
+    stage.gateway.kill();
+    stage.gateway = Gateway::start(&stage.folder).await;
+    let police = Client::connect(&stage.folder, stage.gateway.exchange, "police-a").await;
+    assert_eq!(reached(&police, &path, 0).await, second);
+    let third = patch(&police, &path, second, &bytes[second..2_500_000]).await.expect(204);
+    assert_eq!(third.header("upload-offset"), Some("2500000"));
+    patch(&police, &path, 2_500_000, &bytes[2_500_000..]).await.expect(201);
+    assert!(police.get(&path).await.unwrap().expect(200).body == bytes);
+    let more = patch(&police, &path, bytes.len() - 1, b"x").await.expect(409);
+    assert!(more.json()["detail"].as_str().unwrap().contains("nothing more is due"), "{}", more.text());
+    assert_eq!(files(&stage, "uploads").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_uploads_of_one_digest_at_once_leave_one_whole_file_each_to_its_own_sender() {
+    let stage = Trio::start().await;
+    let bytes: Vec<u8> = (0..2_000_000_u32).map(|n| (n % 229) as u8).collect();
+    let path = path(&bytes);
+    let put = |client: Client| {
+        let (path, bytes) = (path.clone(), bytes.clone());
+        tokio::spawn(async move { client.call("PUT", &path, &[], &bytes).await.unwrap().status })
+    };
+    let police = || put(stage.police.clone());
+    for one in [police(), police(), police(), put(stage.court.clone())] {
+        assert_eq!(one.await.unwrap(), 201);
+    }
+    for client in [&stage.police, &stage.court] {
+        assert!(client.get(&path).await.unwrap().expect(200).body == bytes);
+    }
+    assert_eq!(stage.stranger.get(&path).await.unwrap().status, 404);
+    assert_eq!(files(&stage, "uploads").len(), 2, "one for each system that uploaded it, and none that nobody names");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_upload_says_of_its_length_is_held_against_what_comes() {
+    let stage = Trio::start().await;
+    let bytes = vec![4; 100_000];
+    let path = path(&bytes);
+    let part = async |offset: usize, length: usize, part: &[u8]| {
+        let headers = [("upload-offset", offset.to_string()), ("upload-length", length.to_string())];
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        stage.police.call("PATCH", &path, &headers, part).await.unwrap()
+    };
+    assert_eq!(part(0, 3 << 30, &bytes).await.expect(413).code(), "too-large");
+    let answer = part(50_000, 40_000, &bytes).await.expect(422).json();
+    assert_eq!(answer["errors"][0]["pointer"], json!("header Upload-Length"), "{answer}");
+    part(0, 60_000, &bytes).await.expect(422);
+    assert_eq!(stage.police.call("HEAD", &path, &[], b"").await.unwrap().status, 404, "nothing half done");
+    part(0, 100_000, &bytes[..60_000]).await.expect(204);
+    assert_eq!(part(60_000, 70_000, &bytes[..10_000]).await.expect(409).code(), "digest-mismatch");
+    part(0, 100_000, &bytes).await.expect(201);
+}

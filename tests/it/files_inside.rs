@@ -18,7 +18,8 @@ fn digest(bytes: &[u8]) -> String {
 
 fn pdf(size: usize) -> Vec<u8> {
     let mut bytes = b"%PDF-1.7\n".to_vec();
-    bytes.extend((bytes.len()..size).map(|n| (n % 251) as u8));
+    let rest = size - bytes.len();
+    bytes.extend((0_u8..251).cycle().take(rest));
     bytes
 }
 

@@ -18,6 +18,8 @@ mod exchange_in;
 mod exchange_out;
 mod exchange_files;
 mod files_inside;
+mod batches;
+mod folder;
 mod exchange_docs;
 mod case_papers;
 mod law;

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 #[derive(Debug)]
 pub struct Key {
     pair: Ed25519KeyPair,
+    /// PKCS#8, for the command line.
+    document: Vec<u8>,
     kid: String,
 }
 
@@ -21,7 +23,14 @@ impl Key {
     /// A new pair under a key id.
     pub fn new(kid: &str) -> Self {
         let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-        Self { pair: Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap(), kid: kid.to_owned() }
+        let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).unwrap();
+        Self { pair, document: document.as_ref().to_vec(), kid: kid.to_owned() }
+    }
+
+    /// The private half, as `icjs --key` reads it.
+    pub fn pem(&self) -> String {
+        let text = base64::engine::general_purpose::STANDARD.encode(&self.document);
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
     }
 
     /// The public half (RFC 7517, RFC 8037).

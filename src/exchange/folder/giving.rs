@@ -1,0 +1,106 @@
+//! Into `out`: every delivery as a file named by its id, with what the envelope says of it and its attachments beside. A
+//! delivery is settled as `received` once its files are durable; a kill before that writes the same files again.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::files::{draft, finish, put};
+use super::{Room, blocking};
+use crate::accept::Refusal;
+use crate::envelope::Envelope;
+use crate::exchange::{feed, outcomes};
+use crate::journal::{FeedAsk, FeedItem, UploadRow, UploadVerb, withholds_attachments};
+use crate::seal;
+
+/// Deliveries in one page.
+const PAGE: usize = 100;
+/// Attachments are copied so much at a time.
+const STRIDE: u64 = 1 << 20;
+
+impl Room<'_> {
+    /// Writes what is there for the system.
+    pub(super) async fn give(&self) -> Result<(), Refusal> {
+        let ask = FeedAsk {
+            system: self.caller.name().to_owned(),
+            offices: Vec::new(),
+            kinds: Vec::new(),
+            after: None,
+            upto: None,
+            heads: false,
+            limit: PAGE,
+            max_bytes: self.exchange.desk.settings.exchange.feed_page,
+        };
+        while !*self.exchange.stopping.borrow() {
+            let mut page = self.exchange.journal().feed(ask.clone()).await?;
+            feed::withdraw(self.exchange, &self.caller, &mut page).await?;
+            if page.items.is_empty() {
+                return Ok(());
+            }
+            for item in &page.items {
+                self.write(item).await?;
+            }
+            outcomes::received(self.exchange, &self.caller, &page.items).await?;
+        }
+        Ok(())
+    }
+
+    /// The document comes last: whoever sees it finds everything else beside it.
+    async fn write(&self, item: &FeedItem) -> Result<(), Refusal> {
+        let mut about = Envelope::from(item).attributes();
+        if !item.message.attachments.is_empty() {
+            about.insert("icjsattachments".to_owned(), feed::attachments(self.exchange, item).await?);
+            if !withholds_attachments(&item.frozen.withheld) {
+                self.write_attachments(item).await?;
+            }
+        }
+        let folder = self.root.join("out").join(&item.message.kind);
+        let name = item.delivery.to_string();
+        let end = match item.frozen.media_type.as_str() {
+            media_type if media_type.contains("xml") => "xml",
+            media_type if media_type.contains("json") => "json",
+            _ => "bin",
+        };
+        let about = serde_json::to_vec_pretty(&Value::Object(about)).unwrap_or_default();
+        let bytes = item.frozen.bytes.clone().unwrap_or_default();
+        blocking(move || {
+            put(&folder.join(format!("{name}.about.json")), &about)?;
+            put(&folder.join(format!("{name}.{end}")), &bytes)
+        })
+        .await
+    }
+
+    async fn write_attachments(&self, item: &FeedItem) -> Result<(), Refusal> {
+        for digest in &item.message.attachments {
+            let given = vec![item.message.kind.clone()];
+            let ask = UploadVerb::Find { system: self.caller.name().to_owned(), digest: *digest, given };
+            let row = self.exchange.journal().upload(ask).await?.rows.into_iter().find(|row| row.done);
+            let path = self.root.join("out/attachments").join(seal::hex(digest));
+            if let Some(row) = row {
+                self.copy(row, path).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn copy(&self, row: UploadRow, path: PathBuf) -> Result<(), Refusal> {
+        let uploads = std::sync::Arc::clone(&self.exchange.uploads);
+        blocking(move || {
+            if std::fs::metadata(&path).is_ok_and(|there| there.len() == row.offset) {
+                return Ok(());
+            }
+            let (name, mut file) = draft(&path)?;
+            let mut at = 0;
+            while at < row.offset {
+                let end = (at + STRIDE).min(row.offset);
+                let bytes =
+                    uploads.read(&row.key, at..end).map_err(|error| std::io::Error::other(error.to_string()))?;
+                file.write_all(&bytes)?;
+                at = end;
+            }
+            finish(&name, &file, &path)
+        })
+        .await
+    }
+}
