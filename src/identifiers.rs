@@ -134,6 +134,9 @@ pub struct CaseKey(String);
 /// The schemes by which a case may be named.
 pub const CASE_SCHEMES: [&str; 5] = ["fir", "zero-fir", "cnr", "ptn", "filing"];
 
+/// The scheme of keys for items of records.
+const ITEM: &str = "item";
+
 /// Everything but what RFC 3986 calls unreserved is percent-encoded inside a part.
 const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'~');
 
@@ -150,8 +153,30 @@ impl CaseKey {
     /// Reads the text form; `None` when the scheme is unknown or the value is empty or too long (200 bytes).
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, value) = text.split_once('/')?;
-        let good = CASE_SCHEMES.contains(&scheme) && !value.is_empty() && text.len() <= 200 && text.is_ascii();
+        let known = CASE_SCHEMES.contains(&scheme) || scheme == ITEM;
+        let good = known && !value.is_empty() && text.len() <= 200 && text.is_ascii();
         good.then(|| Self(text.to_owned()))
+    }
+
+    /// One item of a record that goes item by item to different offices, such as one exhibit by its QR id: stands beside the
+    /// case keys of a delivery, never in their place. Its text is short whatever the id is.
+    pub fn item(thread: &str) -> Self {
+        let scheme = thread.split('/').next().unwrap_or_default();
+        let id = crate::seal::sha256(thread.as_bytes());
+        Self(format!("{ITEM}/{scheme}-{}", crate::seal::hex(id.get(..16).unwrap_or(&id))))
+    }
+
+    /// Whether a delivery with these keys has to do with a thread: it does unless it is for other items of that scheme.
+    pub fn any_of(keys: &[Self], thread: &str) -> bool {
+        let item = Self::item(thread);
+        let scheme = |key: &Self| key.value().rsplit_once('-').map(|(scheme, _)| scheme.to_owned());
+        let alike = |key: &&Self| key.is_item() && scheme(key) == scheme(&item);
+        keys.iter().find(alike).is_none() || keys.contains(&item)
+    }
+
+    /// Made by `item`.
+    pub fn is_item(&self) -> bool {
+        self.scheme() == ITEM
     }
 
     /// Reads what a person wrote: a CNR may be in small letters and have its hyphens.

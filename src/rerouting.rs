@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::clock::{Clock, Timestamp};
-use crate::config::{Destination, Facts, Revision};
+use crate::config::{Destination, Facts, Revision, items_of};
 use crate::identifiers::{MessageId, OfficeId, SystemName};
 use crate::journal::{
     Action, DeliveryView, How, Journal, JournalError, Lane, MessageView, NewDelivery, OutcomeEntry, OutcomeWord,
@@ -149,6 +149,7 @@ fn named(office: OfficeId, view: &MessageView, delivered: &DeliveryView, known: 
         why: String::new(),
         park_on_reject: false,
         cases: Vec::new(),
+        items: Vec::new(),
     };
     Some(sent_on(to, view, delivered, known))
 }
@@ -174,6 +175,7 @@ fn unnamed(view: &MessageView, delivered: &DeliveryView, known: &Known) -> Optio
         why: "no other office is found".to_owned(),
         park_on_reject: false,
         cases: Vec::new(),
+        items: Vec::new(),
     });
     Some(sent_on(to, view, delivered, known))
 }
@@ -184,7 +186,8 @@ fn sent_on(to: Destination, view: &MessageView, delivered: &DeliveryView, known:
     let code = if hops >= MOST_HOPS { Some("too-many-hops".to_owned()) } else { to.code };
     let by = format!("{SENT_ON} {}", delivered.id);
     let why = if to.why.is_empty() { by } else { format!("{by}; {}", to.why) };
-    Destination { code, why, cases: known.facts.places(&delivered.cases), ..to }
+    let cases = known.facts.places(&delivered.cases);
+    Destination { code, why, cases, items: items_of(&delivered.cases), ..to }
 }
 
 /// The office that a `wrong-addressee` names (`reference` of scheme `office`).
@@ -207,6 +210,7 @@ pub fn delivery(
         (None, Some(_)) => State::Held,
         (None, None) => State::Queued,
     };
+    let cases = facts.keys_for(&to);
     NewDelivery {
         office: to.office,
         system: to.system,
@@ -219,6 +223,6 @@ pub fn delivery(
         deadline: to.hold.map(|hold| now.after(hold)),
         why: to.why,
         park_on_reject: to.park_on_reject,
-        cases: facts.keys_of(&to.cases),
+        cases,
     }
 }

@@ -34,7 +34,8 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
     let now = desk.clock.now();
     let id = MessageId::new(now);
     let deliveries = deliveries(desk, caller, &record, &known, id, now);
-    let warnings = warnings(&record, &known, now);
+    let mut warnings = warnings(&record, &known, now);
+    warnings.extend(unasked(caller, &record, &known));
     let whereabouts = whereabouts(caller, &record.facts);
     let Record { door, bytes, shared_text, facts, office, key, .. } = record;
     let media_type = door.dialect()?.codec.media_type().to_owned();
@@ -123,6 +124,19 @@ fn section_unknown(strange: &Strange) -> Value {
         "rule": "section-unknown",
         "message": format!("{act} has no section `{section}`; the citation is kept as it was sent"),
     })
+}
+
+/// What it answers and nobody has asked: a slip of the pen, or a paper that is still to come.
+fn unasked(caller: &Caller, record: &Record, known: &Snapshot) -> Vec<Value> {
+    let found = caller.revision().unasked(&record.door.kind, record.shared.tree(), known);
+    let warnings = found.into_iter().map(|one| {
+        let message = format!(
+            "no earlier record names the {} `{}` ({}): look at the number; if it is right, send first what it belongs to",
+            one.scheme, one.id, one.place
+        );
+        json!({ "rule": "thread-unknown", "message": message, "place": one.place })
+    });
+    warnings.collect()
 }
 
 /// A time that has not come yet: the sender's clock is wrong, or the entry is. It is kept as it was sent.

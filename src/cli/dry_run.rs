@@ -114,7 +114,7 @@ fn preview(revision: &Revision, ask: &DryRun, sender: &System, shared: &Value, t
     let mut shown = json!({ "office": office, "system": to.system, "how": to.how, "state": state, "why": to.why });
     let Some(receiver) = revision.systems.get(&to.system) else { return shown };
     let facts = revision.facts(&ask.kind, shared);
-    let own = facts.keys_of(&to.cases).unwrap_or(facts.cases);
+    let own = facts.keys_for(to).unwrap_or(facts.cases);
     let permitted = revision.permit(&ask.kind, receiver, &sender.name, &own, shared.clone());
     let Some(permitted) = permitted else {
         put(&mut shown, "state", json!("parked: not-permitted"));

@@ -1,4 +1,4 @@
-//! `init FOLDER`: a development folder with which everything can be tried at once: four systems with keys, the shipped
+//! `init FOLDER`: a development folder with which everything can be tried at once: five systems with keys, the shipped
 //! routes, sharing lines, kinds and reference tables as files to change. Nothing in it is fit for production keys.
 
 use std::path::Path;
@@ -69,8 +69,17 @@ pub(super) fn init(folder: &Path, output: Output) -> Done {
 }
 
 /// What police send.
-const POLICE_SEND: &[&str] =
-    &["fir", "arrest", "crime-details", "seizure", "charge-sheet", "scrutiny-request", "process-report"];
+const POLICE_SEND: &[&str] = &[
+    "fir",
+    "arrest",
+    "crime-details",
+    "seizure",
+    "charge-sheet",
+    "scrutiny-request",
+    "process-report",
+    "forensic-requisition",
+    "exhibit-movement",
+];
 /// What the prosecution gets.
 const PROSECUTION_RECEIVES: &[&str] = &[
     "fir",
@@ -83,9 +92,34 @@ const PROSECUTION_RECEIVES: &[&str] = &[
     "custody-update",
     "scrutiny-request",
     "process-report",
+    "forensic-requisition",
+    "forensic-report",
+    "exhibit-movement",
+];
+/// What police get.
+const POLICE_RECEIVE: &[&str] = &[
+    "case-registration",
+    "court-order",
+    "custody-update",
+    "prosecution-opinion",
+    "forensic-report",
+    "exhibit-movement",
+];
+/// What courts get.
+const COURTS_RECEIVE: &[&str] = &[
+    "fir",
+    "arrest",
+    "crime-details",
+    "seizure",
+    "charge-sheet",
+    "custody-update",
+    "process-report",
+    "forensic-requisition",
+    "forensic-report",
+    "exhibit-movement",
 ];
 
-/// A police, a court, a prison and a prosecution system; all pull, so that nobody needs a server to try it.
+/// A police, a court, a prison, a prosecution and a laboratory system; all pull, so that nobody needs a server to try it.
 fn systems() -> Vec<NewSystem> {
     let offices = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let police = |name: &str, adapter, stations: &[&str]| NewSystem {
@@ -94,7 +128,7 @@ fn systems() -> Vec<NewSystem> {
         pillar: "police",
         offices: offices(stations),
         send: POLICE_SEND,
-        receive: &["case-registration", "court-order", "custody-update", "prosecution-opinion"],
+        receive: POLICE_RECEIVE,
         reached: Reached::Feed,
         per_second: 200,
     };
@@ -103,8 +137,8 @@ fn systems() -> Vec<NewSystem> {
         adapter,
         pillar: "courts",
         offices: offices(courts),
-        send: &["case-registration", "court-order"],
-        receive: &["fir", "arrest", "crime-details", "seizure", "charge-sheet", "custody-update", "process-report"],
+        send: &["case-registration", "court-order", "forensic-requisition", "exhibit-movement"],
+        receive: COURTS_RECEIVE,
         reached: Reached::Feed,
         per_second: 200,
     };
@@ -132,6 +166,16 @@ fn systems() -> Vec<NewSystem> {
             offices: offices(&["pp:DLCT", "pp:DLST", "pp:DLHQ"]),
             send: &["prosecution-opinion"],
             receive: PROSECUTION_RECEIVES,
+            reached: Reached::Feed,
+            per_second: 200,
+        },
+        NewSystem {
+            name: "eforensics-dl".to_owned(),
+            adapter: "eforensics",
+            pillar: "forensics",
+            offices: offices(&["lab:DLFSL", "lab:DLFSL/BIO", "lab:DLFSL/CHEM", "lab:DLFSL/TOX", "lab:DLFSL/CYB"]),
+            send: &["forensic-report", "exhibit-movement"],
+            receive: &["forensic-requisition", "exhibit-movement", "case-registration", "court-order"],
             reached: Reached::Feed,
             per_second: 200,
         },

@@ -17,6 +17,8 @@ pub(super) enum Found {
     Several(&'static str, Vec<Named>),
     /// No step names an office.
     Nothing,
+    /// No step names an office, for this reason.
+    Lacking(String),
     /// It is none of this pillar's business.
     Nobody,
 }
@@ -71,11 +73,14 @@ impl Draft {
                 self.stuck.push(parked("ambiguous-office", why));
             }
             Found::Unserved(names) => self.stuck.extend(names.iter().map(|named| missing(route, named, label))),
-            // Whoever sent it said who gets it.
-            Found::Nothing if !self.addressed.is_empty() || !self.strangers.is_empty() => {}
+            // Whoever sent it said who gets it, or nobody has to do with it.
+            Found::Nothing if !self.addressed.is_empty() || !self.strangers.is_empty() || route.by_chance() => {}
             Found::Nothing => {
                 let why = format!("route {}: {label}no step names an office", route.name);
                 self.stuck.push(parked("no-office", why));
+            }
+            Found::Lacking(message) => {
+                self.stuck.push(parked("no-office", format!("route {}: {label}{message}", route.name)));
             }
             Found::Nobody => {}
         }
@@ -112,7 +117,7 @@ pub(super) fn reasons(all: &[String]) -> String {
     let named = all.iter().take(REASONS).map(String::as_str).collect::<Vec<_>>().join("; ");
     match all.len().saturating_sub(REASONS) {
         0 => named,
-        more => format!("{named}; and {more} more cases"),
+        more => format!("{named}; and {more} more"),
     }
 }
 
@@ -134,6 +139,7 @@ pub(super) fn parked(code: &str, why: String) -> Destination {
         why,
         park_on_reject: false,
         cases: Vec::new(),
+        items: Vec::new(),
     }
 }
 

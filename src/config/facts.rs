@@ -9,9 +9,10 @@ use serde_json::Value;
 use super::Revision;
 use super::custody::CustodyPaths;
 use super::document::meant;
+use super::routing::Destination;
 use super::sections::{Citations, Strange};
 use crate::clock::Timestamp;
-use crate::identifiers::{CaseKey, OfficeId, cnr, person_key, thread_key};
+use crate::identifiers::{CASE_SCHEMES, CaseKey, OfficeId, cnr, person_key, thread_key};
 use crate::journal::{Digest, Lane, NewLink, Whereabout};
 
 /// More keys, persons or links than this are not read from one record: fan-out is bounded.
@@ -158,6 +159,13 @@ impl Path {
         self.steps.get(..end).unwrap_or_default()
     }
 
+    /// The path's first list, and the path within one of its items; `None` where it has no list, or ends with it.
+    pub(super) fn in_list(&self) -> Option<(Self, Self)> {
+        let (list, item) = self.steps.split_at(self.list().len());
+        let both = !list.is_empty() && !item.is_empty();
+        both.then(|| (Self { steps: list.to_vec() }, Self { steps: item.to_vec() }))
+    }
+
     /// Whether records of that (resolved) schema can hold something at this path.
     pub fn check(&self, schema: &Value) -> Result<(), String> {
         let mut here = schema;
@@ -221,8 +229,7 @@ impl Revision {
         }
         facts.people = people.into_lists();
         for at in &kind.paths.threads {
-            let values = at.path.values(shared).into_iter().filter_map(plain);
-            for thread in values.filter_map(|value| thread_key(&at.scheme, &value)) {
+            for (_, _, thread) in at.keys(shared) {
                 add(&mut facts.threads, thread);
             }
         }
@@ -285,11 +292,31 @@ impl Facts {
         self.groups.iter().enumerate().filter(|(_, group)| named(group)).map(|(place, _)| place).collect()
     }
 
+    /// The keys of the cases, and of the items, for which a destination gets the record; `None` where it is all of it.
+    pub fn keys_for(&self, to: &Destination) -> Option<Vec<CaseKey>> {
+        match to.items.as_slice() {
+            [] => self.keys_of(&to.cases),
+            items => Some(self.cases.iter().chain(items).cloned().collect()),
+        }
+    }
+
     /// The keys of the cases at these places; `None` where they are all of them.
     pub fn keys_of(&self, places: &[usize]) -> Option<Vec<CaseKey>> {
         // A record of one case is about that case to everybody.
         let some = self.groups.len() > 1 && places.len() < self.groups.len();
         some.then(|| places.iter().filter_map(|place| self.groups.get(*place)).flatten().cloned().collect())
+    }
+}
+
+impl ThreadPath {
+    /// The threads that lie there, each with its place in the path's list and its value. A case is a thread by its key.
+    pub(super) fn keys<'v>(&self, shared: &'v Value) -> Vec<(usize, &'v Value, String)> {
+        let key = |value: &Value| match CASE_SCHEMES.contains(&self.scheme.as_str()) {
+            true => case(&self.scheme, value).map(String::from),
+            false => thread_key(&self.scheme, &plain(value)?),
+        };
+        let places = self.path.places(shared).into_iter().take(MOST);
+        places.filter_map(|(place, value)| Some((place, value, key(value)?))).collect()
     }
 }
 
@@ -378,7 +405,7 @@ fn person(scheme: &str, value: &Value) -> Option<String> {
 }
 
 /// A text or a number as trimmed text; `None` for anything else and for nothing.
-fn plain(value: &Value) -> Option<String> {
+pub(super) fn plain(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),

@@ -28,9 +28,12 @@ pub(super) fn check(reference: &Reference, findings: &Findings) {
         let sorted: BTreeMap<&String, &Vec<Row>> = rows.iter().collect();
         for (code, rows) in sorted {
             listed.orphans(code, rows, &mut said);
-            // A court may send to several prisons, a station to several laboratories. Of courts of one class a station has
+            // A court may send to several prisons. Of courts of one class and of laboratories of one division a station has
             // one, and a court has one prosecution office.
-            if matches!(table, "ps_court" | "court_prosecution") {
+            if table == "ps_laboratory" {
+                listed.divisions(rows, &mut said);
+            }
+            if matches!(table, "ps_court" | "court_prosecution" | "ps_laboratory") {
                 days(&format!("{key} {code}"), answer_word(table), rows, &mut said);
             }
         }
@@ -38,6 +41,7 @@ pub(super) fn check(reference: &Reference, findings: &Findings) {
     }
     stations_without_court(reference, findings);
     courts_without_prosecution(reference, findings);
+    stations_without_laboratory(reference, findings);
     for desk in &reference.desks {
         let list = LISTS.iter().find(|(_, _, class)| *class == desk.office.class()).map(|(table, ..)| *table);
         if list.is_some_and(|list| reference.has_list(list)) && !reference.listed.contains_key(&desk.office) {
@@ -93,6 +97,19 @@ impl Listing<'_> {
         }
     }
 
+    /// Rows that give a laboratory a division which its own row in the list does not have.
+    fn divisions(&self, rows: &[Row], said: &mut Said) {
+        for row in rows {
+            let has = |one: &str| self.reference.divisions(&row.office, one).contains(&row.office);
+            for division in row.divisions.iter().filter(|one| !has(one)) {
+                said.add(
+                    row.line,
+                    format!("laboratories.csv does not give `{}` the division `{division}`", row.office),
+                );
+            }
+        }
+    }
+
     /// Where there is no list nothing can be said.
     fn unknown(&self, office: &OfficeId) -> bool {
         let list = LISTS.iter().find(|(_, _, class)| *class == office.class()).map(|(table, ..)| *table);
@@ -144,16 +161,27 @@ fn twice(rows: &[Listed], said: &mut Said) {
 
 /// What a table answers with, for people.
 fn answer_word(table: &str) -> &'static str {
-    if table == "ps_court" { "court" } else { "office" }
+    match table {
+        "ps_court" => "court",
+        "ps_laboratory" => "laboratory",
+        _ => "office",
+    }
 }
 
-/// Days with two answers of one class, and days between two rows with none. `who` asks the table, `answer` is what it gives.
+/// What a row is for: its class, or its divisions; a row without either is for what says none.
+fn things(row: &Row) -> Vec<&str> {
+    if row.divisions.is_empty() { vec![&row.class] } else { row.divisions.iter().map(String::as_str).collect() }
+}
+
+/// Days with two answers for one class or division, and days between two rows with none. `who` asks the table, `answer` is
+/// what it gives.
 fn days(who: &str, answer: &str, rows: &[Row], said: &mut Said) {
-    let classes: BTreeSet<&str> = rows.iter().map(|row| row.class.as_str()).collect();
+    let classes: BTreeSet<&str> = rows.iter().flat_map(things).collect();
+    let word = if rows.iter().any(|row| !row.divisions.is_empty()) { "division" } else { "class" };
     for class in classes {
-        let mut own: Vec<&Row> = rows.iter().filter(|row| row.class == class).collect();
+        let mut own: Vec<&Row> = rows.iter().filter(|row| things(row).contains(&class)).collect();
         own.sort_by(|one, two| (&one.from, one.line).cmp(&(&two.from, two.line)));
-        let what = format!("{who}, class `{class}`").replace(", class ``", "");
+        let what = if class.is_empty() { who.to_owned() } else { format!("{who}, {word} `{class}`") };
         for (nth, row) in own.iter().enumerate() {
             let earlier = own.iter().take(nth).find(|other| meet((&row.from, &row.to), (&other.from, &other.to)));
             if let Some(other) = earlier {
@@ -187,6 +215,24 @@ fn stations_without_court(reference: &Reference, findings: &Findings) {
         if !rows.is_some_and(|rows| rows.iter().any(served)) {
             let message = format!("`{}` has no court of class `{NEEDED}` today in ps_court.csv", station.office);
             said.add(station.line, message);
+        }
+    }
+    said.tell(findings);
+}
+
+fn stations_without_laboratory(reference: &Reference, findings: &Findings) {
+    let (Some(stations), Some(laboratories)) =
+        (reference.lists.get("police_stations"), reference.joins.get("ps_laboratory"))
+    else {
+        return;
+    };
+    let mut said = Said::of("police_stations");
+    let desks: HashSet<&OfficeId> = reference.desks.iter().map(|desk| &desk.office).collect();
+    let open = stations.iter().filter(|row| row.to.is_empty() && row.kind != "desk");
+    for station in open.filter(|row| !desks.contains(&row.office)) {
+        let rows = laboratories.get(station.office.code());
+        if !rows.is_some_and(|rows| rows.iter().any(|row| row.to.is_empty())) {
+            said.add(station.line, format!("`{}` has no laboratory today in ps_laboratory.csv", station.office));
         }
     }
     said.tell(findings);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::answers::Answers;
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::{CasePath, FactPaths, LaneByCode, LinkPath, Path, PersonPath, ThreadPath};
 use super::loaded::Loaded;
@@ -51,6 +52,8 @@ pub struct Kind {
     pub headline: Option<Path>,
     /// A record of it may be the first of its case: no warning that the case is not known.
     pub opens_case: bool,
+    /// Which threads it answers.
+    pub answers: Option<Answers>,
     /// Where a record of this kind says what it is about.
     pub paths: FactPaths,
 }
@@ -144,8 +147,9 @@ fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>, 
     paths.citations.acts = Arc::clone(acts);
     let opens_case = section.boolean("opens_case").unwrap_or(false);
     let headline = section.text("headline").and_then(|said| shared_path(section, &said, shape.as_deref()));
+    let answers = Answers::read(section, &paths, shape.as_deref());
     let title = (title?, title_hi);
-    Some(Kind { name: name.value.clone(), title, lane: lane?, schema: schema?, headline, opens_case, paths })
+    Some(Kind { name: name.value.clone(), title, lane: lane?, schema: schema?, headline, opens_case, answers, paths })
 }
 
 pub(super) fn lane_of(word: &str) -> Lane {

@@ -30,6 +30,11 @@ pub(super) const JOINS: [(&str, &str, &str, &str); 4] = [
     ("court_prosecution", "court", "office", "pp"),
 ];
 
+/// The table that lists the offices of a class; empty where none does.
+pub(super) fn list_of(class: &str) -> &'static str {
+    LISTS.iter().find(|(.., of)| *of == class).map_or("", |(table, ..)| *table)
+}
+
 /// Columns that every table has, and columns that a table may have besides.
 const VALIDITY: [&str; 4] = ["valid_from", "valid_to", "successor", "source"];
 const BESIDES: [&str; 20] = [
@@ -72,6 +77,8 @@ pub struct Row {
     pub office: OfficeId,
     /// Such as `magistrate`; empty where the table has no classes.
     pub class: String,
+    /// For which divisions it is, where the table says so (`biology|dna`).
+    pub divisions: Vec<String>,
     /// For whom it is: column and what it takes; empty: for everybody.
     pub only: Vec<(&'static str, Only)>,
     /// First day, `yyyy-MM-dd`; empty: always.
@@ -122,6 +129,8 @@ pub(super) struct Listed {
     pub(super) office: OfficeId,
     pub(super) state: String,
     pub(super) kind: String,
+    /// The divisions that it has (`biology|dna`).
+    pub(super) divisions: Vec<String>,
     pub(super) from: String,
     pub(super) to: String,
     pub(super) successor: Option<OfficeId>,
@@ -224,6 +233,21 @@ impl Reference {
         rows.iter().filter(holds).collect()
     }
 
+    /// The offices that have a division and are `office` or a part of it (`lab:DLFSL/BIO` of `lab:DLFSL`). One that the list
+    /// gives no divisions, nor any of its parts, has whatever is asked.
+    pub fn divisions(&self, office: &OfficeId, division: &str) -> Vec<OfficeId> {
+        let part = format!("{office}/");
+        let rows = self.lists.get(list_of(office.class())).map(Vec::as_slice).unwrap_or_default();
+        let own = |row: &&Listed| row.office == *office || row.office.as_str().starts_with(&part);
+        let open = rows.iter().filter(|row| row.to.is_empty());
+        let known: Vec<&Listed> = open.filter(own).filter(|row| !row.divisions.is_empty()).collect();
+        if known.is_empty() {
+            return vec![office.clone()];
+        }
+        let has = |row: &&&Listed| row.divisions.iter().any(|one| one == division);
+        known.iter().filter(has).map(|row| row.office.clone()).collect()
+    }
+
     /// Column of a joining table that is looked up: `station` or `court`.
     pub fn key_of(table: &str) -> Option<&'static str> {
         JOINS.iter().find(|(name, ..)| *name == table).map(|(_, key, ..)| *key)
@@ -250,7 +274,8 @@ impl Reference {
             self.listed.entry(office.clone()).or_default().push(rows.len());
             let at = |column: &str| table.at(row, column).to_owned();
             let (state, kind, from, to) = (at("state"), at("kind"), at("valid_from"), at("valid_to"));
-            rows.push(Listed { office, state, kind, from, to, successor, line: row.line });
+            let divisions = divisions(table, row);
+            rows.push(Listed { office, state, kind, divisions, from, to, successor, line: row.line });
         }
         self.lists.insert(name, rows);
     }
@@ -269,6 +294,7 @@ impl Reference {
             rows.entry(key).or_default().push(Row {
                 office,
                 only: for_whom(table, row, findings),
+                divisions: divisions(table, row),
                 class: table.at(row, "class").to_owned(),
                 from: table.at(row, "valid_from").to_owned(),
                 to: table.at(row, "valid_to").to_owned(),
@@ -286,6 +312,10 @@ impl Reference {
             self.desks.push(Desk { state, pillar: table.at(row, "pillar").to_owned(), office, line: row.line });
         }
     }
+}
+
+fn divisions(table: &Table<'_>, row: &Cells) -> Vec<String> {
+    table.at(row, "division").split('|').map(str::trim).filter(|code| !code.is_empty()).map(str::to_owned).collect()
 }
 
 fn for_whom(table: &Table<'_>, row: &Cells, findings: &Findings) -> Vec<(&'static str, Only)> {

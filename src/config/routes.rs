@@ -9,6 +9,7 @@ use super::facts::Path;
 use super::folder::Folder;
 use super::kinds::{Kind, Kinds, check};
 use super::reference::{FOR_WHOM, Reference};
+use super::split::Split;
 use super::systems::PILLARS;
 use crate::expression::Expression;
 use crate::identifiers::{KindName, OfficeId, SystemName};
@@ -55,6 +56,8 @@ pub struct Route {
     pub hold_for: Duration,
     /// The date by which tables are read; else `event.occurred_at`.
     pub date: Option<Path>,
+    /// It decides item by item.
+    pub split: Option<Split>,
     /// Where the record says for whom it is: a column of `reference::FOR_WHOM`, and the path.
     pub for_whom: Vec<(&'static str, Path)>,
     /// The desk of the step `desk`, where it is not by State.
@@ -63,6 +66,13 @@ pub struct Route {
     pub park_on_reject: bool,
     /// It applies only where some system of its pillar takes part, or the record addresses an office of it.
     pub only_if_connected: bool,
+}
+
+impl Route {
+    /// It takes a record to whoever has to do with it already, by its threads: where nobody has, there is nobody to miss.
+    pub(super) fn by_chance(&self) -> bool {
+        self.steps.iter().all(|step| matches!(step, Step::Addressee | Step::Holders(_)))
+    }
 }
 
 /// One way to find an office.
@@ -186,6 +196,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
         section.error(section.line_of("hold_for"), "`hold_for` without `hold_until` says nothing");
     }
     let date = date(section, of);
+    let split = Split::read(section, of);
     let for_whom = for_whom(section, of);
     let desk = desk(section, &steps, known);
     let on_reject = section.word("on_reject", &["park", "go-on"]);
@@ -204,6 +215,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
         hold_until,
         hold_for: hold_for.unwrap_or(HOLD_FOR),
         date,
+        split,
         for_whom,
         desk,
         park_on_reject,

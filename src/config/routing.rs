@@ -11,6 +11,7 @@ use super::Revision;
 use super::draft::{Chosen, Draft, Found, covers, missing, parked, reasons};
 use super::facts::Facts;
 use super::routes::{Route, Step};
+use super::split::items_of;
 use super::steps::{Case, Named, establishment};
 use super::systems::{PILLARS, System};
 use super::trail::{Taken, Trail, Trial};
@@ -38,6 +39,8 @@ pub struct Destination {
     /// For which of the record's cases: places in `Facts::groups`. Empty for an addressee that none leads to, and where no
     /// office was found.
     pub cases: Vec<usize>,
+    /// For which items of the record (`CaseKey::item`), where its route decides item by item; else empty.
+    pub items: Vec<CaseKey>,
 }
 
 /// What routing looks at.
@@ -117,7 +120,7 @@ impl Revision {
             for (nth, case) in ask.cases.iter().enumerate() {
                 let offices = match self.look(route, case, &ask, &mut Trail::default()) {
                     Found::Offices(served, _) | Found::Several(_, served) => served,
-                    Found::Unserved(_) | Found::Nothing | Found::Nobody => Vec::new(),
+                    Found::Unserved(_) | Found::Nothing | Found::Lacking(_) | Found::Nobody => Vec::new(),
                 };
                 if offices.iter().any(|named| covers(office, &named.office)) {
                     own.insert(nth);
@@ -242,6 +245,9 @@ impl Revision {
     /// The addressees first; then every case for which no addressee stands is decided by itself. `None`: the route does not
     /// apply, because it is by addressee alone and there is none.
     fn find(&self, route: &Route, ask: &Ask<'_>, trail: &mut Trail) -> Option<Vec<Destination>> {
+        if let Some(found) = route.split.as_ref().and_then(|split| self.find_items(route, split, ask, trail)) {
+            return Some(found);
+        }
         let (served, strangers) = self.apart(self.addressees(route, ask));
         trail.step(route, "", "addressee", &served, &strangers);
         if route.steps.iter().all(|step| *step == Step::Addressee) && served.is_empty() && strangers.is_empty() {
@@ -268,17 +274,20 @@ impl Revision {
             }
         }
         draft.close(route);
+        if route.by_chance() && draft.chosen.is_empty() && draft.stuck.is_empty() {
+            return None;
+        }
         let chosen = draft.chosen.iter().map(|chosen| self.destination(route, chosen, ask));
         Some(chosen.chain(draft.stuck).collect())
     }
 
     /// Those that a system serves, and those that none does.
-    fn apart(&self, named: Vec<Named>) -> (Vec<Named>, Vec<Named>) {
+    pub(super) fn apart(&self, named: Vec<Named>) -> (Vec<Named>, Vec<Named>) {
         named.into_iter().partition(|named| self.serving(&named.office).is_some())
     }
 
     /// What the steps after the addressee give for one case.
-    fn look(&self, route: &Route, case: &Case<'_>, ask: &Ask<'_>, trail: &mut Trail) -> Found {
+    pub(super) fn look(&self, route: &Route, case: &Case<'_>, ask: &Ask<'_>, trail: &mut Trail) -> Found {
         if route.to == "police" && case.not_from_police() {
             trail.note(route, case.name(), "the case is not from the police", Taken::No);
             return Found::Nobody;
@@ -320,7 +329,7 @@ impl Revision {
         }
     }
 
-    fn destination(&self, route: &Route, chosen: &Chosen, ask: &Ask<'_>) -> Destination {
+    pub(super) fn destination(&self, route: &Route, chosen: &Chosen, ask: &Ask<'_>) -> Destination {
         let office = &chosen.office;
         let why = format!("route {}: {}", route.name, reasons(&chosen.reasons));
         let Some(system) = self.serving(office) else {
@@ -344,6 +353,7 @@ impl Revision {
             why,
             park_on_reject: route.park_on_reject && ask.facts.lane != Some(Lane::Liberty),
             cases: chosen.cases.clone(),
+            items: Vec::new(),
         }
     }
 }
@@ -441,6 +451,8 @@ pub fn rerouted(action: Action, now: Vec<Destination>, before: &[DeliveryView]) 
             why: format!("had {}", delivery.id),
             park_on_reject: false,
             cases: Vec::new(),
+            // What is taken back is what was given.
+            items: items_of(&delivery.cases),
         };
         plan.push((destination, Action::Withdraw));
     }

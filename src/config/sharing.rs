@@ -134,6 +134,7 @@ impl Revision {
             return None;
         }
         let mut withheld = Vec::new();
+        withheld.extend(self.keep_own(kind, own, &mut shared));
         if system.name == sender {
             return Some(Permitted { tree: shared, withheld });
         }

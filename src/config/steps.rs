@@ -7,6 +7,7 @@ use super::Revision;
 use super::reference::{DIR, Reference, Row};
 use super::routes::{Route, Step};
 use super::routing::Ask;
+use super::split::Item;
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, OfficeId};
 use crate::journal::{Docket, Joints};
@@ -15,7 +16,7 @@ use crate::journal::{Docket, Joints};
 const SUCCESSORS: usize = 8;
 
 /// One case of a record with what links say of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Case<'a> {
     /// The keys that the record gives.
     pub(super) own: &'a [CaseKey],
@@ -25,11 +26,13 @@ pub(super) struct Case<'a> {
     pub(super) origins: Vec<CaseKey>,
     /// See `Joints::dockets`.
     pub(super) dockets: Vec<Docket<'a>>,
+    /// The item of the record that is decided, where its route decides item by item.
+    pub(super) item: Option<Item>,
 }
 
 impl<'a> Case<'a> {
     pub(super) fn of(own: &'a [CaseKey], links: &'a Joints) -> Self {
-        Self { own, same: links.same(own), origins: links.origins(own), dockets: links.dockets(own) }
+        Self { own, same: links.same(own), origins: links.origins(own), dockets: links.dockets(own), item: None }
     }
 
     /// It has numbers, and none of them is the police's: a complaint, a civil prisoner, a detenue.
@@ -128,11 +131,18 @@ impl Revision {
             Some("station") => case.origins.iter().filter_map(station).collect(),
             _ => courts(case, ask).iter().map(|court| court.code().to_owned()).collect(),
         };
-        codes.iter().flat_map(|code| self.answers(table, code, class, route, ask)).collect()
+        codes.iter().flat_map(|code| self.answers(table, code, class, route, (case.item.as_ref(), ask))).collect()
     }
 
     /// What a joining table says for one office's code.
-    fn answers(&self, table: &str, code: &str, class: &str, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
+    fn answers(
+        &self,
+        table: &str,
+        code: &str,
+        class: &str,
+        route: &Route,
+        (item, ask): (Option<&Item>, &Ask<'_>),
+    ) -> Vec<Named> {
         let day = day(route, ask);
         let mut rows = self.reference.rows(table, code, class, &day);
         if rows.is_empty() {
@@ -140,7 +150,8 @@ impl Revision {
             let establishment = code.split('/').next().unwrap_or_default();
             rows = self.reference.rows(table, establishment, class, &day);
         }
-        let named = rows.into_iter().filter(|row| is_for(row, route, ask)).map(|row| Named {
+        let fits = |row: &&Row| is_for(row, route, ask) && item.is_none_or(|item| item.fits(row));
+        let named = rows.into_iter().filter(fits).map(|row| Named {
             office: row.office.clone(),
             why: format!("table {table} line {}", row.line),
             row: format!("{DIR}{table}.csv:{}", row.line),
@@ -151,7 +162,7 @@ impl Revision {
     /// What a second table says for the office that a first one gave, or for whoever took over from that.
     fn onward(&self, first: Named, table: &str, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
         let first = self.standing(first, ask);
-        let mut named = self.answers(table, first.office.code(), "", route, ask);
+        let mut named = self.answers(table, first.office.code(), "", route, (None, ask));
         for one in &mut named {
             one.why = format!("{} ({}), {}", first.why, first.office, one.why);
         }

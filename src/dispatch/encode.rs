@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::Stop;
 use super::files::Inside;
 use crate::config::{Dialect, Revision, System};
+use crate::identifiers::CaseKey;
 use crate::journal::{Action, Frozen, Lease};
 use crate::outcome;
 use crate::seal::sha256;
@@ -62,6 +63,7 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Per
         .map_or(message.kind == outcome::KIND, |dialect| dialect.native.is_none() && dialect.plan.is_none());
     if reads_it
         && lease.frozen.is_none()
+        && !lease.cases.iter().any(CaseKey::is_item)
         && !revision.may_never(&message.kind, system)
         && revision.gives_as_it_is(&message.kind, system, &message.system, &lease.shared)
     {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cli_journey::Started;
 
 const PRISON: &str = include_str!("../../docs/connect-a-prison.md");
+const LABORATORY: &str = include_str!("../../docs/connect-a-laboratory.md");
 const COURT: &str = include_str!("../../docs/connect-a-court.md");
 
 /// What a page's commands said, block by block.
@@ -83,13 +84,39 @@ fn a_developer_of_a_prison_system_gets_through_the_page_by_its_own_commands() {
 }
 
 #[test]
-fn the_answers_to_a_push_that_the_page_names_are_those_that_the_adapter_knows() {
-    let adapter = include_str!("../../adapters/eprisons/adapter.toml");
-    let named: Vec<&str> = PRISON.split("\"status\": \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert!(named.len() >= 7, "{named:?}");
-    for status in named {
-        assert!(adapter.contains(&format!("equals = \"{status}\"")), "the adapter has no verdict for `{status}`");
+fn the_answers_to_a_push_that_the_pages_name_are_those_that_the_adapters_know() {
+    let adapters = [
+        (PRISON, include_str!("../../adapters/eprisons/adapter.toml")),
+        (LABORATORY, include_str!("../../adapters/eforensics/adapter.toml")),
+    ];
+    for (page, adapter) in adapters {
+        let named: Vec<&str> = page.split("\"status\": \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        assert!(named.len() >= 6, "{named:?}");
+        for status in named {
+            assert!(adapter.contains(&format!("equals = \"{status}\"")), "the adapter has no verdict for `{status}`");
+        }
     }
+}
+
+#[test]
+fn a_developer_of_a_laboratory_system_gets_through_the_page_by_its_own_commands() {
+    let page = Run::of(LABORATORY);
+    page.says(1, &["lab:DLFSL/BIO", "\"delivery\":\"feed\""]);
+    page.says(2, &["accepted forensic-requisition", "lab:DLFSL/BIO", "lab:DLFSL/CYB"]);
+    page.says(3, &["EX-38101004-26-000451", "EX-38101004-26-000452", "\"exhibits[]\"", "\"accused[].name\""]);
+    page.says(4, &["{\"settled\":1,\"already\":0,\"refused\":[]}"]);
+    page.says(5, &["\"shared\":", "ps:38101004", "\"receipt\":\"ey"]);
+    page.says(6, &["attachment-missing", "sent an earlier record of this requisition", "\"state\":\"held\""]);
+    page.says(7, &["replayed: true"]);
+    page.says(8, &["forensic-report", "forensic-requisition"]);
+    page.says(9, &["court:DLCT01", "\"kind\":\"forensic-report\""]);
+    page.says(10, &["\"replaced_by\"", "court:DLCT01"]);
+    let told = page.started.made.icjs(&["feed", "--as", "ecourts-dl", "--json"]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let reports = told["items"].as_array().unwrap().iter().filter(|item| item["type"] == "in.icjs.forensic-report.v1");
+    let actions: Vec<&str> = reports.filter_map(|item| item["icjsaction"].as_str()).collect();
+    let ends = (actions.first().copied(), actions.last().copied());
+    assert_eq!(ends, (Some("new"), Some("withdraw")), "the court is told that its copy is taken back: {told}");
 }
 
 #[test]

@@ -36,6 +36,7 @@ mod liberty;
 mod alerts;
 mod prison;
 mod prosecution;
+mod laboratory;
 mod connect;
 mod kill;
 mod dispatch;

@@ -265,6 +265,17 @@ fn tables_that_do_not_fit_together_are_named_at_file_and_line() {
     let lines = found("court_prosecution", &one("DLCT01,DLCT,,,,x\n"));
     let without = |court: &str| lines.iter().any(|line| line.contains(&format!("`{court}` has no prosecution office")));
     assert!(without("court:DLST01/1") && !without("court:DLCT01/3"), "{lines:#?}");
+    let head = "station,division,laboratory,valid_from,valid_to,successor,source\n";
+    let one = |row: &str| format!("{head}{row}");
+    says("ps_laboratory", &one("38101001,dna,DLXX/BIO,,,,x\n"), "2: no list has `lab:DLXX/BIO`");
+    says("ps_laboratory", &one("38101001,dna,DLFSL/CYB,,,,x\n"), "2: laboratories.csv does not give `lab:DLFSL/CYB`");
+    let twice = "38101001,dna|serology,DLFSL/BIO,,2025-06-30,,x\n38101001,dna,DLRFL/BIO,2025-06-30,,,x\n";
+    says("ps_laboratory", &one(twice), "3: station 38101001, division `dna`: the same days as line 2");
+    let hole = "38101001,dna|serology,DLFSL/BIO,,2025-06-30,,x\n38101001,dna,DLRFL/BIO,2025-07-02,,,x\n";
+    says("ps_laboratory", &one(hole), "3: station 38101001, division `dna`: no laboratory from 2025-07-01");
+    let lines = found("ps_laboratory", &one("38101001,dna,DLFSL/BIO,,,,x\n"));
+    let without = lines.iter().any(|line| line.contains("`ps:38101002` has no laboratory today"));
+    assert!(without, "{lines:#?}");
     let prisons = "prison,name,state,valid_from,valid_to,successor,source\n";
     let circle = format!("{prisons}DL01,One,07,,2025-01-01,DL02,x\nDL02,Two,07,,2025-01-01,DL01,x\n");
     says("prisons", &circle, "2: the successors of `prison:DL01` lead in a circle");

@@ -9,6 +9,7 @@ use super::prepare::Prepared;
 use super::read;
 use super::store::Store;
 use super::strays::About;
+use crate::identifiers::CaseKey;
 
 /// Records of one thread that are looked at, the newest.
 const RECORDS: usize = 64;
@@ -52,7 +53,11 @@ impl SqliteJournal {
                 if !counts || !read::head_row(conn, seq)?.is_some_and(|row| row.head.threads.contains(&hash)) {
                     continue;
                 }
-                let got = view.deliveries.iter().filter(|one| has(one)).filter_map(|one| one.office.clone());
+                let got = view
+                    .deliveries
+                    .iter()
+                    .filter(|one| has(one) && CaseKey::any_of(&one.cases, thread))
+                    .filter_map(|one| one.office.clone());
                 let all = std::iter::once((view.head.office.clone(), true)).chain(got.map(|office| (office, false)));
                 for (office, sent) in all {
                     let party = Party { thread: thread.clone(), office, sent };
