@@ -266,3 +266,24 @@ async fn what_an_upload_says_of_its_length_is_held_against_what_comes() {
     assert_eq!(part(60_000, 70_000, &bytes[..10_000]).await.expect(409).code(), "digest-mismatch");
     part(0, 100_000, &bytes).await.expect(201);
 }
+
+/// The most memory that the gateway has had resident, in MiB.
+fn peak(gateway: &Gateway) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_attachment_takes_no_more_memory_than_a_small_one() {
+    let stage = Trio::start().await;
+    let small = vec![1; 8 << 20];
+    stage.police.call("PUT", &path(&small), &[], &small).await.unwrap().expect(201);
+    assert_eq!(stage.police.get(&path(&small)).await.unwrap().expect(200).body.len(), small.len());
+    let before = peak(&stage.gateway);
+    let large = vec![2; 160 << 20];
+    stage.police.call("PUT", &path(&large), &[], &large).await.unwrap().expect(201);
+    assert_eq!(stage.police.get(&path(&large)).await.unwrap().expect(200).body.len(), large.len());
+    let after = peak(&stage.gateway);
+    assert!(after < before + 32, "{before} MiB before, {after} MiB after");
+}
