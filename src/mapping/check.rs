@@ -16,6 +16,7 @@ use crate::schema::path::{Path, Step, leaves, property};
 pub(super) fn whole(source: &Source, rules: &[Rule], rows: &[&Row], conditions: &[Expression]) -> Vec<Fault> {
     let mut faults = Vec::new();
     targets(source, rules, rows, conditions, &mut faults);
+    firsts(rules, rows, &mut faults);
     conditions_filled(rules, rows, conditions, &mut faults);
     for (rule, row) in rules.iter().zip(rows) {
         faults.extend(values(source, rule).into_iter().map(|message| fault(row, message)));
@@ -85,6 +86,22 @@ fn targets(source: &Source, rules: &[Rule], rows: &[&Row], conditions: &[Express
     }
 }
 
+/// Of one shared list either the first item is named or every item.
+fn firsts(rules: &[Rule], rows: &[&Row], faults: &mut Vec<Fault>) {
+    let paths: Vec<(&Path, &&Row)> =
+        rules.iter().zip(rows).filter_map(|(rule, row)| Some((rule.shared.as_ref()?, row))).collect();
+    for (path, row) in &paths {
+        let places = path.steps().iter().enumerate().filter(|(_, step)| **step == Step::First);
+        for (place, _) in places {
+            let every = path.head(place).each();
+            if let Some((other, _)) = paths.iter().find(|(other, _)| every.leads_to(other)) {
+                let message = format!("`{path}` names the first item of a list of which `{other}` names every item");
+                faults.push(fault(row, message));
+            }
+        }
+    }
+}
+
 /// A condition is over paths that rows without one fill.
 fn conditions_filled(rules: &[Rule], rows: &[&Row], conditions: &[Expression], faults: &mut Vec<Fault>) {
     let filled: Vec<&Path> =
@@ -107,7 +124,7 @@ fn conditions_filled(rules: &[Rule], rows: &[&Row], conditions: &[Expression], f
 fn key(step: &Step) -> Option<&str> {
     match step {
         Step::Key(name) => Some(name),
-        Step::Each => None,
+        Step::Each | Step::First => None,
     }
 }
 
@@ -205,7 +222,9 @@ fn below(
         return;
     }
     if let Some(items) = schema.get("items") {
-        return below(items, &path.each(), filled, read, missing);
+        let first = path.first();
+        let only = filled.iter().any(|other| first.leads_to(other));
+        return below(items, &if only { first } else { path.each() }, filled, read, missing);
     }
     let required: Vec<&str> =
         schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
@@ -231,9 +250,13 @@ pub(super) fn loss(source: &Source, rules: &[Rule]) -> LossReport {
     let unread: Vec<String> =
         all.iter().map(|(path, _)| path.to_string()).filter(|path| !native.contains(path)).collect();
     let (mut uncarried, mut carried) = (Vec::new(), 0);
+    let all_of: Vec<Path> = shared.iter().map(|path| path.of_all()).collect();
+    let firsts = shared.iter().filter_map(|path| path.to_string().split_once("[0]").map(|(list, _)| list.to_owned()));
+    let firsts: BTreeSet<String> = firsts.filter(|list| !BESIDE.contains(&list.as_str())).collect();
+    uncarried.extend(firsts.into_iter().map(|list| format!("{list}[] after the first")));
     for (path, _) in leaves(source.shared, '.') {
         let beside = path.steps().first().and_then(key).is_some_and(|first| BESIDE.contains(&first));
-        if shared.iter().any(|row| row.leads_to(&path)) {
+        if all_of.iter().any(|row| row.leads_to(&path)) {
             carried += 1;
         } else if !beside {
             uncarried.push(path.to_string());

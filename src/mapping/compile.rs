@@ -111,6 +111,9 @@ impl<'r> Draft<'_, 'r> {
             row.native.as_deref().and_then(|text| self.path(row, Path::native(text), self.source.native, "native"));
         let shared =
             row.shared.as_deref().and_then(|text| self.path(row, Path::shared(text), self.source.shared, "shared"));
+        if native.as_ref().is_some_and(|path| path.steps().contains(&Step::First)) {
+            self.faults.push(fault(row, "`[0]` is for the shared side: of a native list every item is read"));
+        }
         if row.native.is_none() && row.shared.is_none() {
             self.faults.push(fault(row, "a row has `native`, `shared`, or both"));
         }
@@ -286,8 +289,8 @@ fn no_converter(text: &str, word: &str) -> String {
 /// The converter of a file that stands in the document.
 fn file(argument: &str, shared: Option<&str>) -> Result<Converter, String> {
     match (argument, shared) {
-        ("", Some("attachments[].sha256")) => Ok(Converter::File),
-        ("size", Some("attachments[].size")) => Ok(Converter::FileSize),
+        ("", Some("attachments[].sha256" | "attachments[0].sha256")) => Ok(Converter::File),
+        ("size", Some("attachments[].size" | "attachments[0].size")) => Ok(Converter::FileSize),
         _ => Err(
             "a native text goes as `base64` to `attachments[].sha256`, and as `base64 size` to `attachments[].size`"
                 .to_owned(),
@@ -307,9 +310,9 @@ fn exists(path: &Path, schema: &Value) -> Result<(), String> {
     for (place, step) in path.steps().iter().enumerate() {
         let head = path.head(place);
         match step {
-            Step::Each => match part.get("items") {
+            Step::Each | Step::First => match part.get("items") {
                 Some(items) => part = items,
-                None => return Err(format!("path `{path}`: `{head}` is no list: leave out its `[]`")),
+                None => return Err(format!("path `{path}`: `{head}` is no list: leave out its `[]` or `[0]`")),
             },
             Step::Key(name) => match property(part, name) {
                 Some(inner) => part = inner,
@@ -429,6 +432,7 @@ fn lists_of(path: &Path) -> Vec<String> {
         match step {
             Step::Key(name) => names.push(name),
             Step::Each => lists.push(std::mem::take(&mut names).join("/")),
+            Step::First => names.push("0"),
         }
     }
     lists

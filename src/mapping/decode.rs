@@ -282,6 +282,14 @@ fn put(tree: &mut Value, steps: &[Step], indices: &[usize], value: Value) {
                 put(object.entry(name.as_str()).or_insert(Value::Null), rest, indices, value);
             }
         }
+        Step::First => {
+            if tree.is_null() {
+                *tree = Value::Array(vec![Value::Null]);
+            }
+            if let Some(item) = tree.as_array_mut().and_then(|items| items.first_mut()) {
+                put(item, rest, indices, value);
+            }
+        }
         Step::Each => {
             if tree.is_null() {
                 *tree = Value::Array(Vec::new());
@@ -335,7 +343,7 @@ fn missing(tree: &Value, steps: &[Step], at: String, into: &mut Vec<Value>) {
                     let whole =
                         rest.iter().take_while(|step| **step != Step::Each).fold(pointer, |pointer, step| match step {
                             Step::Key(name) => format!("{pointer}/{}", icjs_kit::pointer_segment(name)),
-                            Step::Each => pointer,
+                            Step::Each | Step::First => pointer,
                         });
                     if !rest.contains(&Step::Each) {
                         into.push(Value::String(whole));
@@ -343,6 +351,8 @@ fn missing(tree: &Value, steps: &[Step], at: String, into: &mut Vec<Value>) {
                 }
             }
         }
+        // A native path has none.
+        Some((Step::First, _)) => {}
         Some((Step::Each, rest)) => {
             for (index, item) in tree.as_array().into_iter().flatten().enumerate() {
                 missing(item, rest, format!("{at}/{index}"), into);

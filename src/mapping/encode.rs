@@ -105,6 +105,7 @@ fn path_of(way: &[At]) -> String {
                 text.push_str(key);
             }
             At::Index(_) => text.push_str("[]"),
+            At::First => text.push_str("[0]"),
         }
     }
     text

@@ -22,6 +22,8 @@ pub(super) struct Node {
     /// Rows whose path ends here.
     pub(super) rows: Vec<usize>,
     pub(super) list: Option<List>,
+    /// The node of the first item, where a row names only that one.
+    pub(super) first: Option<usize>,
 }
 
 /// A list and the frames of its items.
@@ -70,6 +72,8 @@ impl Frame {
 pub(super) enum At<'t> {
     Key(&'t str),
     Index(usize),
+    /// The first item of a list, by a row that names it: no index of a repeating path.
+    First,
 }
 
 /// A way as a JSON Pointer.
@@ -80,6 +84,7 @@ pub(super) fn pointer(way: &[At]) -> String {
         match at {
             At::Key(key) => text.push_str(&icjs_kit::pointer_segment(key)),
             At::Index(index) => text.push_str(&index.to_string()),
+            At::First => text.push('0'),
         }
     }
     text
@@ -100,6 +105,7 @@ pub(super) fn pointer_of(path: &Path, indices: &[usize]) -> String {
                 text.push('/');
                 text.push_str(&icjs_kit::pointer_segment(name));
             }
+            Step::First => text.push_str("/0"),
             Step::Each => match indices.next() {
                 Some(index) => {
                     text.push('/');
@@ -132,6 +138,7 @@ impl Side {
         for step in path.steps() {
             node = match step {
                 Step::Key(name) => self.child_or_new(node, name),
+                Step::First => self.first_or_new(node),
                 Step::Each => {
                     let known = self.nodes.get(node).and_then(|node| node.list);
                     match (known, lists.next()) {
@@ -167,6 +174,18 @@ impl Side {
         child
     }
 
+    fn first_or_new(&mut self, node: usize) -> usize {
+        if let Some(first) = self.nodes.get(node).and_then(|node| node.first) {
+            return first;
+        }
+        let first = self.nodes.len();
+        self.nodes.push(Node::default());
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.first = Some(first);
+        }
+        first
+    }
+
     pub(super) fn child(&self, node: usize, name: &str) -> Option<usize> {
         let node = self.nodes.get(node)?;
         match &node.index {
@@ -188,11 +207,11 @@ impl Side {
     }
 
     fn order(&mut self, node: usize, schema: &Value) {
-        let Some(Node { names, children, list, .. }) = self.nodes.get(node) else {
+        let Some(Node { names, children, list, first, .. }) = self.nodes.get(node) else {
             return;
         };
-        if let (Some(list), Some(items)) = (list, schema.get("items")) {
-            return self.order(list.item, items);
+        if let (Some(item), Some(items)) = (list.map(|list| list.item).or(*first), schema.get("items")) {
+            return self.order(item, items);
         }
         let known = crate::schema::path::properties(schema);
         let mut pairs: Vec<(String, usize)> = names.iter().cloned().zip(children.iter().copied()).collect();
@@ -222,6 +241,18 @@ impl Side {
         };
         if !known.rows.is_empty() {
             return visit.leaf(&known.rows, value, frame, way);
+        }
+        if let (Value::Array(items), Some(first)) = (value, known.first) {
+            for (index, item) in items.iter().enumerate() {
+                way.push(if index == 0 { At::First } else { At::Index(index) });
+                if index == 0 {
+                    self.walk(first, item, sizes, frame, way, visit);
+                } else {
+                    visit.rest(item, way);
+                }
+                way.pop();
+            }
+            return;
         }
         match (value, &known.list) {
             (Value::Array(items), Some(list)) => {
@@ -261,6 +292,9 @@ impl Side {
         if !known.rows.is_empty() {
             return known.rows.iter().find_map(|row| frame.slots.get_mut(*slots.get(*row)?)?.take());
         }
+        if let Some(first) = known.first {
+            return self.build(first, frame, slots).map(|item| Value::Array(vec![item]));
+        }
         if let Some(list) = &known.list {
             let frames = frame.lists.get_mut(list.place)?.take()?;
             let scalar = self.nodes.get(list.item).is_some_and(|item| !item.rows.is_empty());
@@ -286,6 +320,7 @@ impl Side {
         };
         let mut rows = known.rows.clone();
         rows.extend(known.list.iter().flat_map(|list| self.rows_below(list.item)));
+        rows.extend(known.first.iter().flat_map(|first| self.rows_below(*first)));
         rows.extend(known.children.iter().flat_map(|child| self.rows_below(*child)));
         rows
     }

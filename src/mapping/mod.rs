@@ -122,12 +122,13 @@ impl Plan {
             if !known.rows.is_empty() {
                 break;
             }
-            node = match known.list {
-                Some(list) => {
+            node = match (known.list, known.first) {
+                (Some(list), _) => {
                     indices.push(part.parse().ok()?);
                     list.item
                 }
-                None => self.shared.child(node, &part.replace("~1", "/").replace("~0", "~"))?,
+                (None, Some(first)) if part == "0" => first,
+                (None, _) => self.shared.child(node, &part.replace("~1", "/").replace("~0", "~"))?,
             };
         }
         let paths: Vec<&Path> = self.rules_below(node).filter_map(|rule| rule.native.as_ref()).collect();
@@ -154,3 +155,5 @@ impl Plan {
 mod tests;
 #[cfg(test)]
 mod shipped_tests;
+#[cfg(test)]
+mod first_tests;

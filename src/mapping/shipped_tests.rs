@@ -37,7 +37,10 @@ fn the_laws_hold_for_every_shipped_mapping() {
                 let taste = Taste { optional: [5, 40, 90][usize::try_from(seed % 3).unwrap()], items: 2 };
                 let tree = record(&native.resolved(), seed, taste);
                 refused += u64::from(plan.decode(&tree).is_err());
-                note(&mut wrong, name, kind, "A", law_a(plan, &tree));
+                // A receiver may want one shared value in two places. Were it to send, they could differ.
+                if dialect.sends || !says_twice(plan) {
+                    note(&mut wrong, name, kind, "A", law_a(plan, &tree));
+                }
                 let mut tree = record(&shared.resolved(), seed, taste);
                 tree.as_object_mut().unwrap().remove("extensions");
                 note(&mut wrong, name, kind, "B", law_b(plan, &tree));
@@ -47,6 +50,16 @@ fn the_laws_hold_for_every_shipped_mapping() {
     }
     assert!(plans > 0, "no mapping is shipped");
     assert!(wrong.is_empty(), "{} failures, the first: {}", wrong.len(), wrong[0]);
+}
+
+/// Some shared path is written to two native ones, whatever the record says.
+fn says_twice(plan: &super::Plan) -> bool {
+    let always = plan.rows.iter().filter(|rule| rule.condition.is_none()).filter_map(|rule| rule.shared.as_ref());
+    let mut paths: Vec<String> = always.map(ToString::to_string).collect();
+    let all = paths.len();
+    paths.sort();
+    paths.dedup();
+    paths.len() < all
 }
 
 fn note(

@@ -12,6 +12,8 @@ pub enum Step {
     Key(String),
     /// Into every item.
     Each,
+    /// Into the first item: for a format that has room for one.
+    First,
 }
 
 /// A path such as `accused[].person.gender`.
@@ -42,10 +44,16 @@ impl Path {
     fn parse(text: &str, separator: char) -> Result<Self, String> {
         let mut steps = Vec::new();
         for part in text.split(separator) {
+            if let Some(name) =
+                part.strip_suffix("[0]").filter(|name| !name.is_empty() && !name.contains(['[', ']', ' ']))
+            {
+                steps.extend([Step::Key(name.to_owned()), Step::First]);
+                continue;
+            }
             let name = part.trim_end_matches("[]");
             if name.is_empty() || name.contains(['[', ']', ' ']) {
                 return Err(format!(
-                    "`{text}` is no path: names with `{separator}` between them, `[]` after what repeats"
+                    "`{text}` is no path: names with `{separator}` between them, `[]` after what repeats, `[0]` for the first of it"
                 ));
             }
             steps.push(Step::Key(name.to_owned()));
@@ -78,6 +86,19 @@ impl Path {
         longer
     }
 
+    /// The path into the first item.
+    pub fn first(&self) -> Path {
+        let mut longer = self.clone();
+        longer.steps.push(Step::First);
+        longer
+    }
+
+    /// The path with every item in place of a first one.
+    pub fn of_all(&self) -> Path {
+        let steps = self.steps.iter().map(|step| if *step == Step::First { Step::Each } else { step.clone() });
+        Path { steps: steps.collect(), separator: self.separator }
+    }
+
     /// How often it repeats.
     pub fn depth(&self) -> usize {
         self.steps.iter().filter(|step| **step == Step::Each).count()
@@ -92,7 +113,7 @@ impl Path {
     pub fn schema_in<'s>(&self, schema: &'s Value) -> Option<&'s Value> {
         self.steps.iter().try_fold(schema, |part, step| match step {
             Step::Key(name) => property(part, name),
-            Step::Each => part.get("items"),
+            Step::Each | Step::First => part.get("items"),
         })
     }
 
@@ -103,6 +124,9 @@ impl Path {
             found = match step {
                 Step::Key(name) => found.into_iter().filter_map(|value| value.get(name)).collect(),
                 Step::Each => found.into_iter().filter_map(Value::as_array).flatten().collect(),
+                Step::First => {
+                    found.into_iter().filter_map(Value::as_array).filter_map(|items| items.first()).collect()
+                }
             };
         }
         found
@@ -207,6 +231,7 @@ impl fmt::Display for Path {
                 Step::Key(name) if index == 0 => formatter.write_str(name)?,
                 Step::Key(name) => write!(formatter, "{}{name}", self.separator.unwrap_or('.'))?,
                 Step::Each => formatter.write_str("[]")?,
+                Step::First => formatter.write_str("[0]")?,
             }
         }
         Ok(())

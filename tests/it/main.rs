@@ -37,6 +37,7 @@ mod alerts;
 mod prison;
 mod prosecution;
 mod laboratory;
+mod icops;
 mod connect;
 mod kill;
 mod dispatch;
