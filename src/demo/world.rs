@@ -81,8 +81,8 @@ pub fn prison_of(court: &str, woman: bool) -> &'static str {
 /// The prosecution office; its copies are held.
 pub const PROSECUTION: &str = "pp:DLCT01";
 
-/// A route of the demo's own: the prosecution gets a charge sheet that names it, once the case has a pre-trial number;
-/// in the demo no case ever gets one.
+/// A route of the demo's own in the place of those shipped: the prosecution gets a charge sheet that names it, once the case
+/// has a pre-trial number; in the demo no case ever gets one.
 const ROUTE: &str = "
 [[route]]
 name = \"charge-sheet-to-prosecution\"
@@ -91,14 +91,6 @@ to = \"prosecution\"
 office = [\"addressee\"]
 hold_until = \"has(case.ptn)\"
 hold_for = \"30d\"
-";
-
-/// The prosecution may see what it is sent.
-const SHARE: &str = "
-[[share]]
-kind = \"charge-sheet\"
-to = \"prosecution\"
-give = \"whole\"
 ";
 
 const fn station(
@@ -196,16 +188,15 @@ pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
     }
     starter.system(&prosecution())?;
     let shipped = Folder::embedded().files;
-    for (path, more) in [("config/routes.toml", ROUTE), ("config/sharing.toml", SHARE)] {
-        let mut text = shipped.get(path).cloned().unwrap_or_default();
-        text.extend_from_slice(more.as_bytes());
-        starter.file(path, &text)?;
-    }
+    let routes = shipped.get("config/routes.toml").map(|contents| String::from_utf8_lossy(contents).into_owned());
+    starter.file("config/routes.toml", own_routes(&routes.unwrap_or_default()).as_bytes())?;
     starter.file("config/reference/police_stations.csv", stations_table().as_bytes())?;
     starter.file("config/reference/courts.csv", courts_table().as_bytes())?;
     starter.file("config/reference/ps_court.csv", ps_court_table().as_bytes())?;
     starter.file("config/reference/prisons.csv", prisons_table().as_bytes())?;
     starter.file("config/reference/court_prison.csv", court_prison_table().as_bytes())?;
+    starter.file("config/reference/prosecution_offices.csv", prosecution_table().as_bytes())?;
+    starter.file("config/reference/court_prosecution.csv", court_prosecution_table().as_bytes())?;
     // Offices of the shipped tables are not in the demo's world: of those that it does not write, the head alone.
     for (path, contents) in shipped.iter().filter(|(path, _)| path.starts_with("config/reference/")) {
         if !dir.join(path).exists() {
@@ -214,6 +205,15 @@ pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The shipped routes, but to the prosecution the demo's own alone: its prosecution takes part in one thing, and only waits.
+fn own_routes(shipped: &str) -> String {
+    let blocks = shipped.split("[[route]]").enumerate();
+    let kept = blocks.filter(|(_, block)| !block.contains("to = \"prosecution\""));
+    let kept: String =
+        kept.map(|(nth, block)| if nth == 0 { block.to_owned() } else { format!("[[route]]{block}") }).collect();
+    format!("{kept}{ROUTE}")
 }
 
 fn police(name: &str, url: &str) -> NewSystem {
@@ -311,6 +311,19 @@ fn prisons_table() -> String {
         format!("{code},Prison {code},कारागार {code},{state},{state},{state},{code},2001-01-01,,,demo,central\n")
     });
     format!("prison,{COLUMNS}{}", rows.collect::<String>())
+}
+
+fn prosecution_table() -> String {
+    let code = PROSECUTION.trim_start_matches("pp:");
+    format!("office,{COLUMNS}{code},Prosecution {code},अभियोजन {code},07,07,07,{code},2001-01-01,,,demo,district\n")
+}
+
+/// One office prosecutes before every court.
+fn court_prosecution_table() -> String {
+    let offices = COURTS.iter().flat_map(|system| system.pullers.iter()).flat_map(|offices| offices.iter());
+    let code = PROSECUTION.trim_start_matches("pp:");
+    let rows = offices.map(|office| format!("{},{code},2001-01-01,,,demo\n", office.trim_start_matches("court:")));
+    format!("court,office,valid_from,valid_to,successor,source\n{}", rows.collect::<String>())
 }
 
 fn court_prison_table() -> String {
