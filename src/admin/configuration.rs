@@ -62,7 +62,7 @@ pub(super) async fn apply(State(admin): State<Arc<Admin>>, body: Bytes) -> Resul
     for (path, text) in asked.files {
         let decoded = STANDARD.decode(text);
         let bytes = decoded.map_err(|_| Problem::malformed(format!("file `{path}` is not base64")))?;
-        folder.files.insert(path, bytes);
+        folder.files.insert(path, bytes.into());
     }
     let faults = folder.faults();
     if !faults.is_empty() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::revisions::{Offer, Revisions};
@@ -129,17 +130,17 @@ fn target(dir: &GatewayFolder, paths: &[PathBuf]) -> Result<(GatewayFolder, BTre
 }
 
 /// One file's change between two configurations.
-fn changes(old: &BTreeMap<String, Vec<u8>>, new: &BTreeMap<String, Vec<u8>>) -> Vec<Value> {
+fn changes(old: &BTreeMap<String, Bytes>, new: &BTreeMap<String, Bytes>) -> Vec<Value> {
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     names.into_iter().filter_map(|name| change(name, old.get(name), new.get(name))).collect()
 }
 
-fn change(name: &str, old: Option<&Vec<u8>>, new: Option<&Vec<u8>>) -> Option<Value> {
+fn change(name: &str, old: Option<&Bytes>, new: Option<&Bytes>) -> Option<Value> {
     if old == new {
         return None;
     }
     let text =
-        |bytes: Option<&Vec<u8>>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+        |bytes: Option<&Bytes>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
     let (before, after) = (text(old), text(new));
     let word = match (old, new) {
         (None, _) => "added",
@@ -302,7 +303,7 @@ pub(super) fn unpacked(files: &Value) -> Folder {
     let mut folder = Folder::default();
     for (path, text) in files.as_object().into_iter().flatten() {
         if let Some(bytes) = text.as_str().and_then(|text| STANDARD.decode(text).ok()) {
-            folder.files.insert(path.clone(), bytes);
+            folder.files.insert(path.clone(), bytes.into());
         }
     }
     folder

@@ -347,7 +347,7 @@ impl Build<'_> {
                 })
                 .ok(),
         };
-        let plan = self.plan(kind, draft, native.as_deref(), shared.as_deref());
+        let plan = self.plan(kind, draft, native.as_ref(), shared.as_ref());
         let plan = plan?;
         Some(Dialect {
             codec: codec?,
@@ -364,7 +364,7 @@ impl Build<'_> {
     /// How many bytes of attachments may stand inside a document; a mapping row must say where.
     fn files(&self, kind: &str, draft: &KindDraft, plan: Option<&Plan>) -> Option<u64> {
         let said = draft.attachments.as_ref().filter(|at| at.value == "base64");
-        let carried = plan.is_some_and(Plan::carries_files);
+        let carried = plan.is_some_and(|plan| plan.is_known_to_carry_files().unwrap_or(said.is_some()));
         match (said, carried) {
             (Some(at), false) => self.findings.error(
                 &at.file,
@@ -407,14 +407,14 @@ impl Build<'_> {
         &self,
         kind: &str,
         draft: &KindDraft,
-        native: Option<&Schema>,
-        shared: Option<&Schema>,
+        native: Option<&Arc<Schema>>,
+        shared: Option<&Arc<Schema>>,
     ) -> Option<Arc<Plan>> {
         let mut layers = Vec::new();
         for at in &draft.mappings {
             let path = format!("mappings/{}.toml", at.value);
             match self.loaded.folder.files.get(&path) {
-                Some(contents) => layers.push((path, contents.as_slice())),
+                Some(contents) => layers.push((path, contents.clone())),
                 None => {
                     let hint = self.loaded.nearest(&path);
                     self.findings.error(
@@ -429,7 +429,7 @@ impl Build<'_> {
             return None;
         }
         let directions = (draft.allows("send"), draft.allows("receive"));
-        self.loaded.plan(&self.draft.name, kind, &layers, (native?, shared?), directions)
+        self.loaded.plan(&self.draft.name, kind, layers, (native?, shared?), directions)
     }
 
     /// A JSON Pointer from a native path, which must exist in the native schema.

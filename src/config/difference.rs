@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use bytes::Bytes;
+
 use super::folder::Folder;
 
 /// More changed lines of one file than this are counted, not shown.
@@ -48,7 +50,7 @@ pub fn difference(before: &Folder, after: &Folder) -> String {
     text
 }
 
-fn text_of(contents: Option<&Vec<u8>>) -> String {
+fn text_of(contents: Option<&Bytes>) -> String {
     contents.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
 }
 

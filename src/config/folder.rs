@@ -1,12 +1,14 @@
 //! The files of a configuration: read from a directory, taken from the binary, laid over one another, and packed for the store.
 //! Never touches `data/` nor a private key: of `keys/` only `*.jwks.json` (public keys) belongs to a configuration.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use rust_embed::RustEmbed;
 
 use super::ConfigError;
@@ -24,8 +26,8 @@ const PARTS: [&str; 4] = ["config", "adapters", "schemas", "mappings"];
 /// The files of a configuration, by path relative to the folder, such as `config/routes.toml`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folder {
-    /// Path to contents.
-    pub files: BTreeMap<String, Vec<u8>>,
+    /// Path to contents. What the binary ships lies in the binary, and takes no memory of its own.
+    pub files: BTreeMap<String, Bytes>,
 }
 
 #[derive(RustEmbed)]
@@ -80,9 +82,19 @@ impl Folder {
         self
     }
 
+    /// Files that are the shipped ones lie in the binary from now on.
+    pub(super) fn shared_with(mut self, shipped: &Self) -> Self {
+        for (path, contents) in &mut self.files {
+            if let Some(same) = shipped.files.get(path).filter(|same| *same == contents) {
+                contents.clone_from(same);
+            }
+        }
+        self
+    }
+
     /// Adds or replaces one file.
     pub fn put(&mut self, path: &str, text: &str) {
-        self.files.insert(path.to_owned(), text.as_bytes().to_vec());
+        self.files.insert(path.to_owned(), Bytes::copy_from_slice(text.as_bytes()));
     }
 
     /// The packed form that the store keeps: JSON of path to base64, compressed (lz4, size first). The same files give
@@ -107,7 +119,7 @@ impl Folder {
         let mut folder = Self::default();
         for (path, text) in texts {
             let contents = STANDARD.decode(text).map_err(|error| format!("`{path}`: {error}"))?;
-            folder.files.insert(path, contents);
+            folder.files.insert(path, contents.into());
         }
         Ok(folder)
     }
@@ -180,7 +192,7 @@ impl Folder {
         if *total > MAX_FOLDER_BYTES {
             return Err(unreadable(&path, &io::Error::other("the folder's configuration is over 64 MiB in all")));
         }
-        self.files.insert(path, contents);
+        self.files.insert(path, contents.into());
         Ok(())
     }
 
@@ -191,7 +203,11 @@ impl Folder {
                 continue;
             }
             if let Some(file) = E::get(&name) {
-                self.files.insert(path, file.data.into_owned());
+                let contents = match file.data {
+                    Cow::Borrowed(contents) => Bytes::from_static(contents),
+                    Cow::Owned(contents) => contents.into(),
+                };
+                self.files.insert(path, contents);
             }
         }
     }

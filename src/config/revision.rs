@@ -38,7 +38,7 @@ pub struct Revision {
     /// Reference tables.
     pub reference: Reference,
     /// Code tables.
-    pub codes: Codes,
+    pub codes: Arc<Codes>,
     /// What is odd and stops nothing.
     pub warnings: Vec<ConfigError>,
     /// The files it was made of, shipped ones among them.
@@ -69,6 +69,7 @@ impl Revision {
 
     fn build(number: u64, folder: Folder, adapters: &BTreeSet<String>) -> Result<Self, Vec<ConfigError>> {
         let findings = Findings::default();
+        let folder = folder.shared_with(&Folder::embedded());
         findings.extend(folder.faults());
         let (parts, codes) = Parts::read(&folder, adapters, &findings);
         stray_files(&folder, &findings);
@@ -131,7 +132,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn read(folder: &Folder, used: &BTreeSet<String>, findings: &Findings) -> (Self, Codes) {
+    fn read(folder: &Folder, used: &BTreeSet<String>, findings: &Findings) -> (Self, Arc<Codes>) {
         let loaded = Loaded::read(folder, findings);
         let kinds = kinds::compile(&loaded, findings);
         let adapters = adapters::compile(&loaded, &kinds, used, findings);

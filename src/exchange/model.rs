@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
@@ -260,12 +261,13 @@ fn published(caller: &Caller, text: &str) -> Result<Vec<Value>, Refusal> {
 }
 
 /// A body with its ETag, or 304 where the caller has it.
-fn tagged(headers: &HeaderMap, media_type: &'static str, body: Vec<u8>) -> Response {
+fn tagged(headers: &HeaderMap, media_type: &'static str, body: impl Into<Bytes>) -> Response {
+    let body = body.into();
     let digest = seal::hex(&seal::sha256(&body));
     let tag = format!("\"{}\"", digest.get(..32).unwrap_or(&digest));
     let known = request::header(headers, "if-none-match")
         .is_some_and(|sent| sent.split(',').any(|one| one.trim().trim_start_matches("W/") == tag || one.trim() == "*"));
-    let mut response = Response::new(if known { Vec::new() } else { body }.into());
+    let mut response = Response::new(if known { Bytes::new() } else { body }.into());
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {

@@ -9,7 +9,7 @@ use super::convert::{Code, Converter, Scalar};
 use super::dates::Pattern;
 use super::frame::{Side, Size};
 use super::table::{Fault, Row};
-use super::{Plan, Rule, check};
+use super::{Compiled, Rule, check};
 use crate::codes::Codes;
 use crate::expression::Expression;
 use crate::schema::path::{Path, Step, nearest, properties, property};
@@ -37,8 +37,8 @@ pub struct Source<'s> {
     pub receives: bool,
 }
 
-/// See `Plan::compile`.
-pub(super) fn plan(source: &Source) -> Result<Plan, Vec<Fault>> {
+/// See `Compiled::compile`.
+pub(super) fn plan(source: &Source) -> Result<Compiled, Vec<Fault>> {
     let rows = layers(source)?;
     let mut draft = Draft { source, faults: Vec::new(), rules: Vec::new(), lines: Vec::new(), conditions: Vec::new() };
     for row in &rows {
@@ -79,7 +79,7 @@ pub(super) fn plan(source: &Source) -> Result<Plan, Vec<Fault>> {
     shared.finish(source.shared);
     let loss = check::loss(source, &rules);
     let adapter = source.adapter.to_owned();
-    Ok(Plan { adapter, rows: rules, slots, sizes: contexts.sizes, conditions, native, shared, loss })
+    Ok(Compiled { adapter, rows: rules, slots, sizes: contexts.sizes, conditions, native, shared, loss })
 }
 
 pub(super) fn fault(row: &Row, message: impl Into<String>) -> Fault {

@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 
 use super::convert::{Converter, Read};
 use super::frame::{At, Frame, Visit, indices, pointer, pointer_of};
-use super::{Decoded, Plan, Rule};
+use super::{Compiled, Decoded, Rule};
 use crate::schema::path::Step;
 
 /// At most so many violations and warnings are listed.
 const LISTED: usize = 100;
 
-/// See `Plan::decode`.
-pub(super) fn run(plan: &Plan, native: &Value) -> Result<Decoded, Vec<Violation>> {
+/// See `Compiled::decode`.
+pub(super) fn run(plan: &Compiled, native: &Value) -> Result<Decoded, Vec<Violation>> {
     let size = plan.sizes.first().copied().unwrap_or_default();
     let mut frame = Frame::new(size);
     let mut reading = Reading { plan, found: Found::default(), waiting: Vec::new() };
@@ -114,7 +114,7 @@ struct Waiting<'t> {
 }
 
 struct Reading<'p, 't> {
-    plan: &'p Plan,
+    plan: &'p Compiled,
     found: Found,
     waiting: Vec<Waiting<'t>>,
 }
@@ -198,7 +198,15 @@ fn convert(rule: &Rule, value: &Value, at: &dyn Fn() -> Vec<usize>, found: &mut 
 }
 
 /// Fills a default or a constant into every frame of its context that has nothing there.
-fn fill(plan: &Plan, row: usize, rule: &Rule, frame: &mut Frame, level: usize, at: &mut Vec<usize>, found: &mut Found) {
+fn fill(
+    plan: &Compiled,
+    row: usize,
+    rule: &Rule,
+    frame: &mut Frame,
+    level: usize,
+    at: &mut Vec<usize>,
+    found: &mut Found,
+) {
     if let Some(list) = rule.lists.get(level) {
         let items = frame.lists.get_mut(*list).and_then(Option::as_mut).map(Vec::as_mut_slice).unwrap_or_default();
         for (index, inner) in items.iter_mut().enumerate() {
@@ -229,7 +237,7 @@ fn note_filled(rule: &Rule, at: &[usize], value: &Value, found: &mut Found) {
 }
 
 /// Rows with a condition: judged by the record that the other rows made.
-fn conditional(plan: &Plan, waiting: Vec<Waiting>, shared: &mut Value, found: &mut Found) {
+fn conditional(plan: &Compiled, waiting: Vec<Waiting>, shared: &mut Value, found: &mut Found) {
     let fills = plan.rows.iter().any(|rule| rule.condition.is_some() && rule.fills_in());
     if waiting.is_empty() && !fills {
         return;
@@ -322,7 +330,7 @@ impl Rule {
 }
 
 /// Native constants that are not there, in every frame: encoding must leave them out again.
-pub(super) fn absent_constants(plan: &Plan, native: &Value) -> Vec<Value> {
+pub(super) fn absent_constants(plan: &Compiled, native: &Value) -> Vec<Value> {
     let mut absent = Vec::new();
     for rule in plan.rows.iter().filter(|rule| rule.shared.is_none()) {
         if let Some(path) = &rule.native {

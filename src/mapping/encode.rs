@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use super::convert::{Converter, Written};
 use super::frame::{At, Frame, Visit, indices, pointer, pointer_of};
-use super::{BESIDE, Encoded, Plan, Rule};
+use super::{BESIDE, Compiled, Encoded, Rule};
 
-/// See `Plan::encode`.
-pub(super) fn run(plan: &Plan, shared: &Value) -> Result<Encoded, (String, Vec<Violation>)> {
+/// See `Compiled::encode`.
+pub(super) fn run(plan: &Compiled, shared: &Value) -> Result<Encoded, (String, Vec<Violation>)> {
     let mut holds = Vec::with_capacity(plan.conditions.len());
     for condition in &plan.conditions {
         match condition.holds(shared) {
@@ -44,7 +44,7 @@ pub(super) fn run(plan: &Plan, shared: &Value) -> Result<Encoded, (String, Vec<V
 }
 
 struct Writing<'p> {
-    plan: &'p Plan,
+    plan: &'p Compiled,
     holds: &'p [bool],
     lost: BTreeSet<String>,
     violations: Vec<Violation>,

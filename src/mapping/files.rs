@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::Plan;
+use super::Compiled;
 use super::convert::{Converter, Read};
 use crate::schema::path::Step;
 use crate::seal;
@@ -41,7 +41,7 @@ fn linked(text: &str) -> Option<&str> {
     digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).then_some(digest)
 }
 
-impl Plan {
+impl Compiled {
     /// Whether a row of it carries files.
     pub fn carries_files(&self) -> bool {
         self.rows.iter().any(|rule| matches!(rule.convert, Converter::File))

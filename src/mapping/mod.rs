@@ -1,4 +1,4 @@
-//! The mapping engine: a table of `native path <-> shared path` rows, compiled at load to a plan that runs both ways.
+//! The mapping engine: a table of `native path <-> shared path` rows, compiled to a plan that runs both ways.
 //! Data, not a program. Laws A and B (`docs/mapping.md`) are its contract. Knows nothing of sockets, time or routes.
 //! Read `table` for the file, `compile` and `check` for what is refused at load, `frame` for how a plan runs, `convert` for values.
 
@@ -10,6 +10,7 @@ mod decode;
 mod encode;
 mod files;
 mod frame;
+mod plan;
 pub mod table;
 
 use icjs_kit::Violation;
@@ -21,11 +22,12 @@ use convert::{Converter, Scalar};
 use frame::{Side, Size};
 
 pub use compile::Source;
+pub use plan::{Origin, Plan};
 pub use table::{Fault, Row};
 
 /// One (adapter, kind) pair's compiled mapping.
-#[derive(Debug)]
-pub struct Plan {
+#[derive(Debug, Default)]
+pub struct Compiled {
     adapter: String,
     rows: Vec<Rule>,
     /// The slot of each row, by row.
@@ -91,7 +93,7 @@ pub struct LossReport {
 /// What travels beside the native form, in the envelope: not lost where no row carries it.
 const BESIDE: [&str; 4] = ["office", "to", "attachments", "extensions"];
 
-impl Plan {
+impl Compiled {
     /// Compiles a mapping and checks it against both schemas and the code tables; every fault is listed.
     pub fn compile(source: Source) -> Result<Self, Vec<Fault>> {
         compile::plan(&source)

@@ -127,10 +127,10 @@ native = "Report/List/Accused[]/Alias[]"
 shared = "accused[].alias[]"
 "#;
 
-fn compiled(rows: &str, adapter: &str) -> Result<Plan, Vec<Fault>> {
+fn compiled(rows: &str, adapter: &str) -> Result<Compiled, Vec<Fault>> {
     let layers = [("mappings/pol/report.toml".to_owned(), rows.as_bytes())];
     let (native, shared, codes) = (native(), shared(), codes());
-    Plan::compile(Source {
+    Compiled::compile(Source {
         adapter,
         kind: "report",
         layers: &layers,
@@ -143,7 +143,7 @@ fn compiled(rows: &str, adapter: &str) -> Result<Plan, Vec<Fault>> {
     })
 }
 
-fn plan() -> Plan {
+fn plan() -> Compiled {
     compiled(ROWS, "pol").unwrap_or_else(|faults| panic!("{faults:#?}"))
 }
 
@@ -340,7 +340,7 @@ fn a_variant_replaces_and_drops_rows_of_its_base() {
     let run = |variant: &[u8]| {
         let layers = [("base".to_owned(), base), ("variant".to_owned(), variant)];
         let (native, shared, codes) = (native(), shared(), codes());
-        Plan::compile(Source {
+        Compiled::compile(Source {
             adapter: "pol-x",
             kind: "report",
             layers: &layers,
@@ -387,7 +387,7 @@ fn the_example_of_the_manual_is_true() {
 
 /// Law A: `encode(decode(n)) = n`. What decoding refuses (a day that no calendar has) is outside it.
 /// The values that are refused are taken out, so that the rest of the record is judged.
-pub(crate) fn law_a(plan: &Plan, native: &Value) -> Result<(), TestCaseError> {
+pub(crate) fn law_a(plan: &Compiled, native: &Value) -> Result<(), TestCaseError> {
     let mut native = native.clone();
     let decoded = loop {
         match plan.decode(&native) {
@@ -410,7 +410,7 @@ pub(crate) fn law_a(plan: &Plan, native: &Value) -> Result<(), TestCaseError> {
 }
 
 /// Law B: `decode(encode(s))` equals `s` on the paths that the pair carries; a coded field is its code.
-pub(crate) fn law_b(plan: &Plan, shared: &Value) -> Result<(), TestCaseError> {
+pub(crate) fn law_b(plan: &Compiled, shared: &Value) -> Result<(), TestCaseError> {
     let Ok(encoded) = plan.encode(shared) else {
         return Ok(());
     };

@@ -54,7 +54,7 @@ fn revision() -> Revision {
     );
     for party in ["police-dl", "courts-dl", "prisons-dl"] {
         let path = format!("config/systems/{party}.toml");
-        let text = String::from_utf8(folder.files[&path].clone()).unwrap();
+        let text = String::from_utf8(folder.files[&path].to_vec()).unwrap();
         folder.put(&path, &text.replace("\"paper\", \"order\"", "\"paper\", \"order\", \"update\""));
     }
     let text = json!({"type": "string", "maxLength": 200});
@@ -206,7 +206,7 @@ fn a_row_is_for_those_whom_its_columns_take_and_a_courts_number_goes_by_its_esta
     let table = "court,sex,age,prison,valid_from,valid_to,successor,source\nDLCT01,male,21-,DL01,,,,x\n\
                  DLCT01,male|other,-20,DL02,,,,x\n";
     folder.put("config/reference/court_prison.csv", table);
-    let routes = String::from_utf8(folder.files["config/routes.toml"].clone()).unwrap();
+    let routes = String::from_utf8(folder.files["config/routes.toml"].to_vec()).unwrap();
     folder.put("config/routes.toml", &format!("{routes}for_whom = {{ sex = \"note\", age = \"case.fir.year\" }}\n"));
     let revision = Revision::compile_exactly(1, folder).unwrap_or_else(|errors| panic!("{}", shown(&errors)));
     let mut record = paper("38101004", "2026-06-01");

@@ -167,7 +167,7 @@ fn ten_mistakes() -> (Folder, Vec<String>) {
     folder.put("config/routes.toml", &ROUTES.replacen("\"paper\"", "\"papr\"", 1).replace("\"police\"", "\"polise\""));
     folder.put("config/sharing.toml", &SHARING.replacen("whole", "hole", 1));
     let edit = |folder: &mut Folder, path: &str, from: &str, to: &str| {
-        let text = String::from_utf8(folder.files[path].clone()).unwrap();
+        let text = String::from_utf8(folder.files[path].to_vec()).unwrap();
         assert!(text.contains(from));
         folder.put(path, &text.replace(from, to));
     };
