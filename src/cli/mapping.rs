@@ -2,6 +2,7 @@
 //! They work on the folder's configuration over the shipped one, exactly as `apply` would compile it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::Subcommand;
 use icjs_kit::Limits;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::configure::compile;
 use crate::config::{Adapter, Dialect, Folder, Revision};
-use crate::shell::exit::{Done, Exit, Failure};
+use crate::shell::exit::{Done, Exit, Failure, file_failure};
 use crate::shell::folder::GatewayFolder;
 use crate::shell::output::{Output, text};
 
@@ -22,6 +23,9 @@ pub(super) enum MappingVerb {
     Test {
         /// Only this adapter.
         adapter: Option<String>,
+        /// Write the expected file of every example that has none.
+        #[arg(long)]
+        write: bool,
     },
     /// Show which native fields nobody reads and which shared fields a system cannot carry.
     Coverage {
@@ -40,7 +44,10 @@ pub(super) fn run(dir: &GatewayFolder, verb: &MappingVerb, output: Output) -> Do
     let revision = compile(dir)?;
     match verb {
         MappingVerb::Check => check(&revision, output),
-        MappingVerb::Test { adapter } => test(&revision, adapter.as_deref(), output),
+        MappingVerb::Test { adapter, write } => {
+            let into = write.then(|| dir.path());
+            test(&revision, adapter.as_deref(), into, output)
+        }
         MappingVerb::Coverage { adapter, kind } => coverage(&revision, adapter.as_deref(), kind.as_deref(), output),
     }
     .map(|_: ()| ())
@@ -91,12 +98,20 @@ fn known(revision: &Revision, adapter: Option<&str>) -> Done {
     }
 }
 
-fn test(revision: &Revision, only: Option<&str>, output: Output) -> Done {
+/// `into`: the folder in which expected files that are missing are written.
+fn test(revision: &Revision, only: Option<&str>, into: Option<&Path>, output: Output) -> Done {
     known(revision, only)?;
     let mut results: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (adapter, kind, dialect) in dialects(revision, only) {
         let prefix = format!("adapters/{}/examples/in/{kind}-", adapter.name);
         for (path, bytes) in revision.folder.files.iter().filter(|(path, _)| path.starts_with(&prefix)) {
+            let expected = expected(path);
+            if let Some(into) = into.filter(|_| !revision.folder.files.contains_key(&expected)) {
+                write(&into.join(&expected), bytes, dialect)?;
+                results.insert(path.clone(), Vec::new());
+                output.note(&format!("wrote {expected}"));
+                continue;
+            }
             results.insert(path.clone(), pair(&revision.folder, path, bytes, dialect));
         }
     }
@@ -118,14 +133,38 @@ fn test(revision: &Revision, only: Option<&str>, output: Output) -> Done {
     Err(Failure::new(Exit::Refused, format!("{failed} of {} golden pairs do not fit", results.len()), advice))
 }
 
+/// The file that has the shared form of an example.
+fn expected(example: &str) -> String {
+    let path = example.replace("/examples/in/", "/examples/out/");
+    path.rsplit_once('.').map_or(path.clone(), |(stem, _)| format!("{stem}.json"))
+}
+
+/// Writes what becomes of an example now; whoever commits it has read it.
+fn write(to: &Path, bytes: &[u8], dialect: &Dialect) -> Done {
+    let shown = to.display();
+    let refused =
+        |message: String| Failure::new(Exit::Refused, format!("{shown}: {message}"), "mend the example or the mapping");
+    let native = dialect.codec.read(bytes, &LIMITS).map_err(|unreadable| refused(unreadable.code.to_owned()))?;
+    let shared = match &dialect.plan {
+        None => native,
+        Some(plan) => plan.decode(&native).map_err(|violations| refused(wrong(violations).join("; ")))?.shared,
+    };
+    let text = serde_json::to_string_pretty(&shared).map_err(|error| refused(error.to_string()))?;
+    let folder = to.parent().unwrap_or(to);
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(to, text + "\n"))
+        .map_err(|error| file_failure(to, &error))
+}
+
+fn wrong(violations: Vec<icjs_kit::Violation>) -> Vec<String> {
+    violations.into_iter().map(|one| format!("{} [{}] {}", one.pointer, one.rule, one.message)).collect()
+}
+
 /// One golden pair: what is wrong with it.
 fn pair(folder: &Folder, path: &str, bytes: &[u8], dialect: &Dialect) -> Vec<String> {
     let native = match dialect.codec.read(bytes, &LIMITS) {
         Ok(native) => native,
         Err(unreadable) => return vec![format!("cannot be read: {}", unreadable.code)],
-    };
-    let wrong = |violations: Vec<icjs_kit::Violation>| {
-        violations.into_iter().map(|one| format!("{} [{}] {}", one.pointer, one.rule, one.message)).collect::<Vec<_>>()
     };
     let shared = match &dialect.plan {
         None => native.clone(),
@@ -135,8 +174,7 @@ fn pair(folder: &Folder, path: &str, bytes: &[u8], dialect: &Dialect) -> Vec<Str
         },
     };
     let mut faults = Vec::new();
-    let expected = path.replace("/examples/in/", "/examples/out/");
-    let expected = expected.rsplit_once('.').map_or(expected.clone(), |(stem, _)| format!("{stem}.json"));
+    let expected = expected(path);
     match folder.files.get(&expected).map(|text| serde_json::from_slice::<Value>(text)) {
         None => faults.push(format!("there is no {expected}")),
         Some(Err(error)) => faults.push(format!("{expected} is no JSON: {error}")),

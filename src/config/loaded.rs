@@ -19,8 +19,8 @@ pub(super) struct Loaded<'f> {
     pub(super) folder: &'f Folder,
     pub(super) shipped: Folder,
     pub(super) codes: Arc<Codes>,
-    /// Schemas and code tables are the shipped ones: what was shipped with them fits them.
-    untouched: bool,
+    /// Shipped schemas and code tables are as they were: what was shipped with them fits them.
+    trusted: bool,
     findings: &'f Findings,
     /// Schemas asked for so far; `None` for one with errors, which are noted.
     compiled: RefCell<BTreeMap<String, Option<Arc<Schema>>>>,
@@ -31,8 +31,8 @@ pub(super) struct Loaded<'f> {
 }
 
 impl<'f> Loaded<'f> {
-    /// Reads schemas and code tables.
-    pub(super) fn read(folder: &'f Folder, findings: &'f Findings) -> Self {
+    /// Reads schemas and code tables. `trust`: a mapping that is as it was shipped is not looked at.
+    pub(super) fn read(folder: &'f Folder, trust: bool, findings: &'f Findings) -> Self {
         let shipped = Folder::embedded();
         let mut own = BTreeSet::new();
         for (path, contents) in &folder.files {
@@ -48,17 +48,10 @@ impl<'f> Loaded<'f> {
         }
         let codes = Arc::new(code_tables(folder, findings));
         let (compiled, last, passed) = (RefCell::default(), RefCell::default(), RefCell::default());
-        let same = |part: &str| {
-            let of = |files: &Folder| files.files.iter().filter(|(path, _)| path.starts_with(part)).count();
-            of(folder) == of(&shipped)
-                && folder
-                    .files
-                    .iter()
-                    .filter(|(path, _)| path.starts_with(part))
-                    .all(|(path, contents)| shipped.files.get(path) == Some(contents))
-        };
-        let untouched = same("schemas/") && same("mappings/codes/");
-        let loaded = Self { folder, shipped, codes, untouched, findings, compiled, last, passed };
+        let part = |path: &str| path.starts_with("schemas/") || path.starts_with("mappings/codes/");
+        let mut files = shipped.files.iter().filter(|(path, _)| part(path));
+        let trusted = trust && files.all(|(path, contents)| folder.files.get(path) == Some(contents));
+        let loaded = Self { folder, shipped, codes, trusted, findings, compiled, last, passed };
         if !own.is_empty() {
             loaded.load(own);
         }
@@ -154,7 +147,7 @@ impl<'f> Loaded<'f> {
         let owners = layers.iter().rev().filter_map(|(path, _)| path.split('/').nth(1));
         let bases: Vec<String> = owners.filter(|owner| *owner != adapter).map(str::to_owned).collect();
         let known =
-            self.untouched && layers.iter().all(|(path, contents)| self.shipped.files.get(path) == Some(contents));
+            self.trusted && layers.iter().all(|(path, contents)| self.shipped.files.get(path) == Some(contents));
         let origin = Origin {
             adapter: adapter.to_owned(),
             kind: kind.to_owned(),

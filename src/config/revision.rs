@@ -52,26 +52,26 @@ impl Revision {
         Self::compile_exactly(number, folder.over_embedded())
     }
 
-    /// The same with every adapter, shipped ones that no system uses too: for those who check and measure, not for
-    /// those who run.
+    /// The same with every adapter, shipped ones that no system uses too, and nothing taken on trust: for those who check
+    /// and measure, not for those who run.
     pub fn compile_all(folder: Folder) -> Result<Self, Vec<ConfigError>> {
         let folder = folder.over_embedded();
         let name = |path: &String| Some(path.strip_prefix("adapters/")?.strip_suffix("/adapter.toml")?.to_owned());
         let all = folder.files.keys().filter_map(name).collect();
-        Self::build(0, folder, &all)
+        Self::build(0, folder, &all, false)
     }
 
     /// Compiles a folder as it is: what a store keeps, which has the shipped content of its day in it.
     pub fn compile_exactly(number: u64, folder: Folder) -> Result<Self, Vec<ConfigError>> {
         let used = adapters_used(&folder);
-        Self::build(number, folder, &used)
+        Self::build(number, folder, &used, true)
     }
 
-    fn build(number: u64, folder: Folder, adapters: &BTreeSet<String>) -> Result<Self, Vec<ConfigError>> {
+    fn build(number: u64, folder: Folder, adapters: &BTreeSet<String>, trust: bool) -> Result<Self, Vec<ConfigError>> {
         let findings = Findings::default();
         let folder = folder.shared_with(&Folder::embedded());
         findings.extend(folder.faults());
-        let (parts, codes) = Parts::read(&folder, adapters, &findings);
+        let (parts, codes) = Parts::read(&folder, adapters, trust, &findings);
         stray_files(&folder, &findings);
         let (errors, warnings) = findings.into_parts();
         if !errors.is_empty() {
@@ -117,7 +117,7 @@ impl Revision {
 pub(super) fn keys(folder: Folder) -> BTreeSet<(String, String)> {
     let findings = Findings::default();
     let folder = folder.over_embedded();
-    Parts::read(&folder, &adapters_used(&folder), &findings);
+    Parts::read(&folder, &adapters_used(&folder), false, &findings);
     findings.asked()
 }
 
@@ -132,8 +132,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn read(folder: &Folder, used: &BTreeSet<String>, findings: &Findings) -> (Self, Arc<Codes>) {
-        let loaded = Loaded::read(folder, findings);
+    fn read(folder: &Folder, used: &BTreeSet<String>, trust: bool, findings: &Findings) -> (Self, Arc<Codes>) {
+        let loaded = Loaded::read(folder, trust, findings);
         let kinds = kinds::compile(&loaded, findings);
         let adapters = adapters::compile(&loaded, &kinds, used, findings);
         let reference = Reference::compile(folder, findings);

@@ -1,4 +1,4 @@
-//! The pages `docs/connect-a-*.md`, run as their readers run them: every `sh` block, one after another in one shell, against
+//! The pages `docs/connect-a-*.md` and `adapters/README.md`, run as their readers run them: every `sh` block, one after another in one shell, against
 //! the real gateway of a folder that `icjs init` made. A page whose commands do not work is worse than none. `tests/run`
 //! installs the `curl` and `openssl` that they call.
 
@@ -11,6 +11,7 @@ use super::cli_journey::Started;
 const PRISON: &str = include_str!("../../docs/connect-a-prison.md");
 const LABORATORY: &str = include_str!("../../docs/connect-a-laboratory.md");
 const COURT: &str = include_str!("../../docs/connect-a-court.md");
+const AUTHOR: &str = include_str!("../../adapters/README.md");
 
 /// What a page's commands said, block by block.
 struct Run {
@@ -136,4 +137,28 @@ fn a_developer_of_a_court_system_gets_through_the_page_by_its_own_commands() {
     let answers = told["items"].as_array().unwrap().iter().filter(|item| item["type"] == "in.icjs.outcome.v1");
     let text = answers.map(ToString::to_string).collect::<String>();
     assert!(text.contains("SR/412/2026"), "the police were told no number: {told}");
+}
+
+#[test]
+fn the_author_of_an_adapter_gets_from_nothing_to_a_working_seventh_system() {
+    let page = Run::of(AUTHOR);
+    page.says(5, &["OK  mappings/excise/fir.toml", "court:DLCT01/2", "route fir-to-court: addressee"]);
+    page.says(
+        6,
+        &[
+            "\"citation\": \"Delhi Excise Act, 2009\"",
+            "\"code\": \"male\"",
+            "OK   adapters/excise/examples/in/fir-1.json",
+        ],
+    );
+    page.says(6, &["1 golden pairs, 0 failed", "vehicle"]);
+    page.says(7, &["adapters/excise/adapter.toml", "accepted fir", "received: 1 settled"]);
+    let made = &page.started.made;
+    let court: Value = serde_json::from_slice(&std::fs::read(made.file("court.json")).unwrap()).unwrap();
+    let data = &court["items"][0]["data"];
+    assert_eq!(data["accused"][0]["name"], "रमेश लाल", "the court reads it in its own format: {court}");
+    assert_eq!(data["accused"][0]["sex"], "1", "{court}");
+    let told = made.icjs(&["feed", "--as", "excise-dl", "--json"]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(told["items"][0]["data"]["outcome"], "received", "the department was told: {told}");
 }
