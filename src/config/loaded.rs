@@ -18,7 +18,10 @@ use crate::schema::{Schema, Schemas};
 pub(super) struct Loaded<'f> {
     pub(super) folder: &'f Folder,
     pub(super) shipped: Folder,
-    pub(super) codes: Arc<Codes>,
+    /// Every code table.
+    pub(super) codes: Codes,
+    /// Those that are needed when records come.
+    pub(super) translating: Arc<Codes>,
     /// Shipped schemas and code tables are as they were: what was shipped with them fits them.
     trusted: bool,
     findings: &'f Findings,
@@ -46,12 +49,13 @@ impl<'f> Loaded<'f> {
                 own.insert(name.to_owned());
             }
         }
-        let codes = Arc::new(code_tables(folder, findings));
+        let codes = code_tables(folder, findings);
+        let translating = Arc::new(codes.clone().translating());
         let (compiled, last, passed) = (RefCell::default(), RefCell::default(), RefCell::default());
         let part = |path: &str| path.starts_with("schemas/") || path.starts_with("mappings/codes/");
         let mut files = shipped.files.iter().filter(|(path, _)| part(path));
         let trusted = trust && files.all(|(path, contents)| folder.files.get(path) == Some(contents));
-        let loaded = Self { folder, shipped, codes, trusted, findings, compiled, last, passed };
+        let loaded = Self { folder, shipped, codes, translating, trusted, findings, compiled, last, passed };
         if !own.is_empty() {
             loaded.load(own);
         }
@@ -154,7 +158,7 @@ impl<'f> Loaded<'f> {
             layers,
             native: Arc::clone(native),
             shared: Arc::clone(shared),
-            codes: Arc::clone(&self.codes),
+            codes: Arc::clone(&self.translating),
             bases,
             sends,
             receives,
@@ -162,7 +166,7 @@ impl<'f> Loaded<'f> {
         if known {
             return Some(Arc::new(Plan::trusted(origin)));
         }
-        match Plan::checked(origin) {
+        match Plan::checked(origin, &self.codes) {
             Ok(plan) => Some(Arc::new(plan)),
             Err(faults) => {
                 faults.into_iter().for_each(|fault| self.findings.error(&fault.file, fault.line, fault.message));

@@ -151,7 +151,7 @@ impl Parts {
         let rules = rules::compile(folder, &kinds, findings);
         let (kinds, adapters) = (kinds.by_name, adapters.by_name);
         let parts = Self { kinds, systems, adapters, routes, sharing, rules, reference };
-        (parts, loaded.codes.translating())
+        (parts, loaded.translating)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Origin {
     pub native: Arc<Schema>,
     /// The shared schema.
     pub shared: Arc<Schema>,
-    /// Every code table.
+    /// The code tables that translate.
     pub codes: Arc<Codes>,
     /// What the adapter extends, nearest first.
     pub bases: Vec<String>,
@@ -43,16 +43,16 @@ pub struct Origin {
 }
 
 impl Plan {
-    /// Checks the mapping against both schemas and the code tables; every fault is listed.
-    pub fn checked(origin: Origin) -> Result<Self, Vec<Fault>> {
-        let carries_files = Some(origin.compile()?.carries_files());
+    /// Checks the mapping against both schemas and every code table; every fault is listed.
+    pub fn checked(origin: Origin, codes: &Codes) -> Result<Self, Vec<Fault>> {
+        let carries_files = Some(origin.compile(codes)?.carries_files());
         Ok(Self { carries_files, ..Self::trusted(origin) })
     }
 
     /// The same without a look: for what is shipped with the binary, whose own tests have looked.
     pub fn trusted(origin: Origin) -> Self {
         // It could be compiled when it was checked. An empty one gives an empty record, which its schema refuses.
-        let compiled = LazyLock::<_, Make>::new(Box::new(move || origin.compile().unwrap_or_default()));
+        let compiled = LazyLock::<_, Make>::new(Box::new(move || origin.compile(&origin.codes).unwrap_or_default()));
         Self { compiled, carries_files: None }
     }
 
@@ -63,7 +63,7 @@ impl Plan {
 }
 
 impl Origin {
-    fn compile(&self) -> Result<Compiled, Vec<Fault>> {
+    fn compile(&self, codes: &Codes) -> Result<Compiled, Vec<Fault>> {
         let (native, shared) = (self.native.resolved(), self.shared.resolved());
         let layers: Vec<(String, &[u8])> =
             self.layers.iter().map(|(path, contents)| (path.clone(), &**contents)).collect();
@@ -73,7 +73,7 @@ impl Origin {
             layers: &layers,
             native: &native,
             shared: &shared,
-            codes: &self.codes,
+            codes,
             bases: &self.bases,
             sends: self.sends,
             receives: self.receives,
