@@ -29,7 +29,7 @@ as = 'const "party"'
 when = "people"
 "#;
 
-fn compiled(rows: &str) -> Result<Plan, Vec<Fault>> {
+fn compiled(rows: &str) -> Result<Compiled, Vec<Fault>> {
     let text = json!({"type": "string", "maxLength": 40});
     let object = |properties: Value| json!({"type": "object", "additionalProperties": false, "properties": properties});
     let native = object(json!({"WHO": text, "AGE": text, "ALIAS": text, "NOTE": text,
@@ -38,7 +38,7 @@ fn compiled(rows: &str) -> Result<Plan, Vec<Fault>> {
     let person = object(json!({"name": text, "age": {"type": "integer"}, "role": text, "aliases": aliases}));
     let people = json!({"type": "array", "maxItems": 9, "items": person});
     let shared = object(json!({"people": people, "note": text}));
-    Plan::compile(Source {
+    Compiled::compile(Source {
         adapter: "desk",
         kind: "process",
         layers: &[("desk.toml".to_owned(), rows.as_bytes())],
