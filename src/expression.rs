@@ -21,6 +21,8 @@ pub struct Expression {
     text: String,
     program: Program,
     facts: check::Facts,
+    /// The lists among the names that it reads.
+    lists: Vec<String>,
 }
 
 impl Expression {
@@ -38,7 +40,10 @@ impl Expression {
         })?;
         let open = serde_json::json!({ "x-open": true });
         let facts = check::facts(program.expression(), scope.unwrap_or(&open))?;
-        Ok(Expression { text: text.to_owned(), program, facts })
+        let part = |name: &str| scope.and_then(|scope| scope.get("properties")).and_then(|all| all.get(name));
+        let roots = facts.paths.iter().filter_map(|path| path.first());
+        let lists = roots.filter(|name| part(name).is_some_and(|part| part.get("items").is_some())).cloned().collect();
+        Ok(Self { text: text.to_owned(), program, facts, lists })
     }
 
     /// The text it was made of.
@@ -87,7 +92,7 @@ impl Expression {
         }
     }
 
-    /// By root name, the part of the record that the expression reads; an object that is not there is an empty one.
+    /// By root name, the part of the record that the expression reads; an object or a list that is not there is an empty one.
     fn bindings(&self, record: &Value) -> BTreeMap<&str, Value> {
         let mut roots: BTreeMap<&str, Value> = BTreeMap::new();
         for path in &self.facts.paths {
@@ -96,8 +101,9 @@ impl Expression {
             };
             let found = record.get(root);
             if rest.is_empty() {
-                if let Some(found) = found {
-                    roots.insert(root, found.clone());
+                let empty = || self.lists.contains(root).then(|| Value::Array(Vec::new()));
+                if let Some(found) = found.filter(|found| !found.is_null()).cloned().or_else(empty) {
+                    roots.insert(root, found);
                 }
                 continue;
             }
@@ -201,6 +207,16 @@ mod tests {
         assert_eq!(holds("accused.all(a, has(a.name))"), Ok(false));
         assert_eq!(holds("report.series in ['first', 'further']"), Ok(true));
         assert_eq!(holds("size(accused) == 2 && accused[0].age == 17"), Ok(true));
+    }
+
+    #[test]
+    fn a_list_that_is_not_there_is_an_empty_one() {
+        let run = |text: &str, record: Value| Expression::compile(text, Some(&scope())).unwrap().holds(&record);
+        for record in [json!({}), json!({"accused": null})] {
+            assert_eq!(run("accused.exists(a, a.age < 18)", record.clone()), Ok(false));
+            assert_eq!(run("accused.all(a, a.age < 18)", record.clone()), Ok(true));
+            assert_eq!(run("size(accused) == 0", record), Ok(true));
+        }
     }
 
     #[test]

@@ -103,8 +103,7 @@ const POLICE_RECEIVE: &[&str] = &[
     "custody-update",
     "prosecution-opinion",
     "forensic-report",
-    "exhibit-movement",
-];
+    "exhibit-movement", "court-disposal", "appeal"];
 /// What courts get.
 const COURTS_RECEIVE: &[&str] = &[
     "fir",
@@ -116,8 +115,7 @@ const COURTS_RECEIVE: &[&str] = &[
     "process-report",
     "forensic-requisition",
     "forensic-report",
-    "exhibit-movement",
-];
+    "exhibit-movement", "appeal"];
 
 /// A police, a court, a prison, a prosecution and a laboratory system; all pull, so that nobody needs a server to try it.
 fn systems() -> Vec<NewSystem> {
@@ -137,7 +135,7 @@ fn systems() -> Vec<NewSystem> {
         adapter,
         pillar: "courts",
         offices: offices(courts),
-        send: &["case-registration", "court-order", "forensic-requisition", "exhibit-movement"],
+        send: &["case-registration", "court-order", "forensic-requisition", "exhibit-movement", "court-disposal", "appeal"],
         receive: COURTS_RECEIVE,
         reached: Reached::Feed,
         per_second: 200,
@@ -155,7 +153,7 @@ fn systems() -> Vec<NewSystem> {
             pillar: "prisons",
             offices: offices(&["prison:DL01", "prison:DL02", "prison:DL03"]),
             send: &["custody-update", "process-report"],
-            receive: &["court-order", "custody-update"],
+            receive: &["court-order", "custody-update", "court-disposal", "appeal"],
             reached: Reached::Feed,
             per_second: 200,
         },
