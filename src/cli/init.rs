@@ -103,7 +103,10 @@ const POLICE_RECEIVE: &[&str] = &[
     "custody-update",
     "prosecution-opinion",
     "forensic-report",
-    "exhibit-movement", "court-disposal", "appeal"];
+    "exhibit-movement",
+    "court-disposal",
+    "appeal",
+];
 /// What courts get.
 const COURTS_RECEIVE: &[&str] = &[
     "fir",
@@ -115,7 +118,9 @@ const COURTS_RECEIVE: &[&str] = &[
     "process-report",
     "forensic-requisition",
     "forensic-report",
-    "exhibit-movement", "appeal"];
+    "exhibit-movement",
+    "appeal",
+];
 
 /// A police, a court, a prison, a prosecution and a laboratory system; all pull, so that nobody needs a server to try it.
 fn systems() -> Vec<NewSystem> {
@@ -135,7 +140,14 @@ fn systems() -> Vec<NewSystem> {
         adapter,
         pillar: "courts",
         offices: offices(courts),
-        send: &["case-registration", "court-order", "forensic-requisition", "exhibit-movement", "court-disposal", "appeal"],
+        send: &[
+            "case-registration",
+            "court-order",
+            "forensic-requisition",
+            "exhibit-movement",
+            "court-disposal",
+            "appeal",
+        ],
         receive: COURTS_RECEIVE,
         reached: Reached::Feed,
         per_second: 200,
@@ -153,7 +165,15 @@ fn systems() -> Vec<NewSystem> {
             pillar: "prisons",
             offices: offices(&["prison:DL01", "prison:DL02", "prison:DL03"]),
             send: &["custody-update", "process-report"],
-            receive: &["court-order", "custody-update", "court-disposal", "appeal"],
+            receive: &[
+                "arrest",
+                "charge-sheet",
+                "case-registration",
+                "court-order",
+                "custody-update",
+                "court-disposal",
+                "appeal",
+            ],
             reached: Reached::Feed,
             per_second: 200,
         },

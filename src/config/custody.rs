@@ -57,7 +57,8 @@ impl CustodyPaths {
         let mut found = vec![Whereabout { prison: prison.clone(), holds: !left, own: true, at }];
         let far = far.filter(|far| *far != prison);
         found.extend(far.map(|prison| Whereabout { prison, holds: left, own: false, at }));
-        found.retain(|one| one.prison.class() == "prison");
+        // A home keeps a child as a prison keeps a prisoner: what is ordered follows the child there.
+        found.retain(|one| matches!(one.prison.class(), "prison" | "home"));
         found
     }
 }

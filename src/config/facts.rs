@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::Revision;
+use super::children::ChildPaths;
 use super::custody::CustodyPaths;
 use super::document::meant;
 use super::routing::Destination;
@@ -63,6 +64,7 @@ pub struct FactPaths {
     pub(super) lane: Option<LaneByCode>,
     pub(super) custody: Option<CustodyPaths>,
     pub(super) citations: Citations,
+    pub(super) child: Option<ChildPaths>,
 }
 
 impl FactPaths {

@@ -24,7 +24,7 @@ pub(super) fn check(reference: &Reference, findings: &Findings) {
     for (table, key, _, class) in JOINS {
         let Some(rows) = reference.joins.get(table) else { continue };
         let mut said = Said::of(table);
-        let listed = Listing { reference, key: if key == "station" { "ps" } else { key }, answer: class };
+        let listed = Listing { reference, key: class_of(key), answer: class };
         let sorted: BTreeMap<&String, &Vec<Row>> = rows.iter().collect();
         for (code, rows) in sorted {
             listed.orphans(code, rows, &mut said);
@@ -47,6 +47,15 @@ pub(super) fn check(reference: &Reference, findings: &Findings) {
         if list.is_some_and(|list| reference.has_list(list)) && !reference.listed.contains_key(&desk.office) {
             findings.warn(&format!("{DIR}desks.csv"), desk.line, format!("no list has the desk `{}`", desk.office));
         }
+    }
+}
+
+/// The class of the offices whose codes stand in a column.
+fn class_of(key: &'static str) -> &'static str {
+    match key {
+        "station" => "ps",
+        "board" => "jjb",
+        other => other,
     }
 }
 
@@ -86,7 +95,9 @@ struct Listing<'r> {
 
 impl Listing<'_> {
     fn orphans(&self, code: &str, rows: &[Row], said: &mut Said) {
-        let key = OfficeId::parse(&format!("{}:{code}", self.key)).ok().filter(|key| self.unknown(key));
+        // An agency registers cases as a station does.
+        let agency = self.key == "ps" && self.reference.is_agency(code);
+        let key = OfficeId::parse(&format!("{}:{code}", self.key)).ok().filter(|key| !agency && self.unknown(key));
         for row in rows {
             if let Some(key) = &key {
                 said.add(row.line, format!("no list has `{key}`"));

@@ -210,6 +210,11 @@ fn fact_paths(section: &mut Section<'_, '_>, shape: Option<&Value>, codes: &Code
         table.finish();
         custody
     });
+    paths.child = section.section("child").map(|mut table| {
+        let child = super::children::read(&mut table, shape);
+        table.finish();
+        child
+    });
     paths.lane = section.section("lane_code").and_then(|mut table| {
         let lane = lane_by_code(&mut table, shape, codes);
         table.finish();

@@ -12,6 +12,7 @@ pub mod kinds;
 pub mod facts;
 pub mod custody;
 pub mod sections;
+pub mod children;
 pub mod adapters;
 pub mod verdicts;
 pub mod watched;

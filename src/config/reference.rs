@@ -13,9 +13,11 @@ use crate::identifiers::OfficeId;
 pub(super) const DIR: &str = "config/reference/";
 
 /// Tables that list offices: name, the column of the office's code, the class of the office.
-pub(super) const LISTS: [(&str, &str, &str); 6] = [
+pub(super) const LISTS: [(&str, &str, &str); 8] = [
     ("police_stations", "national", "ps"),
+    ("agencies", "agency", "agency"),
     ("courts", "establishment", "court"),
+    ("boards", "board", "jjb"),
     ("prisons", "prison", "prison"),
     ("homes", "home", "home"),
     ("laboratories", "laboratory", "lab"),
@@ -23,10 +25,12 @@ pub(super) const LISTS: [(&str, &str, &str); 6] = [
 ];
 
 /// Tables that join one office to another: name, column that is looked up, column that answers, class of the answer.
-pub(super) const JOINS: [(&str, &str, &str, &str); 4] = [
+pub(super) const JOINS: [(&str, &str, &str, &str); 6] = [
     ("ps_court", "station", "court", "court"),
+    ("ps_board", "station", "board", "jjb"),
     ("ps_laboratory", "station", "laboratory", "lab"),
     ("court_prison", "court", "prison", "prison"),
+    ("board_home", "board", "home", "home"),
     ("court_prosecution", "court", "office", "pp"),
 ];
 
@@ -248,7 +252,12 @@ impl Reference {
         known.iter().filter(has).map(|row| row.office.clone()).collect()
     }
 
-    /// Column of a joining table that is looked up: `station` or `court`.
+    /// Whether the list of agencies has that code: FIRs of its numbers are an agency's, not a police station's.
+    pub fn is_agency(&self, code: &str) -> bool {
+        OfficeId::parse(&format!("agency:{code}")).is_ok_and(|office| self.listed.contains_key(&office))
+    }
+
+    /// Column of a joining table that is looked up: `station`, `court` or `board`.
     pub fn key_of(table: &str) -> Option<&'static str> {
         JOINS.iter().find(|(name, ..)| *name == table).map(|(_, key, ..)| *key)
     }

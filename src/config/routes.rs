@@ -64,7 +64,9 @@ pub struct Route {
     pub desk: Option<OfficeId>,
     /// Hold the lane on rejection.
     pub park_on_reject: bool,
-    /// It applies only where some system of its pillar takes part, or the record addresses an office of it.
+    /// It applies only to records about a child, as their kind says where that stands.
+    pub child: bool,
+    /// It applies only where some system of its pillar receives the kind, or the record addresses an office of it.
     pub only_if_connected: bool,
 }
 
@@ -200,6 +202,10 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
     let for_whom = for_whom(section, of);
     let desk = desk(section, &steps, known);
     let on_reject = section.word("on_reject", &["park", "go-on"]);
+    let child = section.boolean("child").unwrap_or(false);
+    if child && of.is_some_and(|kind| kind.paths.child.is_none()) {
+        section.error(section.line_of("child"), "the kind does not say where a child is: `child` in config/kinds.toml");
+    }
     let only_if_connected = section.boolean("only_if_connected").unwrap_or(false);
     let park_on_reject = on_reject.as_ref().is_some_and(|said| said.value == "park");
     if let Some(said) = on_reject.filter(|_| park_on_reject && of.is_some_and(|kind| kind.lane == Lane::Liberty)) {
@@ -219,6 +225,7 @@ fn one(section: &mut Section<'_, '_>, name: Option<Said<String>>, known: &Known<
         for_whom,
         desk,
         park_on_reject,
+        child,
         only_if_connected,
     })
 }

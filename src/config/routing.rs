@@ -204,8 +204,12 @@ impl Revision {
             }
             Some(Ok(true)) | None => {}
         }
-        if route.only_if_connected && !self.connected(&route.to) && self.addressees(route, ask).is_empty() {
-            trail.note(route, "", &format!("no system of {} takes part", route.to), Taken::No);
+        if route.child && !self.about_a_child(ask.kind, ask.shared) {
+            trail.note(route, "", "it is not about a child", Taken::No);
+            return None;
+        }
+        if route.only_if_connected && !self.connected(route) && self.addressees(route, ask).is_empty() {
+            trail.note(route, "", &format!("no system of {} receives {}", route.to, route.kind), Taken::No);
             return None;
         }
         let mut found = self.find(route, ask, trail)?;
@@ -229,9 +233,9 @@ impl Revision {
         Some(found)
     }
 
-    /// Some system of the pillar takes part.
-    fn connected(&self, pillar: &str) -> bool {
-        self.systems.values().any(|system| system.pillar == pillar)
+    /// Some system of the route's pillar receives its kind.
+    fn connected(&self, route: &Route) -> bool {
+        self.systems.values().any(|system| system.pillar == route.to && system.receive.contains(&route.kind))
     }
 
     /// How long to hold, if the route's condition is not true yet.
@@ -288,14 +292,17 @@ impl Revision {
 
     /// What the steps after the addressee give for one case.
     pub(super) fn look(&self, route: &Route, case: &Case<'_>, ask: &Ask<'_>, trail: &mut Trail) -> Found {
-        if route.to == "police" && case.not_from_police() {
-            trail.note(route, case.name(), "the case is not from the police", Taken::No);
+        if matches!(route.to.as_str(), "police" | "agency") && self.not_registered_by(&route.to, case) {
+            trail.note(route, case.name(), "the case is not from there", Taken::No);
             return Found::Nobody;
         }
+        // What a Board orders concerns a prison only where the child is in one.
+        let board = route.to == "prisons" && ask.facts.from.as_ref().is_some_and(|from| from.class() == "jjb");
         let liberty = ask.facts.lane == Some(Lane::Liberty);
         let mut unserved: Vec<Named> = Vec::new();
         let mut found: Vec<Named> = Vec::new();
-        for step in route.steps.iter().filter(|step| **step != Step::Addressee) {
+        let tried = |step: &&Step| **step != Step::Addressee && (!board || **step == Step::Custody);
+        for step in route.steps.iter().filter(tried) {
             // See the header: after a miss only the desk may stand in.
             if !unserved.is_empty() && *step != Step::Desk {
                 continue;
@@ -325,6 +332,7 @@ impl Revision {
         match (found.is_empty(), unserved.is_empty()) {
             (false, _) => Found::Offices(found, unserved),
             (true, false) => Found::Unserved(unserved),
+            (true, true) if board => Found::Nobody,
             (true, true) => Found::Nothing,
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Revision;
+use super::children::{self, ADULT, ChildPaths};
 use super::document::{Document, Findings, Said, Section, meant};
-use super::facts::Path;
 use super::folder::Folder;
 use super::kinds::{Kinds, LANES};
 use super::routing::Destination;
@@ -16,9 +16,6 @@ use super::systems::{PILLARS, System};
 use crate::expression::Expression;
 use crate::identifiers::KindName;
 use crate::journal::{Cause, Lane};
-
-/// Who is younger is a child (JJ Act 2015, s.2(12)).
-const ADULT: u64 = 18;
 
 /// Where rules are configured.
 pub const FILE: &str = "config/rules.toml";
@@ -39,14 +36,14 @@ pub struct Rules {
 pub struct Never {
     /// Why it is parked.
     pub code: String,
-    /// Of which records.
-    pub kind: KindName,
+    /// Of which records; `None`: of every kind that says where a child is, unless a rule of the same code names the kind.
+    pub kind: Option<KindName>,
     /// To offices of which pillars.
     pub to: Vec<String>,
-    /// If one of these holds true, ...
-    marked: Vec<Path>,
-    /// ... or one of these years of age below `under`; where there are neither, always.
-    ages: Vec<Path>,
+    /// If it is about a child, as its kind says where that stands.
+    child: bool,
+    /// Or if one of these says that somebody is younger than `under`; where there is neither, always.
+    young: ChildPaths,
     under: u64,
     /// And only if this holds.
     when: Option<Expression>,
@@ -100,7 +97,8 @@ pub(super) fn compile(folder: &Folder, kinds: &Kinds, findings: &Findings) -> Ru
 
 fn never(section: &mut Section<'_, '_>, kinds: &Kinds) -> Option<Never> {
     let code = section.required("code");
-    let kind = section.required("kind");
+    let child = section.boolean("child").unwrap_or(false);
+    let kind = if child { section.text("kind") } else { section.required("kind") };
     if let Some(said) = &kind {
         known_kind(section, said, kinds);
     }
@@ -108,11 +106,20 @@ fn never(section: &mut Section<'_, '_>, kinds: &Kinds) -> Option<Never> {
         section.error(section.line, "`to` is missing in [[never]]; it lists pillars, such as `[\"prisons\"]`");
     }
     let to = pillars(section);
-    let shape = kind.as_ref().and_then(|said| kinds.by_name.get(&said.value)).map(|kind| kind.schema.resolved());
-    let (marked, ages) = (paths(section, "marked", shape.as_deref()), paths(section, "age", shape.as_deref()));
+    let known = kind.as_ref().and_then(|said| kinds.by_name.get(&said.value));
+    let shape = known.map(|kind| kind.schema.resolved());
+    let young = children::read(section, shape.as_deref());
     let under = section.number("under");
-    if let Some(said) = under.as_ref().filter(|_| ages.is_empty()) {
+    if let Some(said) = under.as_ref().filter(|_| young.ages.is_empty() && young.born.is_empty() && !child) {
         section.error(said.line, "`under` without `age` says nothing");
+    }
+    if child && known.is_some_and(|kind| kind.paths.child.is_none()) {
+        section.error(section.line_of("child"), "the kind does not say where a child is: `child` in config/kinds.toml");
+    }
+    for key in ["marked", "age", "born", "when"] {
+        if kind.is_none() && section.has(key) {
+            section.error(section.line_of(key), format!("`{key}` reads a record: name its `kind`"));
+        }
     }
     let when = section.text("when").and_then(|said| match Expression::compile(&said.value, shape.as_deref()) {
         Ok(expression) => Some(expression),
@@ -122,33 +129,15 @@ fn never(section: &mut Section<'_, '_>, kinds: &Kinds) -> Option<Never> {
         }
     });
     let under = under.map_or(ADULT, |said| said.value);
-    Some(Never { code: code?.value, kind: kind?.value, to, marked, ages, under, when })
-}
-
-fn paths(section: &mut Section<'_, '_>, key: &'static str, shape: Option<&Value>) -> Vec<Path> {
-    let mut paths = Vec::new();
-    for said in section.texts(key) {
-        let read = Path::parse(&said.value).and_then(|path| {
-            shape.map_or(Ok(()), |shape| path.check(shape))?;
-            Ok(path)
-        });
-        match read {
-            Ok(path) => paths.push(path),
-            Err(message) => section.error(said.line, format!("path `{}`: {message}", said.value)),
-        }
-    }
-    paths
+    Some(Never { code: code?.value, kind: kind.map(|said| said.value), to, child, young, under, when })
 }
 
 impl Never {
-    /// Whether it forbids this record.
-    fn holds(&self, shared: &Value) -> Result<bool, String> {
-        let marked =
-            || self.marked.iter().flat_map(|path| path.values(shared)).any(|value| value.as_bool() == Some(true));
-        let young = |value: &Value| value.as_u64().is_some_and(|years| (1..self.under).contains(&years));
-        let age = || self.ages.iter().flat_map(|path| path.values(shared)).any(young);
-        let any = self.marked.is_empty() && self.ages.is_empty();
-        if !(any || marked() || age()) {
+    /// Whether it forbids this record, whose kind says where a child is.
+    fn holds(&self, shared: &Value, child: Option<&ChildPaths>) -> Result<bool, String> {
+        let always = self.young.is_empty() && !self.child;
+        let child = child.filter(|_| self.child).is_some_and(|paths| paths.younger(shared, self.under));
+        if !(always || child || self.young.younger(shared, self.under)) {
             return Ok(false);
         }
         self.when.as_ref().map_or(Ok(true), |when| when.holds(shared))
@@ -211,8 +200,9 @@ impl Revision {
     /// well (`expression-failed`): what may be forbidden is looked at by a person.
     pub fn never(&self, kind: &str, shared: &Value, system: &System) -> Option<String> {
         let mut found = None;
-        for rule in self.rules.never.iter().filter(|rule| rule.kind == kind && rule.to.contains(&system.pillar)) {
-            match rule.holds(shared) {
+        let child = self.kinds.get(kind).and_then(|kind| kind.paths.child.as_ref());
+        for rule in self.nevers(kind, system) {
+            match rule.holds(shared, child) {
                 Ok(true) => return Some(rule.code.clone()),
                 Ok(false) => {}
                 Err(_) => found = Some("expression-failed".to_owned()),
@@ -221,9 +211,25 @@ impl Revision {
         found
     }
 
+    /// Whether the record speaks of a child where its kind says that.
+    pub(super) fn about_a_child(&self, kind: &str, shared: &Value) -> bool {
+        let child = self.kinds.get(kind).and_then(|kind| kind.paths.child.as_ref());
+        child.is_some_and(|paths| paths.younger(shared, ADULT))
+    }
+
     /// Whether a rule may forbid deliveries of this kind to `system`: only then the record need be read.
     pub fn may_never(&self, kind: &str, system: &System) -> bool {
-        self.rules.never.iter().any(|rule| rule.kind == kind && rule.to.contains(&system.pillar))
+        self.nevers(kind, system).next().is_some()
+    }
+
+    /// The rules about deliveries of this kind to `system`. One that names the kind stands for the general one of its code.
+    fn nevers<'r>(&'r self, kind: &'r str, system: &'r System) -> impl Iterator<Item = &'r Never> {
+        let to = |rule: &&Never| rule.to.contains(&system.pillar);
+        let own = move |rule: &&Never| rule.kind.as_deref() == Some(kind);
+        let named = move |code: &str| self.rules.never.iter().filter(to).filter(own).any(|rule| rule.code == code);
+        let says = self.kinds.get(kind).is_some_and(|kind| kind.paths.child.is_some());
+        let general = move |rule: &&Never| rule.kind.is_none() && says && !named(&rule.code);
+        self.rules.never.iter().filter(to).filter(move |rule| own(rule) || general(rule))
     }
 
     /// What an order orders, in words for people: the label of its code, or a code that `lane_code` lists. Nothing for a

@@ -35,11 +35,6 @@ impl<'a> Case<'a> {
         Self { own, same: links.same(own), origins: links.origins(own), dockets: links.dockets(own), item: None }
     }
 
-    /// It has numbers, and none of them is the police's: a complaint, a civil prisoner, a detenue.
-    pub(super) fn not_from_police(&self) -> bool {
-        !self.own.is_empty() && !self.origins.iter().any(|key| matches!(key.scheme(), "fir" | "zero-fir"))
-    }
-
     /// One of its numbers, for people.
     pub(super) fn name(&self) -> &str {
         self.own.first().map_or("no case", CaseKey::as_str)
@@ -82,12 +77,7 @@ impl Revision {
             Step::Custody => held(ask),
             Step::Asker(scheme) => self.parties(scheme, true, route, ask),
             Step::Holders(scheme) => self.parties(scheme, false, route, ask),
-            Step::Station => case
-                .origins
-                .iter()
-                .filter_map(station)
-                .filter_map(|code| Some(Named::by(OfficeId::parse(&format!("ps:{code}")).ok()?, "station of the FIR")))
-                .collect(),
+            Step::Station => self.registrants(route, case),
             Step::Table(table, class) => self.rows(table, class, route, case, ask),
             Step::Then(table, class, next) => {
                 let first = self.rows(table, class, route, case, ask);
@@ -114,6 +104,26 @@ impl Revision {
             .collect()
     }
 
+    /// The case has numbers, and none of them was given by an office of that pillar, police or an agency: a complaint, a civil
+    /// prisoner, a detenue; or the other's case.
+    pub(super) fn not_registered_by(&self, pillar: &str, case: &Case<'_>) -> bool {
+        let own = |key: &CaseKey| {
+            let fir = matches!(key.scheme(), "fir" | "zero-fir");
+            let code = key.parts().into_iter().next().unwrap_or_default();
+            fir && self.reference.is_agency(&code) == (pillar == "agency")
+        };
+        (!case.own.is_empty() || pillar == "agency") && !case.origins.iter().any(own)
+    }
+
+    /// Who registered the FIR: the police station, or the agency.
+    fn registrants(&self, route: &Route, case: &Case<'_>) -> Vec<Named> {
+        let class = if route.to == "agency" { "agency" } else { "ps" };
+        let codes = case.origins.iter().filter_map(station);
+        let own = codes.filter(|code| self.reference.is_agency(code) == (class == "agency"));
+        let offices = own.filter_map(|code| OfficeId::parse(&format!("{class}:{code}")).ok());
+        offices.map(|office| Named::by(office, "station of the FIR")).collect()
+    }
+
     /// The office itself, or whoever took over from it.
     fn standing(&self, mut named: Named, ask: &Ask<'_>) -> Named {
         for _ in 0..SUCCESSORS {
@@ -129,6 +139,9 @@ impl Revision {
     fn rows(&self, table: &'static str, class: &str, route: &Route, case: &Case<'_>, ask: &Ask<'_>) -> Vec<Named> {
         let codes: BTreeSet<String> = match Reference::key_of(table) {
             Some("station") => case.origins.iter().filter_map(station).collect(),
+            Some("board") => {
+                ask.facts.from.iter().filter(|from| from.class() == "jjb").map(|from| from.code().to_owned()).collect()
+            }
             _ => courts(case, ask).iter().map(|court| court.code().to_owned()).collect(),
         };
         codes.iter().flat_map(|code| self.answers(table, code, class, route, (case.item.as_ref(), ask))).collect()

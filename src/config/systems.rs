@@ -18,15 +18,16 @@ use crate::identifiers::{KindName, OfficeId, SystemName};
 pub const DIR: &str = "config/systems/";
 
 /// Pillars, and the classes of the offices of each.
-pub const PILLARS: [(&str, &[&str]); 8] = [
+pub const PILLARS: [(&str, &[&str]); 9] = [
     ("police", &["ps"]),
-    ("courts", &["court", "jjb"]),
+    ("agency", &["agency"]),
+    ("courts", &["court"]),
+    ("jjb", &["jjb"]),
     ("prisons", &["prison"]),
+    ("child-home", &["home"]),
     ("forensics", &["lab"]),
     ("prosecution", &["pp"]),
     ("fingerprints", &["nafis"]),
-    ("homes", &["home", "jjb"]),
-    ("agency", &["agency"]),
 ];
 
 /// For connect and answer together, where a system's file says nothing.
@@ -43,7 +44,7 @@ pub struct System {
     pub name: SystemName,
     /// Its adapter.
     pub adapter: String,
-    /// `police`, `courts`, `prisons`, `forensics`, `prosecution`, `fingerprints`, `homes`, `agency`.
+    /// One of `PILLARS`.
     pub pillar: String,
     /// The offices it serves.
     pub offices: Vec<OfficeId>,

@@ -258,7 +258,18 @@ impl<'r> Draft<'_, 'r> {
         })
     }
 
-    fn code(&self, name: &str, shared: Option<&Value>, from: Scalar) -> Result<Converter, String> {
+    /// `code TABLE`, and where the shared side is a text `code TABLE prefix ps: else x-33-`: see `docs/mapping.md`.
+    fn code(&self, argument: &str, shared: Option<&Value>, from: Scalar) -> Result<Converter, String> {
+        let mut words = argument.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        let (mut prefix, mut otherwise) = (String::new(), None);
+        while let Some(word) = words.next() {
+            match (word, words.next()) {
+                ("prefix", Some(text)) => text.clone_into(&mut prefix),
+                ("else", Some(text)) => otherwise = Some(text.to_owned()),
+                _ => return Err("write `code TABLE`, or `code TABLE prefix ps: else x-33-`".to_owned()),
+            }
+        }
         let table = self.source.codes.table(name).ok_or_else(|| {
             let hint = nearest(name, self.source.codes.names()).map(|near| format!("; did you mean `{near}`?"));
             format!("there is no code table `{name}`{}", hint.unwrap_or_default())
@@ -273,8 +284,12 @@ impl<'r> Draft<'_, 'r> {
         if (!coded && !text) || from == Scalar::Other || from == Scalar::Boolean {
             return Err("`code` goes between a native text or number and a shared coded field or text".to_owned());
         }
+        if coded && (!prefix.is_empty() || otherwise.is_some()) {
+            return Err("`prefix` and `else` are for a shared text, not for a coded field".to_owned());
+        }
         let id = format!("{adapter}.{name}");
-        Ok(Converter::Code(Code { table: std::sync::Arc::clone(table), adapter: adapter.to_owned(), id, coded }))
+        let (table, adapter) = (std::sync::Arc::clone(table), adapter.to_owned());
+        Ok(Converter::Code(Code { table, adapter, id, coded, prefix, otherwise }))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::dates::Pattern;
 use super::files;
-use crate::codes::Table;
+use crate::codes::{Column, Table};
 
 /// The scalar type that a schema asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,10 @@ pub(super) struct Code {
     pub(super) id: String,
     /// The shared side is an object with `code`, `label`, `raw`; else it is the code's text.
     pub(super) coded: bool,
+    /// What stands before the code in a shared text, such as `ps:`.
+    pub(super) prefix: String,
+    /// What a value of no row becomes in a shared text: this, and the value.
+    pub(super) otherwise: Option<String>,
 }
 
 /// What reading a native value gave.
@@ -252,10 +256,11 @@ impl Code {
         let row = self.table.column(&self.adapter).and_then(|column| self.table.by_native(column, text));
         if !self.coded {
             let Some(row) = row else {
-                return Read::UnknownCode(None);
+                let strange = self.otherwise.as_ref().map(|before| format!("{}{before}{text}", self.prefix));
+                return strange.map_or(Read::UnknownCode(None), |strange| Read::Exact(Value::String(strange)));
             };
             let canonical = self.table.column(&self.adapter).and_then(|column| column.native(&row.shared));
-            return sure(canonical == Some(text), Value::String(row.shared.clone()));
+            return sure(canonical == Some(text), Value::String(format!("{}{}", self.prefix, row.shared)));
         }
         let mut coded = Map::with_capacity(3);
         coded.insert("code".to_owned(), row.map_or(Value::Null, |row| Value::String(row.shared.clone())));
@@ -277,6 +282,9 @@ impl Code {
         let Some(column) = self.table.column(&self.adapter) else {
             return Written::UnknownCode;
         };
+        if !self.coded {
+            return self.write_text(code.unwrap_or_default(), column, native);
+        }
         let raw = shared.get("raw").filter(|raw| raw.get("table").and_then(Value::as_str) == Some(&self.id));
         if let Some(raw) = raw.and_then(|raw| raw.get("value")).and_then(Value::as_str) {
             let means = self.table.by_native(column, raw.trim()).map(|row| row.shared.as_str());
@@ -294,6 +302,23 @@ impl Code {
                 },
                 None => Written::UnknownCode,
             },
+        }
+    }
+
+    /// A code that is a plain text. What is of another form than this adapter's is lost: an office of another class.
+    fn write_text(&self, shared: &str, column: &Column, native: Scalar) -> Written {
+        let Some(code) = shared.strip_prefix(self.prefix.as_str()) else { return Written::Lost };
+        if let Some(value) = column.native(code) {
+            return typed(value, native);
+        }
+        let strange = self.otherwise.as_ref().and_then(|before| code.strip_prefix(before.as_str()));
+        match strange.filter(|value| !value.is_empty()) {
+            // A value that the table knows would be read as what it means.
+            Some(value) if self.table.by_native(column, value).is_none() => typed(value, native),
+            Some(value) => Written::Changed(Value::String(value.to_owned())),
+            None => {
+                column.unknown().map_or(Written::UnknownCode, |value| Written::Changed(Value::String(value.to_owned())))
+            }
         }
     }
 }

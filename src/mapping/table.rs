@@ -38,10 +38,32 @@ pub struct Row {
     pub line: usize,
 }
 
+/// What a variant writes instead of something that stands in many rows of the mapping underneath.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instead {
+    /// A native path or the beginning of one, else a converter.
+    pub native: bool,
+    /// What stands there.
+    pub this: String,
+    /// What it becomes.
+    pub with: String,
+    file: String,
+    line: usize,
+}
+
+/// One mapping file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layer {
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// What it changes in all rows of those underneath.
+    pub instead: Vec<Instead>,
+}
+
 const KEYS: [&str; 6] = ["native", "shared", "as", "when", "default", "drop"];
 
 /// Reads one mapping file, which must be for that adapter (or one that it extends) and kind.
-pub fn read(file: &str, contents: &[u8], kind: &str) -> Result<Vec<Row>, Vec<Fault>> {
+pub fn read(file: &str, contents: &[u8], kind: &str) -> Result<Layer, Vec<Fault>> {
     let fault = |line: usize, message: String| Fault { file: file.to_owned(), line, message };
     let text = std::str::from_utf8(contents).map_err(|_| vec![fault(0, "the file is not UTF-8".to_owned())])?;
     // A large mapping has a thousand rows: counting lines from the top for each key took a fifth of the start.
@@ -52,7 +74,7 @@ pub fn read(file: &str, contents: &[u8], kind: &str) -> Result<Vec<Row>, Vec<Fau
         vec![fault(line, error.message().to_owned())]
     })?;
     let mut faults = Vec::new();
-    let mut rows = Vec::new();
+    let mut layer = Layer::default();
     for (key, value) in table.get_ref() {
         let line = line_of(key.span().start);
         match (key.get_ref().as_ref(), value.get_ref()) {
@@ -61,20 +83,57 @@ pub fn read(file: &str, contents: &[u8], kind: &str) -> Result<Vec<Row>, Vec<Fau
             ("kind", DeValue::String(said)) => {
                 faults.push(fault(line, format!("`kind` is `{said}`, but it is used for `{kind}`")));
             }
-            ("row", DeValue::Array(items)) => {
+            (word @ ("row" | "instead"), DeValue::Array(items)) => {
                 for item in items.iter() {
                     let line = line_of(item.span().start);
                     let place = (file, line);
-                    match item.get_ref() {
-                        DeValue::Table(row) => rows.push(row_of(place, row, &line_of, &mut faults)),
-                        _ => faults.push(fault(line, "a row is a table: `[[row]]`".to_owned())),
+                    match (word, item.get_ref()) {
+                        ("row", DeValue::Table(row)) => layer.rows.push(row_of(place, row, &line_of, &mut faults)),
+                        (_, DeValue::Table(table)) => match instead(place, table) {
+                            Ok(instead) => layer.instead.push(instead),
+                            Err(message) => faults.push(fault(line, message)),
+                        },
+                        _ => faults.push(fault(line, format!("a table: `[[{word}]]`"))),
                     }
                 }
             }
-            (other, _) => faults.push(fault(line, unknown(other, &["adapter", "kind", "row"]))),
+            (other, _) => faults.push(fault(line, unknown(other, &["adapter", "kind", "row", "instead"]))),
         }
     }
-    if faults.is_empty() { Ok(rows) } else { Err(faults) }
+    if faults.is_empty() { Ok(layer) } else { Err(faults) }
+}
+
+/// `native` or `as`, and `with`: texts, nothing else.
+fn instead((file, line): (&str, usize), table: &DeTable) -> Result<Instead, String> {
+    const KEYS: [&str; 3] = ["native", "as", "with"];
+    let text = |wanted: &str| {
+        let found = table.iter().find(|(key, _)| key.get_ref() == wanted);
+        found.and_then(|(_, value)| value.get_ref().as_str()).map(str::to_owned)
+    };
+    if let Some((key, _)) = table.iter().find(|(key, _)| !KEYS.contains(&key.get_ref().as_ref())) {
+        return Err(unknown(key.get_ref(), &KEYS));
+    }
+    match (text("native"), text("as"), text("with")) {
+        (Some(this), None, Some(with)) => Ok(Instead { native: true, this, with, file: file.to_owned(), line }),
+        (None, Some(this), Some(with)) => Ok(Instead { native: false, this, with, file: file.to_owned(), line }),
+        _ => Err("[[instead]] has `native` or `as`, and `with`".to_owned()),
+    }
+}
+
+impl Instead {
+    /// The row with it; `None` where the row has nothing of the kind.
+    fn applied(&self, row: &Row) -> Option<Row> {
+        if !self.native {
+            let hit = row.convert.as_deref() == Some(self.this.as_str());
+            return hit.then(|| Row { convert: Some(self.with.clone()), ..row.clone() });
+        }
+        let rest = row.native.as_deref()?.strip_prefix(self.this.as_str())?;
+        if !rest.is_empty() && !rest.starts_with('/') {
+            return None;
+        }
+        let path = format!("{}{rest}", self.with);
+        Some(Row { native: Some(path.trim_start_matches('/').to_owned()), ..row.clone() })
+    }
 }
 
 fn unknown(key: &str, known: &[&str]) -> String {
@@ -125,9 +184,11 @@ fn plain(value: &Spanned<DeValue>) -> Option<Value> {
     }
 }
 
-/// The base's rows with the variant's on top: a row of the same shared path (or native path, where it has no shared one)
-/// replaces every row of the base that has it; with `drop` they only go.
-pub fn extend(base: Vec<Row>, variant: Vec<Row>) -> Result<Vec<Row>, Vec<Fault>> {
+/// The base's rows with the variant's on top: what it writes instead is changed in all of them; then a row of the same shared
+/// path (or native path, where it has no shared one) replaces every row of the base that has it; with `drop` they only go.
+pub fn extend(base: Vec<Row>, layer: Layer) -> Result<Vec<Row>, Vec<Fault>> {
+    let Layer { rows: variant, instead } = layer;
+    let base = rewritten(base, &instead)?;
     let key = |row: &Row| row.shared.clone().map_or_else(|| (false, row.native.clone()), |shared| (true, Some(shared)));
     let mut faults = Vec::new();
     for row in variant.iter().filter(|row| row.drop) {
@@ -145,4 +206,24 @@ pub fn extend(base: Vec<Row>, variant: Vec<Row>) -> Result<Vec<Row>, Vec<Fault>>
     let mut rows: Vec<Row> = base.into_iter().filter(|old| !variant.iter().any(|row| key(row) == key(old))).collect();
     rows.extend(variant.into_iter().filter(|row| !row.drop));
     Ok(rows)
+}
+
+/// The rows with everything that is written instead, one after the other. What no row has is a mistake.
+fn rewritten(mut rows: Vec<Row>, instead: &[Instead]) -> Result<Vec<Row>, Vec<Fault>> {
+    let mut faults = Vec::new();
+    for one in instead {
+        let mut hits = 0;
+        for row in &mut rows {
+            if let Some(changed) = one.applied(row) {
+                *row = changed;
+                hits += 1;
+            }
+        }
+        if hits == 0 {
+            let what = if one.native { "native path that is or begins with" } else { "converter" };
+            let message = format!("no row of the mapping underneath has a {what} `{}`", one.this);
+            faults.push(Fault { file: one.file.clone(), line: one.line, message });
+        }
+    }
+    if faults.is_empty() { Ok(rows) } else { Err(faults) }
 }

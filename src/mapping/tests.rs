@@ -362,6 +362,45 @@ fn a_variant_replaces_and_drops_rows_of_its_base() {
     assert!(faults[0].message.contains("did you mean `accused[].name`?"));
 }
 
+/// JSON without the root element of the base's XML, days in another order, stations by numbers of its own.
+const INSTEAD: &str = r#"
+kind = "report"
+[[instead]]
+native = "Report"
+with = ""
+[[instead]]
+native = "List/Accused[]"
+with = "people[]"
+[[instead]]
+as = "prefix ps:"
+with = "code station prefix ps: else 99"
+"#;
+
+#[test]
+fn a_variant_says_once_what_it_writes_instead_and_a_value_of_no_row_has_a_place() {
+    let run = |variant: &str| {
+        let mut native = native()["properties"]["Report"].clone();
+        let people = native["properties"].as_object_mut().unwrap().remove("List").unwrap();
+        native["properties"]["people"] = people["properties"]["Accused"].clone();
+        let (shared, mut codes) = (shared(), codes());
+        let head = "shared,label_en,label_hi,valid_from,valid_to,source,pol-x,pol-x_canonical\n";
+        codes.add("station", format!("{head}3810,One,एक,,,x,77,\n").as_bytes()).unwrap();
+        let layers = [("base".to_owned(), ROWS.as_bytes()), ("variant".to_owned(), variant.as_bytes())];
+        let (native, shared, bases) = (&native, &shared, &["pol".to_owned()]);
+        let (adapter, kind, codes, layers) = ("pol-x", "report", &codes, &layers);
+        Plan::compile(Source { adapter, kind, layers, native, shared, codes, bases, sends: true, receives: true })
+    };
+    let plan = run(INSTEAD).unwrap_or_else(|faults| panic!("{faults:#?}"));
+    for (station, office) in [("77", "ps:3810"), ("12", "ps:9912")] {
+        let sent = json!({"NO": station, "SERIES": "1", "VERSION": "2.0", "people": [{"NAME": "x"}]});
+        let decoded = plan.decode(&sent).unwrap().shared;
+        assert_eq!((&decoded["office"], &decoded["accused"]), (&json!(office), &json!([{"name": "x"}])));
+        assert_eq!(plan.encode(&decoded).unwrap().native, sent);
+    }
+    let faults = run(&INSTEAD.replace("\"List/", "\"Lost/")).unwrap_err();
+    assert!(faults[0].line == 6 && faults[0].message.contains("no row of the mapping underneath"), "{faults:?}");
+}
+
 #[test]
 fn a_condition_that_cannot_be_judged_refuses_at_decode_and_fails_at_encode() {
     let plan = plan();

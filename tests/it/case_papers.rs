@@ -131,13 +131,13 @@ async fn an_appeal_goes_to_the_court_below_where_it_is_addressed_and_joins_the_t
     let xml = seen["data"].as_str().unwrap();
     assert!(xml.contains("<LOWER_CNR_NUM>DLCT010001232026</LOWER_CNR_NUM>"), "{xml}");
     let page = courts
-        .get("/v1/cases/cnr/DLCT010001232026?purpose=hearing&ground=BNSS%20s.427")
+        .get("/v1/cases/cnr/DLCT010045672026?purpose=hearing&ground=BNSS%20s.427")
         .await
         .unwrap()
         .expect(200)
         .json()
         .to_string();
-    assert!(page.contains("appeal-of") && page.contains("DLCT010045672026"), "{page}");
+    assert!(page.contains("appeal-of") && page.contains("DLCT010001232026"), "{page}");
 }
 
 /// Of several accused the one who goes free decides: the record waits for no paper. So does an event that nobody knows.

@@ -23,6 +23,8 @@ mod folder;
 mod exchange_docs;
 mod case_papers;
 mod law;
+mod children;
+mod variant;
 mod cases;
 mod sharing;
 mod limits;
