@@ -388,7 +388,7 @@ fn a_variant_says_once_what_it_writes_instead_and_a_value_of_no_row_has_a_place(
         let layers = [("base".to_owned(), ROWS.as_bytes()), ("variant".to_owned(), variant.as_bytes())];
         let (native, shared, bases) = (&native, &shared, &["pol".to_owned()]);
         let (adapter, kind, codes, layers) = ("pol-x", "report", &codes, &layers);
-        Plan::compile(Source { adapter, kind, layers, native, shared, codes, bases, sends: true, receives: true })
+        Compiled::compile(Source { adapter, kind, layers, native, shared, codes, bases, sends: true, receives: true })
     };
     let plan = run(INSTEAD).unwrap_or_else(|faults| panic!("{faults:#?}"));
     for (station, office) in [("77", "ps:3810"), ("12", "ps:9912")] {
