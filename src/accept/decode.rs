@@ -141,6 +141,11 @@ fn wrong_format(codec: &dyn Codec, bytes: &[u8], mut refusal: Refusal) -> Refusa
             refusal.detail =
                 format!("this looks like JSON; this kind is sent as XML (`{due}`) by this system's adapter");
         }
+        (Code::MalformedNist, Some(b'<' | b'{' | b'[')) => {
+            refusal.detail = format!(
+                "this looks like XML or JSON; this kind is sent as an ANSI/NIST-ITL transaction (`{due}`) by this system's adapter"
+            );
+        }
         _ => {}
     }
     refusal

@@ -6,7 +6,7 @@ use icjs_kit::Limits;
 
 use super::Desk;
 use super::refuse::{Code, Refusal};
-use crate::config::{Dialect, Kind};
+use crate::config::{Dialect, Kind, Revision};
 use crate::identifiers::{KindName, MessageId, OfficeId};
 use crate::journal::Action;
 use crate::tokens::Caller;
@@ -93,7 +93,6 @@ pub fn receive(desk: &Desk, caller: &Caller, submission: Submission) -> Result<D
     media_type(&submission, dialect, &system.adapter)?;
     let (action, replaces) = action(&submission)?;
     let inside = dialect.files.map_or(0, |cap| usize::try_from(cap.div_ceil(3) * 4).unwrap_or(0));
-    let large = revision.adapters.get(&system.adapter).is_some_and(|adapter| adapter.pillar == "fingerprints");
     Ok(Door {
         key: key(submission.idempotency_key.as_deref())?,
         office: office(caller, submission.office.as_deref())?,
@@ -101,11 +100,18 @@ pub fn receive(desk: &Desk, caller: &Caller, submission: Submission) -> Result<D
         replaces,
         reason: text("Icjs-Reason", submission.reason)?,
         actor: text("Icjs-Actor", submission.actor)?,
-        // Fingerprint images come inside the record: 32 times the usual limit. So may other files, up to their cap.
-        limit: desk.settings.limits.record.saturating_mul(if large { 32 } else { 1 }).saturating_add(inside),
+        // Files inside the document come besides, up to their cap.
+        limit: limit(desk, revision, dialect, &submission.kind).saturating_add(inside),
         kind: submission.kind,
         caller: caller.clone(),
     })
+}
+
+/// The bytes that a record may have. A kind's own limit is for images inside the record, which never enter a tree: what is a
+/// tree as a whole is never larger than any other record.
+fn limit(desk: &Desk, revision: &Revision, dialect: &Dialect, kind: &str) -> usize {
+    let own = revision.kinds.get(kind).and_then(|kind| kind.record_limit).filter(|_| !dialect.codec.tree_is_whole());
+    own.unwrap_or(desk.settings.limits.record)
 }
 
 /// The limits of one document of this submission.
@@ -152,7 +158,11 @@ fn media_type(submission: &Submission, dialect: &Dialect, adapter: &str) -> Resu
     if same {
         return charset(sent);
     }
-    let format = |media_type: &str| if media_type.contains("xml") { "XML" } else { "JSON" };
+    let format = |media_type: &str| match media_type {
+        nist if nist.contains("nist") => "an ANSI/NIST-ITL transaction",
+        xml if xml.contains("xml") => "XML",
+        _ => "JSON",
+    };
     let said = match bare {
         "" => "the request has no `Content-Type`".to_owned(),
         other if other.contains("xml") || other.contains("json") => {

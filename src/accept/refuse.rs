@@ -14,6 +14,8 @@ pub enum Code {
     MalformedJson,
     /// Not well-formed XML.
     MalformedXml,
+    /// Not well-formed: an ANSI/NIST-ITL transaction.
+    MalformedNist,
     /// An XML document with a document type.
     DoctypeRefused,
     /// Not UTF-8.
@@ -69,9 +71,10 @@ pub enum Code {
 }
 
 /// Every code, for tables and documents.
-pub const CODES: [Code; 28] = [
+pub const CODES: [Code; 29] = [
     Code::MalformedJson,
     Code::MalformedXml,
+    Code::MalformedNist,
     Code::DoctypeRefused,
     Code::EncodingRefused,
     Code::IdempotencyKeyMissing,
@@ -106,6 +109,7 @@ impl Code {
         match self {
             Self::MalformedJson => "malformed-json",
             Self::MalformedXml => "malformed-xml",
+            Self::MalformedNist => "malformed-nist",
             Self::DoctypeRefused => "doctype-refused",
             Self::EncodingRefused => "encoding-refused",
             Self::IdempotencyKeyMissing => "idempotency-key-missing",

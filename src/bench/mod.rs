@@ -15,6 +15,7 @@ pub mod mapping;
 pub mod liberty;
 pub mod attachments;
 pub mod batch;
+pub mod prints;
 
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,7 @@ pub struct Figures {
     liberty: liberty::Measured,
     attachment: attachments::Measured,
     batch: batch::Measured,
+    prints: prints::Measured,
 }
 
 impl Figures {
@@ -105,6 +107,10 @@ impl Figures {
             "batch_per_second": self.batch.per_s.round(),
             "batch_live_p50_ms": self.batch.live_p50_ms,
             "batch_live_p99_ms": self.batch.live_p99_ms,
+            "nist_p50_ms": rounded(self.prints.p50_ms),
+            "nist_p99_ms": rounded(self.prints.p99_ms),
+            "nist_growth_mb": self.prints.growth_mb.round(),
+            "nist_bytes": self.prints.bytes,
             "mapping_us": rounded(self.mapping.decode_us),
             "mapping_encode_us": rounded(self.mapping.encode_us),
             "mapping_vs_parse": rounded(self.mapping.decode_us / self.mapping.parse_us.max(f64::MIN_POSITIVE)),
@@ -176,7 +182,7 @@ async fn measure(
     bench.accept(&first, figures).await
 }
 
-/// A large attachment, and a batch.
+/// A large attachment, a batch, and fingerprint transactions.
 async fn bulk(options: &Options, bodies: &Bodies, work: &Path, figures: &mut Figures, tell: &dyn Fn(&str)) -> Done {
     let removed =
         |dir: &Path| std::fs::remove_dir_all(dir).map_err(|error| crate::shell::exit::file_failure(dir, &error));
@@ -185,6 +191,9 @@ async fn bulk(options: &Options, bodies: &Bodies, work: &Path, figures: &mut Fig
     removed(&dir)?;
     let dir = work.join("batch");
     figures.batch = batch::measure(options, bodies, &dir, tell).await?;
+    removed(&dir)?;
+    let dir = work.join("prints");
+    figures.prints = prints::measure(options, &dir, tell).await?;
     removed(&dir)
 }
 

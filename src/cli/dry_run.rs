@@ -121,6 +121,14 @@ fn preview(revision: &Revision, ask: &DryRun, sender: &System, shared: &Value, t
         return shown;
     };
     put(&mut shown, "withheld", json!(permitted.withheld.join(" ")));
+    let media_type = revision.dialect(sender, &ask.kind).map_or("", |dialect| dialect.codec.media_type());
+    if revision.passes_original(&ask.kind, (&sender.name, media_type), receiver) {
+        // What it gets is what was sent, whole or not at all.
+        if permitted.withheld.iter().any(|path| !path.starts_with("extensions.")) {
+            put(&mut shown, "state", json!("parked: not-permitted"));
+        }
+        return shown;
+    }
     let plan = revision.dialect(receiver, &ask.kind).and_then(|dialect| dialect.plan.as_ref());
     match plan.map(|plan| plan.encode(&permitted.tree)) {
         Some(Ok(encoded)) => {

@@ -293,6 +293,8 @@ fn media_type(body: &[u8]) -> &'static str {
     let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'<') => "application/xml",
+        // The first field of an ANSI/NIST-ITL transaction is `1.001:`; no record is a number.
+        Some(b'1') if text.starts_with(b"1.") => "application/x-ansi-nist",
         _ => "application/json",
     }
 }

@@ -1,4 +1,4 @@
-//! `init FOLDER`: a development folder with which everything can be tried at once: five systems with keys, the shipped
+//! `init FOLDER`: a development folder with which everything can be tried at once: six systems with keys, the shipped
 //! routes, sharing lines, kinds and reference tables as files to change. Nothing in it is fit for production keys.
 
 use std::path::Path;
@@ -79,6 +79,7 @@ const POLICE_SEND: &[&str] = &[
     "process-report",
     "forensic-requisition",
     "exhibit-movement",
+    "fingerprint-search",
 ];
 /// What the prosecution gets.
 const PROSECUTION_RECEIVES: &[&str] = &[
@@ -106,6 +107,7 @@ const POLICE_RECEIVE: &[&str] = &[
     "exhibit-movement",
     "court-disposal",
     "appeal",
+    "fingerprint-result",
 ];
 /// What courts get.
 const COURTS_RECEIVE: &[&str] = &[
@@ -122,80 +124,70 @@ const COURTS_RECEIVE: &[&str] = &[
     "appeal",
 ];
 
-/// A police, a court, a prison, a prosecution and a laboratory system; all pull, so that nobody needs a server to try it.
+/// What courts send.
+const COURTS_SEND: &[&str] =
+    &["case-registration", "court-order", "forensic-requisition", "exhibit-movement", "court-disposal", "appeal"];
+/// What prisons get.
+const PRISONS_RECEIVE: &[&str] = &[
+    "arrest",
+    "charge-sheet",
+    "case-registration",
+    "court-order",
+    "custody-update",
+    "court-disposal",
+    "appeal",
+    "fingerprint-result",
+];
+
+/// A system of every pillar; all pull, so that nobody needs a server to try it.
 fn systems() -> Vec<NewSystem> {
-    let offices = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let police = |name: &str, adapter, stations: &[&str]| NewSystem {
-        name: name.to_owned(),
-        adapter,
-        pillar: "police",
-        offices: offices(stations),
-        send: POLICE_SEND,
-        receive: POLICE_RECEIVE,
-        reached: Reached::Feed,
-        per_second: 200,
-    };
-    let courts = |name: &str, adapter, courts: &[&str]| NewSystem {
-        name: name.to_owned(),
-        adapter,
-        pillar: "courts",
-        offices: offices(courts),
-        send: &[
-            "case-registration",
-            "court-order",
-            "forensic-requisition",
-            "exhibit-movement",
-            "court-disposal",
-            "appeal",
-        ],
-        receive: COURTS_RECEIVE,
-        reached: Reached::Feed,
-        per_second: 200,
-    };
+    let stations = ["ps:38101001", "ps:38101002", "ps:38101003", "ps:38101004"];
+    let courts = ["court:DLCT01", "court:DLCT01/1", "court:DLCT01/2", "court:DLCT01/3", "court:DLCT01/4"];
+    let prisons = ["prison:DL01", "prison:DL02", "prison:DL03"];
+    let prosecution = ["pp:DLCT", "pp:DLST", "pp:DLHQ"];
+    let divisions = ["lab:DLFSL", "lab:DLFSL/BIO", "lab:DLFSL/CHEM", "lab:DLFSL/TOX", "lab:DLFSL/CYB"];
+    let custody: &'static [&'static str] = &["custody-update", "process-report", "fingerprint-search"];
+    let asked: &'static [&'static str] =
+        &["forensic-requisition", "exhibit-movement", "case-registration", "court-order"];
     vec![
-        police("cctns-dl", "cctns", &["ps:38101001", "ps:38101002", "ps:38101003", "ps:38101004"]),
-        courts(
-            "ecourts-dl",
-            "ecourts",
-            &["court:DLCT01", "court:DLCT01/1", "court:DLCT01/2", "court:DLCT01/3", "court:DLCT01/4"],
+        system(("cctns-dl", "cctns", "police"), &stations, (POLICE_SEND, POLICE_RECEIVE)),
+        system(("ecourts-dl", "ecourts", "courts"), &courts, (COURTS_SEND, COURTS_RECEIVE)),
+        system(("eprisons-dl", "eprisons", "prisons"), &prisons, (custody, PRISONS_RECEIVE)),
+        system(
+            ("nafis", "nafis", "fingerprints"),
+            &["nafis:NCRB"],
+            (&["fingerprint-result"], &["fingerprint-search", "court-order"]),
         ),
-        NewSystem {
-            name: "eprisons-dl".to_owned(),
-            adapter: "eprisons",
-            pillar: "prisons",
-            offices: offices(&["prison:DL01", "prison:DL02", "prison:DL03"]),
-            send: &["custody-update", "process-report"],
-            receive: &[
-                "arrest",
-                "charge-sheet",
-                "case-registration",
-                "court-order",
-                "custody-update",
-                "court-disposal",
-                "appeal",
-            ],
-            reached: Reached::Feed,
-            per_second: 200,
-        },
-        NewSystem {
-            name: "eprosecution-dl".to_owned(),
-            adapter: "eprosecution",
-            pillar: "prosecution",
-            offices: offices(&["pp:DLCT", "pp:DLST", "pp:DLHQ"]),
-            send: &["prosecution-opinion"],
-            receive: PROSECUTION_RECEIVES,
-            reached: Reached::Feed,
-            per_second: 200,
-        },
-        NewSystem {
-            name: "eforensics-dl".to_owned(),
-            adapter: "eforensics",
-            pillar: "forensics",
-            offices: offices(&["lab:DLFSL", "lab:DLFSL/BIO", "lab:DLFSL/CHEM", "lab:DLFSL/TOX", "lab:DLFSL/CYB"]),
-            send: &["forensic-report", "exhibit-movement"],
-            receive: &["forensic-requisition", "exhibit-movement", "case-registration", "court-order"],
-            reached: Reached::Feed,
-            per_second: 200,
-        },
+        system(
+            ("eprosecution-dl", "eprosecution", "prosecution"),
+            &prosecution,
+            (&["prosecution-opinion"], PROSECUTION_RECEIVES),
+        ),
+        system(
+            ("eforensics-dl", "eforensics", "forensics"),
+            &divisions,
+            (&["forensic-report", "exhibit-movement"], asked),
+        ),
     ]
+}
+
+/// Kinds that a system sends, and kinds that it gets.
+type Exchanged = (&'static [&'static str], &'static [&'static str]);
+
+fn system(
+    (name, adapter, pillar): (&str, &'static str, &'static str),
+    offices: &[&str],
+    (send, receive): Exchanged,
+) -> NewSystem {
+    let offices = offices.iter().map(|name| (*name).to_owned()).collect();
+    NewSystem {
+        name: name.to_owned(),
+        adapter,
+        pillar,
+        offices,
+        send,
+        receive,
+        reached: Reached::Feed,
+        per_second: 200,
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use icjs_kit::Codec;
 use icjs_kit::json::JsonCodec;
 use icjs_kit::xml::XmlCodec;
+use icjs_nafis::NistCodec;
 
 use super::document::{Document, Findings, Said, Section, meant};
 use super::facts::Path;
@@ -23,6 +24,9 @@ use crate::schema::Schema;
 const FILES: u64 = 5 << 20;
 /// The most that an adapter may say.
 const MOST_FILES: u64 = 32 << 20;
+/// The wire formats. A new one that no table can express is a crate under `adapters/`, named here and in `Build::codec`.
+const WIRES: [&str; 4] = ["json", "xml", "nist", "shared"];
+
 /// The longest chain of `extends`.
 const MOST_BASES: usize = 8;
 
@@ -175,7 +179,7 @@ fn draft(root: &mut Section<'_, '_>, path: &str, folder: &str) -> Draft {
 
 fn kind_draft(section: &mut Section<'_, '_>, file: &str, line: usize) -> KindDraft {
     let at = |said: Said<String>| At { file: file.to_owned(), line: said.line, value: said.value };
-    let wire = section.word("wire", &["json", "xml", "shared"]).map(|said| said.value);
+    let wire = section.word("wire", &WIRES).map(|said| said.value);
     let schema = section.text("schema").map(at);
     let mappings = section.text("mapping").map(at).into_iter().collect();
     let mut directions = section.has("direction").then(Vec::new);
@@ -302,7 +306,7 @@ impl Build<'_> {
                 self.findings.error(
                     &self.draft.file,
                     draft.line,
-                    format!("`wire` is missing in [kind.{kind}]; wires are `json`, `xml`, `shared`"),
+                    format!("`wire` is missing in [kind.{kind}]; wires are `{}`", WIRES.join("`, `")),
                 );
                 None
             }
@@ -391,11 +395,13 @@ impl Build<'_> {
     }
 
     fn codec(&self, wire: &str, native: &Schema, at: &At) -> Option<Arc<dyn Codec>> {
-        if wire == "json" {
-            return Some(Arc::new(JsonCodec));
-        }
-        match XmlCodec::new(&native.resolved()) {
-            Ok(codec) => Some(Arc::new(codec)),
+        let codec: Result<Arc<dyn Codec>, String> = match wire {
+            "json" => Ok(Arc::new(JsonCodec)),
+            "nist" => NistCodec::new(&native.resolved()).map(|codec| Arc::new(codec) as Arc<dyn Codec>),
+            _ => XmlCodec::new(&native.resolved()).map(|codec| Arc::new(codec) as Arc<dyn Codec>),
+        };
+        match codec {
+            Ok(codec) => Some(codec),
             Err(message) => {
                 self.findings.error(&at.file, at.line, format!("schema `{}`: {message}", at.value));
                 None
@@ -429,7 +435,8 @@ impl Build<'_> {
             return None;
         }
         let directions = (draft.allows("send"), draft.allows("receive"));
-        self.loaded.plan(&self.draft.name, kind, layers, (native?, shared?), directions)
+        let speaks = draft.mappings.last().and_then(lent).unwrap_or(&self.draft.name);
+        self.loaded.plan(speaks, kind, layers, (native?, shared?), directions)
     }
 
     /// A JSON Pointer from a native path, which must exist in the native schema.
@@ -448,6 +455,13 @@ impl Build<'_> {
             |path: &&String| path.strip_prefix(&dir).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         self.loaded.folder.files.keys().filter(numbered).cloned().collect()
     }
+}
+
+/// The adapter from whose folder another one takes a mapping as it is: a police system that hands in fingerprint transactions
+/// speaks the codes of the fingerprint system there, not its own.
+fn lent(mapping: &At) -> Option<&str> {
+    let says = mapping.file.strip_prefix("adapters/")?.split('/').next()?;
+    mapping.value.split('/').next().filter(|owner| *owner != says)
 }
 
 impl KindDraft {

@@ -217,7 +217,7 @@ impl Folder {
 fn wanted(path: &str) -> bool {
     let hidden = path.split('/').any(|part| part.starts_with('.') || part.ends_with('~'));
     let kit = path.starts_with("adapters/kit/");
-    let known = [".toml", ".json", ".csv", ".xml", ".md"].iter().any(|end| path.ends_with(end));
+    let known = [".toml", ".json", ".csv", ".xml", ".an2", ".md"].iter().any(|end| path.ends_with(end));
     let rust = path.ends_with("Cargo.toml");
     let node = path == "config/gateway.toml" || path.starts_with("config/examples/");
     known && !hidden && !kit && !rust && !node

@@ -54,6 +54,8 @@ pub struct Kind {
     pub opens_case: bool,
     /// Which threads it answers.
     pub answers: Option<Answers>,
+    /// Bytes that a record with images inside may have, instead of the node's limit.
+    pub record_limit: Option<usize>,
     /// Where a record of this kind says what it is about.
     pub paths: FactPaths,
 }
@@ -148,8 +150,9 @@ fn one(section: &mut Section<'_, '_>, name: &Said<String>, loaded: &Loaded<'_>, 
     let opens_case = section.boolean("opens_case").unwrap_or(false);
     let headline = section.text("headline").and_then(|said| shared_path(section, &said, shape.as_deref()));
     let answers = Answers::read(section, &paths, shape.as_deref());
-    let title = (title?, title_hi);
-    Some(Kind { name: name.value.clone(), title, lane: lane?, schema: schema?, headline, opens_case, answers, paths })
+    let record_limit = section.size("record_limit").and_then(|bytes| usize::try_from(bytes).ok());
+    let (title, name) = ((title?, title_hi), name.value.clone());
+    Some(Kind { name, title, lane: lane?, schema: schema?, headline, opens_case, answers, record_limit, paths })
 }
 
 pub(super) fn lane_of(word: &str) -> Lane {

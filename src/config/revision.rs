@@ -110,6 +110,16 @@ impl Revision {
     pub fn dialect(&self, system: &System, kind: &str) -> Option<&Dialect> {
         self.adapters.get(&system.adapter)?.dialects.get(kind)
     }
+
+    /// Whether `receiver` gets a record of `sender` as the bytes that were received, which are of `media_type`: both speak one
+    /// wire by one native schema, and a tree holds only a part of its documents.
+    pub fn passes_original(&self, kind: &str, (sender, media_type): (&str, &str), receiver: &System) -> bool {
+        let from = self.systems.get(sender).and_then(|sender| self.dialect(sender, kind));
+        from.zip(self.dialect(receiver, kind)).is_some_and(|(from, to)| {
+            let schema = from.native.as_ref().zip(to.native.as_ref()).is_some_and(|(from, to)| Arc::ptr_eq(from, to));
+            schema && !to.codec.tree_is_whole() && to.codec.media_type() == media_type
+        })
+    }
 }
 
 /// Every key that was asked for while `folder` was read, with its table: the keys that exist.

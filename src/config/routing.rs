@@ -254,7 +254,8 @@ impl Revision {
         }
         let (served, strangers) = self.apart(self.addressees(route, ask));
         trail.step(route, "", "addressee", &served, &strangers);
-        if route.steps.iter().all(|step| *step == Step::Addressee) && served.is_empty() && strangers.is_empty() {
+        let unaddressed = served.is_empty() && strangers.is_empty();
+        if unaddressed && route.steps.iter().all(|step| *step == Step::Addressee) {
             return None;
         }
         let mut draft = Draft::of(route, served, strangers);
@@ -279,6 +280,10 @@ impl Revision {
         }
         draft.close(route);
         if route.by_chance() && draft.chosen.is_empty() && draft.stuck.is_empty() {
+            return None;
+        }
+        if unaddressed && draft.chosen.is_empty() && self.asked_by_others(route, ask) {
+            trail.note(route, "", "others asked, and nobody of this pillar", Taken::No);
             return None;
         }
         let chosen = draft.chosen.iter().map(|chosen| self.destination(route, chosen, ask));

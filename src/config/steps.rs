@@ -10,7 +10,7 @@ use super::routing::Ask;
 use super::split::Item;
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, OfficeId};
-use crate::journal::{Docket, Joints};
+use crate::journal::{Docket, Joints, Party};
 
 /// Successors that are followed: a chain that is longer is a mistake of the tables.
 const SUCCESSORS: usize = 8;
@@ -92,10 +92,7 @@ impl Revision {
 
     /// Offices of the route's pillar that had to do with the record's threads of a scheme: who asked, or everybody.
     fn parties(&self, scheme: &str, askers: bool, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
-        let of_scheme = |thread: &str| thread.split_once('/').is_some_and(|(found, _)| found == scheme);
-        let parties = ask.known.parties.iter().filter(|party| of_scheme(&party.thread) && (party.sent || !askers));
-        let others = parties.filter(|party| ask.facts.from.as_ref() != Some(&party.office));
-        let fitting = others.filter(|party| self.fits(&party.office, &route.to));
+        let fitting = others_of(scheme, askers, ask).filter(|party| self.fits(&party.office, &route.to));
         fitting
             .map(|party| {
                 let did = if party.sent { "sent" } else { "got" };
@@ -122,6 +119,16 @@ impl Revision {
         let own = codes.filter(|code| self.reference.is_agency(code) == (class == "agency"));
         let offices = own.filter_map(|code| OfficeId::parse(&format!("{class}:{code}")).ok());
         offices.map(|office| Named::by(office, "station of the FIR")).collect()
+    }
+
+    /// A route by askers alone has no part in a record that others asked for: a police station did, and no prison.
+    pub(super) fn asked_by_others(&self, route: &Route, ask: &Ask<'_>) -> bool {
+        let asked = |scheme: &str| {
+            let mut askers = others_of(scheme, true, ask).peekable();
+            askers.peek().is_some() && askers.all(|party| !self.fits(&party.office, &route.to))
+        };
+        route.steps.iter().any(|step| matches!(step, Step::Asker(scheme) if asked(scheme)))
+            && route.steps.iter().all(|step| matches!(step, Step::Addressee | Step::Asker(_)))
     }
 
     /// The office itself, or whoever took over from it.
@@ -198,6 +205,13 @@ impl Revision {
         });
         named.into_iter().collect()
     }
+}
+
+/// Others that sent (`askers`) or had a record of the same thread of a scheme.
+fn others_of<'a>(scheme: &'a str, askers: bool, ask: &'a Ask<'_>) -> impl Iterator<Item = &'a Party> {
+    let of_scheme = move |thread: &str| thread.split_once('/').is_some_and(|(found, _)| found == scheme);
+    let parties = ask.known.parties.iter().filter(move |party| of_scheme(&party.thread) && (party.sent || !askers));
+    parties.filter(|party| ask.facts.from.as_ref() != Some(&party.office))
 }
 
 /// Whether a row is for somebody of the record. Of whom nothing is known, it may be for them.

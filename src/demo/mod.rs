@@ -124,7 +124,7 @@ fn next_steps(output: Output) {
     output.line("");
     output.line("cases told step by step:  icjs demo --scenario bail-to-release  (or `all`)");
     output.line(
-        "try it yourself:  icjs init my-gateway  makes a folder with four systems and their keys, and says how to go on",
+        "try it yourself:  icjs init my-gateway  makes a folder with six systems and their keys, and says how to go on",
     );
 }
 

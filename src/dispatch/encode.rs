@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Stop;
 use super::files::Inside;
-use crate::config::{Dialect, Revision, System};
+use crate::config::{Dialect, Permitted, Revision, System};
 use crate::identifiers::CaseKey;
 use crate::journal::{Action, Frozen, Lease};
 use crate::outcome;
@@ -21,6 +21,8 @@ pub enum Permit {
     Fixed(Frozen),
     /// The text of the shared form, which the receiver reads and may see all of.
     AsItIs,
+    /// The bytes as received: the receiver reads their format, and may see all of it.
+    Original,
     /// The shared form, cut to what the receiver's sharing rule gives.
     Fresh {
         /// The tree.
@@ -35,6 +37,8 @@ pub enum Permit {
 pub enum Draft<'r> {
     /// Frozen before.
     Fixed(Frozen),
+    /// The bytes as received, untouched.
+    Original,
     /// The shared form is what the receiver reads.
     Shared {
         /// The bytes.
@@ -81,13 +85,31 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Per
     {
         return Err(Stop::parked(&code, "a rule forbids this delivery"));
     }
-    let permitted = revision.permit(&message.kind, system, &message.system, &lease.cases, shared);
+    let mut permitted = revision.permit(&message.kind, system, &message.system, &lease.cases, shared);
+    let original = revision.passes_original(&message.kind, (&message.system, &message.media_type), system);
+    if let Some(permitted) = permitted.as_mut().filter(|_| original) {
+        // What the model does not carry is in the bytes too, and is what the receiver's own format has there.
+        permitted.withheld.retain(|path| !path.starts_with("extensions."));
+    }
     match (&lease.frozen, permitted) {
         (None, None) => Err(Stop::parked("not-permitted", "no sharing line gives this kind to the receiver")),
+        (None, Some(permitted)) if original => whole(permitted),
         (None, Some(permitted)) => Ok(Permit::Fresh { shared: permitted.tree, withheld: permitted.withheld }),
         (Some(frozen), Some(permitted)) if frozen.lacks(&permitted.withheld) => Ok(Permit::Fixed(frozen.clone())),
         (Some(_), _) => Err(Stop::parked("permission-changed", "the sharing rule now withholds what was to be sent")),
     }
+}
+
+/// Images are in the original only, and an original that was cut would be another one: it goes whole or not at all.
+fn whole(permitted: Permitted) -> Result<Permit, Stop> {
+    if permitted.withheld.is_empty() {
+        return Ok(Permit::Original);
+    }
+    let withheld = permitted.withheld.join("`, `");
+    Err(Stop::parked(
+        "not-permitted",
+        format!("a sharing line withholds `{withheld}`, and this goes whole or not at all"),
+    ))
 }
 
 /// The receiver's format: its adapter's mapping, or the shared form as it is.
@@ -101,6 +123,7 @@ pub fn encode<'r>(
     let (shared, withheld) = match permit {
         Permit::Fixed(frozen) => return Ok(Draft::Fixed(frozen)),
         // Untouched bytes stay the sender's own.
+        Permit::Original => return Ok(Draft::Original),
         Permit::AsItIs => return Ok(Draft::Shared { bytes: lease.shared.clone(), withheld: Vec::new() }),
         Permit::Fresh { shared, withheld } => (shared, withheld),
     };
@@ -137,6 +160,7 @@ fn dialect<'r>(revision: &'r Revision, system: &System, kind: &str) -> Option<&'
 pub fn validate(revision: &Revision, lease: &Lease, draft: Draft<'_>) -> Result<Ready, Stop> {
     match draft {
         Draft::Fixed(frozen) => Ok(Ready { frozen, fixed: true }),
+        Draft::Original => Ok(Ready::original(revision, lease)),
         Draft::Shared { bytes, withheld } => {
             Ok(Ready::new(revision, lease, bytes, "application/json", withheld, Vec::new()))
         }
@@ -154,7 +178,7 @@ pub fn validate(revision: &Revision, lease: &Lease, draft: Draft<'_>) -> Result<
 /// Bytes that may leave, and whether they were frozen before.
 #[derive(Debug)]
 pub struct Ready {
-    /// The bytes and what belongs to them. `bytes` is filled in unless `fixed`.
+    /// The bytes and what belongs to them. `bytes` is filled in unless `fixed`, or the bytes are those received.
     pub frozen: Frozen,
     /// An earlier attempt froze them.
     pub fixed: bool,
@@ -176,6 +200,14 @@ impl Ready {
         };
         let media_type = media_type.to_owned();
         let frozen = Frozen { bytes: Some(bytes), digest, media_type, withheld, lost, revision: revision.number };
+        Self { frozen, fixed: false }
+    }
+
+    /// The bytes as received: the journal has them.
+    fn original(revision: &Revision, lease: &Lease) -> Self {
+        let (digest, media_type) = (lease.message.digest, lease.message.media_type.clone());
+        let (withheld, lost) = (Vec::new(), Vec::new());
+        let frozen = Frozen { bytes: None, digest, media_type, withheld, lost, revision: revision.number };
         Self { frozen, fixed: false }
     }
 

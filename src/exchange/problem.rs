@@ -80,6 +80,7 @@ pub const fn status(code: Code) -> (StatusCode, &'static str) {
     match code {
         Code::MalformedJson => (StatusCode::BAD_REQUEST, "The document is not JSON"),
         Code::MalformedXml => (StatusCode::BAD_REQUEST, "The document is not well-formed XML"),
+        Code::MalformedNist => (StatusCode::BAD_REQUEST, "The transaction is not well-formed ANSI/NIST-ITL"),
         Code::DoctypeRefused => (StatusCode::BAD_REQUEST, "Document types are refused"),
         Code::EncodingRefused => (StatusCode::BAD_REQUEST, "The document is not UTF-8"),
         Code::IdempotencyKeyMissing => (StatusCode::BAD_REQUEST, "The record has no name of its own"),

@@ -47,7 +47,7 @@ pub fn submission(kind: String, headers: &HeaderMap) -> Submission {
         ("Icjs-Replaces" = Option<String>, Header, description = "With `correct` and `withdraw`: id of the newest version"),
         ("Icjs-Reason" = Option<String>, Header, description = "With `correct` and `withdraw`: why"),
         ("Icjs-Actor" = Option<String>, Header, description = "Officer: id; designation")),
-    request_body(description = "The record, in the format of your adapter", content((Value = "application/json"), (String = "application/xml"))),
+    request_body(description = "The record, in the format of your adapter", content((Value = "application/json"), (String = "application/xml"), (String = "application/x-ansi-nist"))),
     responses(
         (status = 202, description = "Accepted and durable. `Location` names the message; `Idempotency-Replayed: true` says that it had been accepted before", body = Accepting, headers(("Location" = String, description = "The message"), ("Idempotency-Replayed" = Option<String>, description = "`true` for a stored answer"))),
         (status = 400, description = "Not well-formed, or a header is missing", body = Problem, content_type = "application/problem+json"),
@@ -93,7 +93,7 @@ impl IntoResponse for Accepted {
 /// Everything but the journal: nothing is kept, nobody is told. The same refusals as `POST /v1/records/{kind}`.
 #[utoipa::path(post, path = "/v1/validate/{kind}", tag = "records",
     params(("kind" = String, Path, description = "Record kind")),
-    request_body(description = "The record, in the format of your adapter", content((Value = "application/json"), (String = "application/xml"))),
+    request_body(description = "The record, in the format of your adapter", content((Value = "application/json"), (String = "application/xml"), (String = "application/x-ansi-nist"))),
     responses(
         (status = 200, description = "It would be accepted", body = Preview),
         (status = 400, description = "Not well-formed, or a header is missing", body = Problem, content_type = "application/problem+json"),
@@ -245,6 +245,15 @@ fn encode(
     let permitted = permitted.ok_or_else(|| "not-permitted".to_owned())?;
     shown.withheld = permitted.withheld;
     let dialect = revision.dialect(to, kind).ok_or_else(|| "no-dialect".to_owned())?;
+    if revision.passes_original(kind, (caller.name(), dialect.codec.media_type()), to) {
+        // What it gets is what was sent.
+        shown.media_type = Some(dialect.codec.media_type().to_owned());
+        return if shown.withheld.iter().all(|path| path.starts_with("extensions.")) {
+            Ok(())
+        } else {
+            Err("not-permitted".to_owned())
+        };
+    }
     let native = match &dialect.plan {
         None => permitted.tree,
         Some(plan) => {

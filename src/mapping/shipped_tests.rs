@@ -93,8 +93,9 @@ fn every_example_goes_to_the_shared_form_and_back() {
                 assert_eq!(violations, [], "{name} {path}");
                 let decoded = plan.decode(&native).unwrap_or_else(|violations| panic!("{path}: {violations:#?}"));
                 assert_eq!(plan.encode(&decoded.shared).unwrap().native, plan.with_links(&native), "{path}");
-                let written = dialect.codec.write(&native).unwrap_or_else(|error| panic!("{path}: {error}"));
+                let written = dialect.codec.rewrite(&native, bytes).unwrap_or_else(|error| panic!("{path}: {error}"));
                 assert_eq!(dialect.codec.read(&written, &LIMITS).unwrap(), native, "{path}");
+                assert!(dialect.codec.tree_is_whole() || written == *bytes, "{path} does not come back byte for byte");
                 examples += 1;
             }
         }

@@ -197,6 +197,9 @@ fn advice(code: &str, answer: &Answer) -> String {
         "malformed-xml" => {
             "the system's format for this kind is XML and this is none; see its example at /v1/examples/<kind>"
         }
+        "malformed-nist" => {
+            "the field named above, or a length before it, is damaged: send the transaction as your system wrote it"
+        }
         "media-type-unsupported" => "send the format that the system's adapter speaks; `/v1/me` names it for each kind",
         "schema-invalid" | "mapping-failed" | "code-unknown" => {
             "mend the places named above; the schema is at /v1/schemas/<kind>?form=native"

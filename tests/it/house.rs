@@ -48,6 +48,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("hyper", &["src/exchange/", "src/admin/", "src/http_edge"]),
     ("hyper_util", &["src/exchange/", "src/admin/", "src/http_edge"]),
     ("icjs_kit", &[]),
+    ("icjs_nafis", &["src/config/adapters.rs"]),
     ("jiff", &["src/clock.rs", "src/mapping/", "src/expression", "src/codes.rs", "src/config/reference.rs"]),
     ("jsonschema", &["src/schema"]),
     ("jsonwebtoken", &["src/tokens"]),
@@ -129,7 +130,7 @@ fn every_dependency_is_known_to_the_house() {
     let manual = read(&root().join("docs/dependencies.md"));
     let mut found = Vec::new();
     let mut there = BTreeSet::new();
-    for path in ["Cargo.toml", "adapters/kit/Cargo.toml"] {
+    for path in ["Cargo.toml", "adapters/kit/Cargo.toml", "adapters/nafis/Cargo.toml"] {
         let manifest: toml::Table = read(&root().join(path)).parse().unwrap();
         for table in ["dependencies", "dev-dependencies"] {
             for name in manifest.get(table).into_iter().flat_map(|table| table.as_table().unwrap().keys()) {

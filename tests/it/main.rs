@@ -32,6 +32,7 @@ mod links;
 mod whereabouts;
 mod rerouting;
 mod threads;
+mod fingerprints;
 mod full_disk;
 mod checker;
 mod liberty;

@@ -71,6 +71,16 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
     /// Where in `bytes` the part of the tree at `pointer` (JSON Pointer into the tree) came from.
     /// Only called when something is wrong with it: it may read the bytes again.
     fn locate(&self, bytes: &[u8], pointer: &str) -> Place;
+    /// Whether the tree holds all that the bytes do. Where it does not (images stay in the original), a receiver that reads
+    /// the same wire gets the original, untouched or not at all.
+    fn tree_is_whole(&self) -> bool {
+        true
+    }
+    /// A tree to bytes, where parts of the document are in `original` only: what was read from it comes back byte for byte.
+    fn rewrite(&self, tree: &Value, original: &[u8]) -> Result<Vec<u8>, String> {
+        let _ = original;
+        self.write(tree)
+    }
 }
 
 /// The first character of a text that XML 1.0 cannot carry; `Some('\0')` is its own rule.

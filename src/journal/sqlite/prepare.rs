@@ -134,6 +134,7 @@ impl Workshop {
     pub(super) async fn prepare(&self, entry: Entry, standing: Standing) -> Result<Prepared, JournalError> {
         let digest = seal::sha256(&entry.original);
         let (key, wrapped) = self.keys.data_key().map_err(|_| sealing())?;
+        let key = Arc::new(key);
         let original = self.stored(&key, "original", entry.id, &entry.original).await?;
         let shared = match &entry.shared {
             Some(shared) => self.stored(&key, "shared", entry.id, shared).await?,
@@ -262,23 +263,27 @@ impl Workshop {
     /// The sealed part for its column, or `None` once it is durable in a file.
     async fn stored(
         &self,
-        key: &DataKey,
-        part: &str,
+        key: &Arc<DataKey>,
+        part: &'static str,
         id: MessageId,
         plain: &Bytes,
     ) -> Result<Option<Vec<u8>>, JournalError> {
-        let sealed = pack(key, part, id, plain)?;
-        if sealed.len() <= LARGE {
-            return Ok(Some(sealed));
+        if plain.len() <= LARGE {
+            return pack(key, part, id, plain).map(Some);
         }
-        let path = self.file(part, id);
-        let written = tokio::task::spawn_blocking(move || super::super::durable::write_durably(&path, &sealed)).await;
-        match written {
-            Ok(Ok(())) => Ok(None),
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::StorageFull => Err(JournalError::Full),
-            Ok(Err(error)) => Err(JournalError::Storage(format!("a large record cannot be kept: {error}"))),
-            Err(_) => Err(JournalError::Closed),
-        }
+        // To compress and seal what is large takes milliseconds, and the disk longer: neither on a thread that serves others.
+        let (key, plain, path) = (Arc::clone(key), plain.clone(), self.file(part, id));
+        let kept = tokio::task::spawn_blocking(move || {
+            let sealed = pack(&key, part, id, &plain)?;
+            if sealed.len() <= LARGE {
+                return Ok(Some(sealed));
+            }
+            super::super::durable::write_durably(&path, &sealed).map(|()| None).map_err(|error| match error.kind() {
+                std::io::ErrorKind::StorageFull => JournalError::Full,
+                _ => JournalError::Storage(format!("a large record cannot be kept: {error}")),
+            })
+        });
+        kept.await.unwrap_or(Err(JournalError::Closed))
     }
 
     /// Where a large part of a message lies.
