@@ -121,8 +121,8 @@ impl Items {
 
     /// The list itself.
     fn list_of<'v>(&self, shared: &'v mut Value) -> Option<&'v mut Vec<Value>> {
-        let steps = self.list.steps.iter();
-        steps.fold(Some(shared), |here, (name, _)| here?.get_mut(name))?.as_array_mut()
+        let mut steps = self.list.steps.iter();
+        steps.try_fold(shared, |here, (name, _)| here.get_mut(name))?.as_array_mut()
     }
 
     fn id(&self, nth: usize, item: &Value) -> String {

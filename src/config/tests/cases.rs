@@ -223,22 +223,26 @@ fn a_row_is_for_those_whom_its_columns_take_and_a_courts_number_goes_by_its_esta
     assert_eq!(of(Value::Null, json!(30)), "prison:DL01 ok", "of whom no sex is said");
 }
 
+/// What the check says of the shipped folder with one reference table in place of its own.
+fn found(path: &str, text: &str) -> Vec<String> {
+    let mut folder = Folder::default();
+    folder.put(&format!("config/reference/{path}.csv"), text);
+    match Revision::compile(1, folder) {
+        Ok(revision) => revision.warnings.iter().map(ToString::to_string).collect(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// It says this of a line of that table.
+fn says(path: &str, text: &str, wanted: &str) {
+    let lines = found(path, text);
+    let wanted = format!("config/reference/{path}.csv:{wanted}");
+    assert!(lines.iter().any(|line| line.starts_with(&wanted)), "{wanted}: {lines:#?}");
+}
+
 #[test]
 fn tables_that_do_not_fit_together_are_named_at_file_and_line() {
-    let found = |path: &str, text: &str| -> Vec<String> {
-        let mut folder = Folder::default();
-        folder.put(&format!("config/reference/{path}.csv"), text);
-        match Revision::compile(1, folder) {
-            Ok(revision) => revision.warnings.iter().map(ToString::to_string).collect(),
-            Err(errors) => errors.iter().map(ToString::to_string).collect(),
-        }
-    };
     assert!(found("nothing", "").iter().all(|line| line.contains("nothing.csv")), "the shipped tables fit together");
-    let says = |path: &str, text: &str, wanted: &str| {
-        let lines = found(path, text);
-        let wanted = format!("config/reference/{path}.csv:{wanted}");
-        assert!(lines.iter().any(|line| line.starts_with(&wanted)), "{wanted}: {lines:#?}");
-    };
     let head = "station,class,court,valid_from,valid_to,successor,source\n";
     let one = |row: &str| format!("{head}{row}");
     says("ps_court", &one("38101001,magistrate,DLCT77/4,,,,x\n"), "2: no list has `court:DLCT77/4`");
@@ -276,6 +280,10 @@ fn tables_that_do_not_fit_together_are_named_at_file_and_line() {
     let lines = found("ps_laboratory", &one("38101001,dna,DLFSL/BIO,,,,x\n"));
     let without = lines.iter().any(|line| line.contains("`ps:38101002` has no laboratory today"));
     assert!(without, "{lines:#?}");
+}
+
+#[test]
+fn prisons_that_lead_nowhere_or_stand_twice_are_named_at_file_and_line() {
     let prisons = "prison,name,state,valid_from,valid_to,successor,source\n";
     let circle = format!("{prisons}DL01,One,07,,2025-01-01,DL02,x\nDL02,Two,07,,2025-01-01,DL01,x\n");
     says("prisons", &circle, "2: the successors of `prison:DL01` lead in a circle");
