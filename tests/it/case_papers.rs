@@ -9,17 +9,19 @@ use super::harness::{Client, Folder, Gateway, Party};
 const CRIME_DETAILS: &str = include_str!("../../adapters/cctns/examples/in/crime-details-1.xml");
 const DISPOSAL: &str = include_str!("../../adapters/ecourts/examples/in/court-disposal-1.json");
 const APPEAL: &str = include_str!("../../adapters/ecourts/examples/in/appeal-1.json");
+const REGISTRATION: &str = include_str!("../../adapters/ecourts/examples/in/case-registration-1.json");
 const SEIZURE: &str = include_str!("../../adapters/cctns/examples/in/seizure-1.xml");
 
 /// Police that speak XML, courts that speak JSON rows and prisons that speak flat JSON, by the shipped configuration.
 async fn stage() -> (Folder, Gateway) {
     let sends = ["fir", "arrest", "crime-details", "seizure", "charge-sheet"];
     let ends = ["court-disposal", "appeal"];
+    let registry = ["court-disposal", "appeal", "case-registration"];
     let takes = [sends.as_slice(), &["appeal"]].concat();
     let courts = ["court:DLCT01", "court:DLCT01/1", "court:DLCT01/3"];
     let folder = Folder::shipped(&[
         Party::pulling("police", "police", &["ps:38101004"]).speaking("cctns", &sends, &ends),
-        Party::pulling("courts", "courts", &courts).speaking("ecourts", &ends, &takes),
+        Party::pulling("courts", "courts", &courts).speaking("ecourts", &registry, &takes),
         Party::pulling("prisons", "prisons", &["prison:DL01"]).speaking("eprisons", &[], &ends),
     ]);
     let gateway = Gateway::start(&folder).await;
@@ -119,6 +121,8 @@ async fn an_appeal_goes_to_the_court_below_where_it_is_addressed_and_joins_the_t
     let (folder, gateway) = stage().await;
     let courts = Client::connect(&folder, gateway.exchange, "courts").await;
     let police = Client::connect(&folder, gateway.exchange, "police").await;
+    // A party sees the links of cases of which it knows both ends.
+    sent(&courts, "case-registration", "application/json", REGISTRATION).await;
     let mut appeal = json_of(APPEAL);
     appeal["send_to"] = json!(["court:DLCT01/3"]);
     let went = sent(&courts, "appeal", "application/json", &appeal.to_string()).await;

@@ -13,10 +13,7 @@ const FIR: &str = include_str!("../../schemas/examples/fir-3.json");
 const REGISTRATION: &str = include_str!("../../schemas/examples/case-registration-1.json");
 
 /// A bureau gets orders where a court addresses it.
-const BUREAU: (&str, &str) = (
-    "\n[[route]]\nname = \"order-to-bureau\"\nkind = \"court-order\"\nto = \"fingerprints\"\noffice = [\"addressee\"]\n",
-    "\n[[share]]\nkind = \"court-order\"\nto = \"fingerprints\"\ngive = \"whole\"\n",
-);
+const BUREAU: &str = "\n[[route]]\nname = \"order-to-bureau\"\nkind = \"court-order\"\nto = \"fingerprints\"\noffice = [\"addressee\"]\n";
 
 struct Stage {
     folder: Folder,
@@ -36,9 +33,7 @@ async fn stage() -> Stage {
         party("bureau", "fingerprints", &["nafis:DL"]),
     ]);
     let routes = include_str!("../../config/routes.toml");
-    folder.file("config/routes.toml", &format!("{routes}{}", BUREAU.0));
-    let sharing = include_str!("../../config/sharing.toml");
-    folder.file("config/sharing.toml", &format!("{sharing}{}", BUREAU.1));
+    folder.file("config/routes.toml", &format!("{routes}{BUREAU}"));
     let gateway = Gateway::start(&folder).await;
     Stage { folder, gateway }
 }

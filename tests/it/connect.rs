@@ -142,17 +142,17 @@ fn a_developer_of_a_court_system_gets_through_the_page_by_its_own_commands() {
 #[test]
 fn the_author_of_an_adapter_gets_from_nothing_to_a_working_seventh_system() {
     let page = Run::of(AUTHOR);
-    page.says(5, &["OK  mappings/excise/fir.toml", "court:DLCT01/2", "route fir-to-court: addressee"]);
+    page.says(6, &["OK  mappings/excise/fir.toml", "court:DLCT01/2", "route fir-to-court: addressee"]);
     page.says(
-        6,
+        7,
         &[
             "\"citation\": \"Delhi Excise Act, 2009\"",
             "\"code\": \"male\"",
             "OK   adapters/excise/examples/in/fir-1.json",
         ],
     );
-    page.says(6, &["1 golden pairs, 0 failed", "vehicle"]);
-    page.says(7, &["adapters/excise/adapter.toml", "accepted fir", "received: 1 settled"]);
+    page.says(7, &["1 golden pairs, 0 failed", "vehicle"]);
+    page.says(8, &["adapters/excise/adapter.toml", "accepted fir", "received: 1 settled"]);
     let made = &page.started.made;
     let court: Value = serde_json::from_slice(&std::fs::read(made.file("court.json")).unwrap()).unwrap();
     let data = &court["items"][0]["data"];
