@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(of(415), ["media-type-unsupported"]);
         assert_eq!(of(429), ["rate-limited"]);
         assert_eq!(of(503), ["overloaded", "storage-full"]);
-        assert_eq!(of(400).len(), 7);
+        assert_eq!(of(400).len(), 8);
         assert_eq!(of(422).len(), 8);
         assert!(CODES.iter().all(|code| Code::parse(code.as_str()) == Some(*code)));
     }

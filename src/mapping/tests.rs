@@ -394,7 +394,7 @@ fn a_variant_says_once_what_it_writes_instead_and_a_value_of_no_row_has_a_place(
     for (station, office) in [("77", "ps:3810"), ("12", "ps:9912")] {
         let sent = json!({"NO": station, "SERIES": "1", "VERSION": "2.0", "people": [{"NAME": "x"}]});
         let decoded = plan.decode(&sent).unwrap().shared;
-        assert_eq!((&decoded["office"], &decoded["accused"]), (&json!(office), &json!([{"name": "x"}])));
+        assert_eq!((&decoded["office"], &decoded["accused"]), (&json!(office), &json!([{"name": "x", "held": false}])));
         assert_eq!(plan.encode(&decoded).unwrap().native, sent);
     }
     let faults = run(&INSTEAD.replace("\"List/", "\"Lost/")).unwrap_err();
