@@ -121,8 +121,6 @@ async fn an_appeal_goes_to_the_court_below_where_it_is_addressed_and_joins_the_t
     let (folder, gateway) = stage().await;
     let courts = Client::connect(&folder, gateway.exchange, "courts").await;
     let police = Client::connect(&folder, gateway.exchange, "police").await;
-    // A party sees the links of cases of which it knows both ends.
-    sent(&courts, "case-registration", "application/json", REGISTRATION).await;
     let mut appeal = json_of(APPEAL);
     appeal["send_to"] = json!(["court:DLCT01/3"]);
     let went = sent(&courts, "appeal", "application/json", &appeal.to_string()).await;
@@ -134,6 +132,8 @@ async fn an_appeal_goes_to_the_court_below_where_it_is_addressed_and_joins_the_t
     let seen = &arrived(&police, "ps:38101004", 1).await[0];
     let xml = seen["data"].as_str().unwrap();
     assert!(xml.contains("<LOWER_CNR_NUM>DLCT010001232026</LOWER_CNR_NUM>"), "{xml}");
+    // A party sees the links of cases of which it knows both ends.
+    sent(&courts, "case-registration", "application/json", REGISTRATION).await;
     let page = courts
         .get("/v1/cases/cnr/DLCT010045672026?purpose=hearing&ground=BNSS%20s.427")
         .await
