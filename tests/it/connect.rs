@@ -109,7 +109,7 @@ fn a_developer_of_a_laboratory_system_gets_through_the_page_by_its_own_commands(
     page.says(5, &["\"shared\":", "ps:38101004", "\"receipt\":\"ey"]);
     page.says(6, &["attachment-missing", "sent an earlier record of this requisition", "\"state\":\"held\""]);
     page.says(7, &["replayed: true"]);
-    page.says(8, &["forensic-report", "forensic-requisition"]);
+    page.says(8, &["registration-to-laboratory", "forensic-report"]);
     page.says(9, &["court:DLCT01", "\"kind\":\"forensic-report\""]);
     page.says(10, &["\"replaced_by\"", "court:DLCT01"]);
     let told = page.started.made.icjs(&["feed", "--as", "ecourts-dl", "--json"]);
