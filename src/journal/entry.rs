@@ -300,7 +300,8 @@ pub struct Party {
     pub thread: String,
     /// The office.
     pub office: OfficeId,
-    /// It sent a record of it; else it got one.
+    /// It asked: it sent the first record of it, or one after it had got another. Else it got one, or sent one about the
+    /// same case.
     pub sent: bool,
 }
 

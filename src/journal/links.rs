@@ -84,6 +84,13 @@ impl Joints {
         })
     }
 
+    /// These keys and every other number that the same matter has or had. Cases that were clubbed or that answer each other
+    /// are not the same matter.
+    pub fn around(&self, keys: &[CaseKey]) -> Vec<CaseKey> {
+        let apart = |link: &str| matches!(link, "clubbed-with" | "counter-case");
+        self.walk(keys, &|joint, key| if apart(&joint.link.link) { None } else { other(joint, key) })
+    }
+
     /// The court case numbers that a case has now: what the newest committal or transfer made of each. Several where
     /// several courts have cases of one FIR and the keys do not say which is meant; a person's link decides between them.
     pub fn dockets(&self, keys: &[CaseKey]) -> Vec<Docket<'_>> {

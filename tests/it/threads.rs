@@ -60,7 +60,7 @@ fn offices(answer: &Value) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_goes_to_everybody_who_asked_and_to_the_courts_that_hold_a_copy() {
+async fn an_answer_goes_to_who_asked_in_its_case_and_to_the_courts_that_hold_a_copy() {
     let folder = folder();
     let gateway = Gateway::start(&folder).await;
     let police = Client::connect(&folder, gateway.exchange, "police").await;
@@ -69,12 +69,31 @@ async fn an_answer_goes_to_everybody_who_asked_and_to_the_courts_that_hold_a_cop
     police.accepted("paper", "q2", &paper("ps:38101005", &[LAB], 2, "R/2026/7")).await;
     police.accepted("paper", "q3", &paper("ps:38101005", &[LAB, "court:DLCT01"], 3, "R/2026/8")).await;
     let answer = lab.accepted("paper", "a1", &paper(LAB, &[], 1, "R/2026/7")).await;
-    assert_eq!(offices(&answer), ["ps:38101004", "ps:38101005", "court:DLCT02"], "{answer}");
+    assert_eq!(offices(&answer), ["ps:38101004", "court:DLCT02"], "the other case's R/2026/7 is another one: {answer}");
     let why = "route answer-to-asker: sent an earlier record of this request";
     assert_eq!(answer["deliveries"][0]["why"], why, "{answer}");
+    let other = lab.accepted("paper", "a3", &paper(LAB, &[], 2, "R/2026/7")).await;
+    assert_eq!(offices(&other), ["ps:38101005"], "{other}");
     // Once an office has the answer it holds it, but it has not asked.
     let answer = lab.accepted("paper", "a2", &paper(LAB, &[], 3, "R/2026/8")).await;
     assert_eq!(offices(&answer), ["ps:38101005", "court:DLCT01"], "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_knows_the_number_of_a_question_does_not_get_its_answer() {
+    let folder = folder();
+    let gateway = Gateway::start(&folder).await;
+    let police = Client::connect(&folder, gateway.exchange, "police").await;
+    let lab = Client::connect(&folder, gateway.exchange, "lab").await;
+    police.accepted("paper", "q", &paper("ps:38101004", &[LAB], 1, "R/2026/7")).await;
+    police.accepted("paper", "mine", &paper("ps:38101005", &[LAB], 2, "R/2026/7")).await;
+    for n in 0..70 {
+        police.accepted("paper", &format!("theirs-{n}"), &paper("ps:38101005", &[LAB], 1, "R/2026/7")).await;
+    }
+    let answer = lab.accepted("paper", "a", &paper(LAB, &[], 1, "R/2026/7")).await;
+    assert_eq!(offices(&answer), ["ps:38101004"], "{answer}");
+    let lost = lab.accepted("paper", "wrong case", &paper(LAB, &[], 9, "R/2026/7")).await;
+    assert_eq!(offices(&lost), ["ps:38101004"], "a mistyped case goes to who asked first: {lost}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,18 +1,20 @@
-//! Who had to do with a thread: the offices that sent or got its records. An answer that came before its question finds
+//! Who had to do with a thread: the offices that sent or got its records, as far as they belong to it. An answer that came before its question finds
 //! its way when the question comes.
 
 use rusqlite::Connection;
 
-use super::super::{Action, DeliveryView, JournalError, Party, State};
+use super::super::{Action, DeliveryView, JournalError, MessageView, Party, State};
 use super::SqliteJournal;
 use super::prepare::Prepared;
 use super::read;
 use super::store::Store;
 use super::strays::About;
-use crate::identifiers::CaseKey;
+use crate::identifiers::{CaseKey, OfficeId};
 
-/// Records of one thread that are looked at, the newest.
-const RECORDS: usize = 64;
+/// Records of one thread that are looked at, the oldest: nobody displaces the first by sending more.
+const RECORDS: usize = 512;
+/// Records of one thread that may wait for a new one, the newest.
+const WAITING: usize = 64;
 /// Offices that one record's threads name in all: fan-out is bounded.
 const PARTIES: usize = 256;
 
@@ -24,7 +26,7 @@ impl Store {
         }
         let mut waiting = Vec::new();
         for thread in &message.head.threads {
-            let records = self.index.find(&self.conn, *thread, u64::MAX, RECORDS)?;
+            let records = self.index.find(&self.conn, *thread, u64::MAX, WAITING)?;
             let strays = |seq: &u64| self.board.strays(seq << 16).next().is_some_and(|number| number >> 16 == *seq);
             if records.iter().any(strays) {
                 waiting.push(*thread);
@@ -40,26 +42,42 @@ impl Store {
 }
 
 impl SqliteJournal {
-    /// The offices that sent or got records of these threads, the first first.
-    pub(super) fn parties(&self, conn: &Connection, threads: &[String]) -> Result<Vec<Party>, JournalError> {
+    /// The offices that sent or got records of these threads, the first first. A reference is no secret, so that it alone
+    /// opens nothing: a thread belongs to whoever sent its first record and to those who got records from inside; what
+    /// somebody else sends about the same case makes them a holder, never an asker, and what names another case does not
+    /// count. Where two cases use one reference, the records of the asking record's case decide.
+    pub(super) fn parties(
+        &self,
+        conn: &Connection,
+        threads: &[String],
+        near: &[CaseKey],
+    ) -> Result<Vec<Party>, JournalError> {
         let mut parties: Vec<Party> = Vec::new();
         for thread in threads {
-            let hash = self.workshop.blind.hash("thread", &[thread]);
-            let mut records = self.index.find(conn, hash, u64::MAX, RECORDS)?;
-            records.reverse();
-            for seq in records {
-                let Some(view) = self.view(conn, seq)? else { continue };
-                let counts = view.head.action != Action::Withdraw && view.head.replaced_by.is_none();
-                if !counts || !read::head_row(conn, seq)?.is_some_and(|row| row.head.threads.contains(&hash)) {
+            let mut records = self.of_thread(conn, thread)?;
+            if records.iter().any(|record| meets(record, near)) {
+                records.retain(|record| record.head.cases.is_empty() || meets(record, near));
+            }
+            let Some(first) = records.iter().position(establishes) else { continue };
+            let opened = records.get(first).map_or(&[][..], |record| &record.head.cases);
+            let own = self.joints(conn, opened)?.0.around(opened);
+            let mut inside: Vec<OfficeId> = Vec::new();
+            for (place, record) in records.iter().enumerate() {
+                let insider = place == first || inside.contains(&record.head.office);
+                if !insider && !meets(record, &own) {
                     continue;
                 }
-                let got = view
-                    .deliveries
-                    .iter()
-                    .filter(|one| has(one) && CaseKey::any_of(&one.cases, thread))
-                    .filter_map(|one| one.office.clone());
-                let all = std::iter::once((view.head.office.clone(), true)).chain(got.map(|office| (office, false)));
-                for (office, sent) in all {
+                let got = record.deliveries.iter().filter(|one| has(one) && CaseKey::any_of(&one.cases, thread));
+                let got: Vec<OfficeId> = got.filter_map(|one| one.office.clone()).collect();
+                if insider {
+                    inside.push(record.head.office.clone());
+                    inside.extend_from_slice(&got);
+                }
+                if record.head.replaced_by.is_some() {
+                    continue;
+                }
+                let all = std::iter::once((record.head.office.clone(), insider));
+                for (office, sent) in all.chain(got.into_iter().map(|office| (office, false))) {
                     let party = Party { thread: thread.clone(), office, sent };
                     if parties.len() < PARTIES && !parties.contains(&party) {
                         parties.push(party);
@@ -69,6 +87,29 @@ impl SqliteJournal {
         }
         Ok(parties)
     }
+
+    /// The oldest records of a thread, oldest first, without withdrawals.
+    fn of_thread(&self, conn: &Connection, thread: &str) -> Result<Vec<MessageView>, JournalError> {
+        let hash = self.workshop.blind.hash("thread", &[thread]);
+        let mut records = Vec::new();
+        for seq in self.index.above(conn, hash, 0, RECORDS)? {
+            if !read::head_row(conn, seq)?.is_some_and(|row| row.head.threads.contains(&hash)) {
+                continue;
+            }
+            records.extend(self.view(conn, seq)?.filter(|record| record.head.action != Action::Withdraw));
+        }
+        Ok(records)
+    }
+}
+
+/// The record names one of these keys.
+fn meets(record: &MessageView, keys: &[CaseKey]) -> bool {
+    record.head.cases.iter().any(|key| keys.contains(key))
+}
+
+/// An answer that came before its question and waits without an office opens no thread.
+fn establishes(record: &MessageView) -> bool {
+    record.deliveries.is_empty() || record.deliveries.iter().any(|one| one.office.is_some())
 }
 
 /// The office has the record, or is about to.

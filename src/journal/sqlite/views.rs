@@ -240,7 +240,7 @@ impl SqliteJournal {
             let replaced = see(ask.replaces)?;
             let delivered = see(ask.delivery.map(DeliveryId::message))?;
             let held = self.held(conn, &ask.persons)?;
-            let parties = self.parties(conn, &ask.threads)?;
+            let parties = self.parties(conn, &ask.threads, &links.around(&ask.cases))?;
             Ok(Snapshot { at: self.clock.now(), news, links, parted, held, parties, unknown, replaced, delivered })
         })
     }
