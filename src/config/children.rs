@@ -1,6 +1,7 @@
 //! Where a kind's records say that somebody is a child: `child` in `kinds.toml`, asked by the rules that keep children from
 //! where they must not be. A mark is the sender's own finding, an age is the one that was stated, a day or year of birth is
-//! judged on the day of the event. Who is younger than eighteen is a child (JJ Act 2015, s.2(12)).
+//! judged on the day of the event. Who is younger than eighteen is a child (JJ Act 2015, s.2(12)). Of a witness who is a
+//! child these rules say nothing: a record names such persons too, and they are not whom it takes somewhere.
 
 use serde_json::Value;
 
@@ -19,30 +20,51 @@ pub struct ChildPaths {
     pub(super) ages: Vec<Path>,
     /// Hold a day of birth (`yyyy-MM-dd`) or its year.
     pub(super) born: Vec<Path>,
+    /// Entries of a list that are not meant: a path within the list and what it holds for them.
+    pub(super) others: Vec<(Path, String)>,
 }
 
-/// Reads `marked`, `age` and `born` of a table; what is no path is noted.
+/// Reads `marked`, `age`, `born` and `others` of a table; what is no path is noted.
 pub(super) fn read(section: &mut Section<'_, '_>, shape: Option<&Value>) -> ChildPaths {
     ChildPaths {
         marked: paths(section, "marked", shape),
         ages: paths(section, "age", shape),
         born: paths(section, "born", shape),
+        others: others(section, shape),
     }
 }
 
 fn paths(section: &mut Section<'_, '_>, key: &'static str, shape: Option<&Value>) -> Vec<Path> {
-    let mut paths = Vec::new();
-    for said in section.texts(key) {
-        let read = Path::parse(&said.value).and_then(|path| {
-            shape.map_or(Ok(()), |shape| path.check(shape))?;
-            Ok(path)
-        });
-        match read {
-            Ok(path) => paths.push(path),
-            Err(message) => section.error(said.line, format!("path `{}`: {message}", said.value)),
+    let said = section.texts(key);
+    said.iter().filter_map(|said| path(section, said.line, &said.value, shape)).collect()
+}
+
+fn others(section: &mut Section<'_, '_>, shape: Option<&Value>) -> Vec<(Path, String)> {
+    let mut others = Vec::new();
+    for said in section.texts("others") {
+        let Some((at, value)) = said.value.split_once(" = ") else {
+            section.error(said.line, format!("`{}`: write `persons[].role.code = witness`", said.value));
+            continue;
+        };
+        let Some(path) = path(section, said.line, at.trim(), shape) else { continue };
+        if path.in_list().is_none() {
+            section.error(
+                said.line,
+                format!("path `{path}` is within no list: `others` says which of several are not meant"),
+            );
+            continue;
         }
+        others.push((path, value.trim().to_owned()));
     }
-    paths
+    others
+}
+
+fn path(section: &mut Section<'_, '_>, line: usize, text: &str, shape: Option<&Value>) -> Option<Path> {
+    let read = Path::parse(text).and_then(|path| {
+        shape.map_or(Ok(()), |shape| path.check(shape))?;
+        Ok(path)
+    });
+    read.map_err(|message| section.error(line, format!("path `{text}`: {message}"))).ok()
 }
 
 impl ChildPaths {
@@ -53,13 +75,26 @@ impl ChildPaths {
 
     /// Whether the record speaks of somebody younger than so many years.
     pub(super) fn younger(&self, shared: &Value, under: u64) -> bool {
-        let mut all = self.marked.iter().flat_map(|path| path.values(shared));
+        let meant = |paths: &[Path], holds: &dyn Fn(&Value) -> bool| {
+            let holding = |path: &Path| {
+                path.places(shared).into_iter().any(|(at, value)| holds(value) && self.means(path, at, shared))
+            };
+            paths.iter().any(holding)
+        };
         let young = |value: &Value| value.as_u64().is_some_and(|years| (1..under).contains(&years));
         let day = day(shared);
         let born = |value: &Value| day.is_some_and(|day| born_too_late(value, day, under));
-        all.any(|value| value.as_bool() == Some(true))
-            || self.ages.iter().flat_map(|path| path.values(shared)).any(young)
-            || self.born.iter().flat_map(|path| path.values(shared)).any(born)
+        meant(&self.marked, &|value| value.as_bool() == Some(true))
+            || meant(&self.ages, &young)
+            || meant(&self.born, &born)
+    }
+
+    /// Whether what stands at a path is said of somebody who is meant.
+    fn means(&self, path: &Path, place: usize, shared: &Value) -> bool {
+        !self.others.iter().any(|(other, word)| {
+            let same = |(at, value): (usize, &Value)| at == place && value.as_str() == Some(word);
+            other.list() == path.list() && other.places(shared).into_iter().any(same)
+        })
     }
 }
 
@@ -89,7 +124,9 @@ mod tests {
 
     fn young(record: &Value) -> bool {
         let path = |text: &str| vec![Path::parse(text).unwrap()];
-        let paths = ChildPaths { marked: path("who[].child"), ages: path("who[].age"), born: path("who[].born") };
+        let others = vec![(Path::parse("who[].role").unwrap(), "witness".to_owned())];
+        let paths =
+            ChildPaths { marked: path("who[].child"), ages: path("who[].age"), born: path("who[].born"), others };
         paths.younger(record, ADULT)
     }
 
@@ -100,6 +137,8 @@ mod tests {
             (json!({"child": true}), true),
             (json!({"child": false, "age": 40}), false),
             (json!({"age": 17}), true),
+            (json!({"age": 17, "role": "witness"}), false),
+            (json!({"age": 17, "role": "accused"}), true),
             (json!({"age": 18}), false),
             (json!({"age": 0}), false),
             (json!({"born": "2008-03-16"}), true),

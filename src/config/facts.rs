@@ -137,7 +137,7 @@ impl Path {
     }
 
     /// The same, each with its place in the path's first list (0 where there is none).
-    fn places<'v>(&self, tree: &'v Value) -> Vec<(usize, &'v Value)> {
+    pub(super) fn places<'v>(&self, tree: &'v Value) -> Vec<(usize, &'v Value)> {
         let mut here = vec![(None, tree)];
         for (name, repeats) in &self.steps {
             let mut next = Vec::with_capacity(here.len());
@@ -156,7 +156,7 @@ impl Path {
     }
 
     /// The path's first list; empty where it has none.
-    fn list(&self) -> &[(String, bool)] {
+    pub(super) fn list(&self) -> &[(String, bool)] {
         let end = self.steps.iter().position(|(_, repeats)| *repeats).map_or(0, |at| at + 1);
         self.steps.get(..end).unwrap_or_default()
     }

@@ -132,6 +132,23 @@ async fn nothing_about_a_child_goes_to_a_prison_or_to_the_fingerprint_bureau_and
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_child_who_is_a_witness_does_not_keep_the_order_about_the_accused_from_the_prison() {
+    let stage = stage().await;
+    let court = stage.client("court").await;
+    let mut heard = order("O-4", "remand-judicial", 30, &["prison:DL01"]);
+    let mut witness = order("O-4", "remand-judicial", 9, &[])["persons"][0].clone();
+    witness["serial"] = 2.into();
+    witness["role"] = json!({"code": "witness"});
+    witness["person"].as_object_mut().unwrap().remove("pid");
+    heard["persons"].as_array_mut().unwrap().push(witness);
+    assert_eq!(stage.sent(&court, "court-order", &heard).await, ["prison:DL01", "ps:38101004"]);
+    heard["event"]["number"] = "O-5".into();
+    heard["persons"][1]["role"] = json!({"code": "accused"});
+    let stopped = stage.sent(&court, "court-order", &heard).await;
+    assert!(stopped.contains(&"prison:DL01 child-never-to-prison".to_owned()), "{stopped:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_age_order_takes_a_child_from_prison_to_a_home_and_later_orders_follow() {
     let stage = stage().await;
     let (court, prison) = (stage.client("court").await, stage.client("prison").await);
