@@ -58,6 +58,11 @@ impl Keys {
     }
 }
 
+/// The key of the store of the folder `dir`, where it has one already.
+pub fn store(dir: &Path) -> Option<StoreKey> {
+    StoreKey::from_hex(&fs::read_to_string(dir.join("keys/store.key")).ok()?).ok()
+}
+
 fn signing(keys: &Path, name: &str) -> Result<SigningKey, KeyError> {
     let path = keys.join(name);
     let text = read_or_make(&path, || SigningKey::generate()?.to_pem())?;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::clock::Clock;
 pub use crate::config::difference;
+use crate::config::sharing::PURPOSE;
 use crate::config::{ConfigError, Folder, Revision};
 use crate::journal::{Journal, JournalError, NewRevision, RevisionRow, RevisionVerb};
 use crate::live::Live;
@@ -168,6 +169,7 @@ impl Revisions {
         let compiled = tokio::task::spawn_blocking(move || {
             let mut revision = Revision::compile_exactly(number, folder)?;
             read_secrets(&mut revision, &dir)?;
+            revision.sharing.pseudonyms = crate::keys::store(&dir).map(|key| key.derive(PURPOSE));
             Ok(revision)
         });
         match compiled.await {

@@ -89,15 +89,19 @@ office = [\"addressee\"]
 ";
 
 const SHARING: &str = "\
+never = [\"national-id\"]
+
 [[share]]
 kind = \"charge-sheet\"
 to = \"prisons\"
 give = \"whole\"
+classes = { full = [\"*\"] }
 
 [[share]]
 kind = \"court-order\"
 to = \"prisons\"
 give = \"whole\"
+classes = { full = [\"*\"] }
 ";
 
 /// Sends bulk records until so many were accepted; how many there were.

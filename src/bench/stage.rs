@@ -80,16 +80,21 @@ pub fn receivers(dir: &Path, url: &str, count: usize) -> Result<(), Failure> {
     write(&dir.join("config/routes.toml"), &routes.join("\n"))
 }
 
+/// As the shipped lines have it: everything goes, but for identity numbers that nobody is given.
 const SHARING: &str = "\
+never = [\"national-id\"]
+
 [[share]]
 kind = \"charge-sheet\"
 to = \"courts\"
 give = \"whole\"
+classes = { full = [\"*\"] }
 
 [[share]]
 kind = \"charge-sheet\"
 to = \"prosecution\"
 give = \"whole\"
+classes = { full = [\"*\"] }
 ";
 
 /// A system of a bench (name, adapter, pillar) with one office.

@@ -29,7 +29,6 @@ mod answers;
 pub mod routing;
 pub mod sharing;
 pub mod rules;
-mod withhold;
 pub mod difference;
 
 pub use adapters::{Adapter, Dialect};

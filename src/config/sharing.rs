@@ -1,17 +1,32 @@
-//! `config/sharing.toml`: who may see which kinds. What no line gives is not given, and extensions stay with their sender.
-//! A line gives a kind whole, or a part of it (`withhold`, `own`; see `withhold`); what is withheld is always listed.
+//! `config/sharing.toml`: who may see what. A `[[share]]` line gives a receiver a kind, whole or by named views, and says what
+//! becomes of each class of sensitivity; what nobody has decided is withheld, and what is withheld is always listed. Read
+//! `sharing/terms` for the words of a line, `decide` for the plan that is made of them, `plan` for what it does to a record.
+
+mod attached;
+mod decide;
+mod extension;
+mod lines;
+mod mark;
+mod own;
+mod plan;
+mod pseudonym;
+mod terms;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::Revision;
-use super::document::{Document, Findings, meant};
+use super::document::{Document, Findings};
+use super::facts::Path;
 use super::folder::Folder;
 use super::kinds::{Kinds, OUTCOME};
-use super::systems::{PILLARS, System};
-use super::withhold::{Cut, empty};
+use super::systems::System;
 use crate::identifiers::{CaseKey, KindName};
+use crate::seal::MacKey;
+use lines::Line;
+use pseudonym::Coder;
+pub use pseudonym::PURPOSE;
 
 /// Where sharing is configured.
 pub const FILE: &str = "config/sharing.toml";
@@ -19,8 +34,10 @@ pub const FILE: &str = "config/sharing.toml";
 /// Who may see what.
 #[derive(Debug, Default)]
 pub struct Sharing {
-    /// By kind, and a pillar or `system:<name>`: what is taken out, if anything is.
-    lines: BTreeMap<(KindName, String), Option<Cut>>,
+    /// By kind, and a pillar or `system:<name>`: the first line whose condition holds.
+    lines: BTreeMap<KindName, BTreeMap<String, Vec<Line>>>,
+    /// What codes of persons are made with. Without it names are withheld where a code would stand.
+    pub pseudonyms: Option<MacKey>,
 }
 
 /// What a receiver may see of a record.
@@ -34,79 +51,43 @@ pub struct Permitted {
 
 /// Reads every line.
 pub(super) fn compile(folder: &Folder, kinds: &Kinds, systems: &[String], findings: &Findings) -> Sharing {
-    let mut sharing = Sharing::default();
     let Some(contents) = folder.files.get(FILE) else {
         findings.warn(FILE, 0, "is missing: nobody may receive anything");
-        return sharing;
+        return Sharing::default();
     };
-    let Some(document) = Document::parse(FILE, contents, findings) else { return sharing };
+    let Some(document) = Document::parse(FILE, contents, findings) else { return Sharing::default() };
     let mut root = document.section("this file", findings);
-    for mut section in root.sections("share") {
-        let kind = section.required("kind");
-        let to = section.required("to");
-        section.required("give");
-        let give = section.word("give", &["whole", "part"]);
-        if let Some(said) = kind.as_ref().filter(|said| !kinds.knows(&said.value)) {
-            let hint = kinds.hint(&said.value);
-            section.error(said.line, format!("a line for nothing: unknown kind `{}`{hint}", said.value));
-        }
-        if let Some((said, message)) = to.as_ref().and_then(|said| Some((said, stranger(&said.value, systems)?))) {
-            section.error(said.line, format!("a line for nobody: {message}"));
-        }
-        let line = section.line;
-        let shape = kind.as_ref().and_then(|said| kinds.by_name.get(&said.value)).map(|kind| kind.schema.resolved());
-        let cut = Cut::read(&mut section, shape.as_deref());
-        match (give.as_ref().map(|said| said.value.as_str()), &cut) {
-            (Some("part"), None) => section.error(line, "`part` of what? add `withhold` or `own`, or give it `whole`"),
-            (Some("whole"), Some(_)) => section.error(line, "`whole` withholds nothing; write `give = \"part\"`"),
-            _ => {}
-        }
-        section.finish();
-        let Some((kind, to)) = kind.zip(to) else { continue };
-        if sharing.lines.insert((kind.value.clone(), to.value.clone()), cut).is_some() {
-            findings.error(FILE, line, format!("`{}` to `{}` is there twice", kind.value, to.value));
-        }
-    }
+    let lines = lines::compile(&mut root, kinds, systems, findings);
     root.finish();
-    sharing
-}
-
-fn stranger(to: &str, systems: &[String]) -> Option<String> {
-    if let Some(name) = to.strip_prefix("system:") {
-        let known = systems.iter().any(|system| system == name);
-        return (!known).then(|| format!("unknown system `{name}`{}", meant(name, systems.iter().map(String::as_str))));
-    }
-    let pillars = || PILLARS.iter().map(|(name, _)| *name);
-    let known = pillars().any(|pillar| pillar == to);
-    (!known).then(|| format!("unknown pillar `{to}`{}", meant(to, pillars())))
+    Sharing { lines, pseudonyms: None }
 }
 
 impl Sharing {
     /// Whether a system may see the kind at all.
     pub fn gives(&self, kind: &str, system: &System) -> bool {
-        self.line(kind, system).is_some()
+        self.of(kind, system).is_some()
     }
 
     /// Whether something of the kind is withheld from the system.
     pub fn cuts(&self, kind: &str, system: &System) -> bool {
-        self.line(kind, system).is_some_and(Option::is_some)
+        self.of(kind, system).is_some_and(|lines| !matches!(lines, [line] if line.suspects() == Some(&[])))
     }
 
-    /// The line for a system: one that names it goes before that of its pillar.
-    fn line(&self, kind: &str, system: &System) -> Option<&Option<Cut>> {
-        let line = |to: &str| self.lines.get(&(kind.to_owned(), to.to_owned()));
-        line(&format!("system:{}", system.name)).or_else(|| line(&system.pillar))
+    /// The lines for a system: those that name it go before those of its pillar.
+    fn of(&self, kind: &str, system: &System) -> Option<&[Line]> {
+        let lines = self.lines.get(kind)?;
+        let own = lines.iter().find(|(to, _)| to.strip_prefix("system:") == Some(system.name.as_str()));
+        own.map(|(_, lines)| lines).or_else(|| lines.get(&system.pillar)).map(Vec::as_slice)
     }
 
     /// The kinds that a system may see.
     pub fn kinds_for(&self, system: &System) -> Vec<KindName> {
-        let to = |to: &str| to == system.pillar || to.strip_prefix("system:") == Some(system.name.as_str());
-        self.lines().filter(|(_, receiver)| to(receiver)).map(|(kind, _)| kind.to_owned()).collect()
+        self.lines.keys().filter(|kind| self.gives(kind, system)).cloned().collect()
     }
 
-    /// Every line: kind and receiver.
+    /// Every pair of kind and receiver for which there is a line.
     pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.lines.keys().map(|(kind, to)| (kind.as_str(), to.as_str()))
+        self.lines.iter().flat_map(|(kind, lines)| lines.keys().map(move |to| (kind.as_str(), to.as_str())))
     }
 }
 
@@ -114,13 +95,23 @@ impl Revision {
     /// Whether `system` may see all of the shared form with this text, known without reading it. False where it is not
     /// certain: `permit` decides then.
     pub fn gives_as_it_is(&self, kind: &str, system: &System, sender: &str, text: &[u8]) -> bool {
-        let gives = kind == OUTCOME || self.sharing.line(kind, system).is_some_and(Option::is_none);
-        gives && (system.name == sender || !may_have_key(text, b"\"extensions\""))
+        let may = |keys: &[String]| may_have_key(text, keys.iter().map(String::as_str));
+        if kind == OUTCOME {
+            return system.name == sender || !may_have_key(text, [extension::KEY].into_iter());
+        }
+        match self.sharing.of(kind, system) {
+            None => false,
+            Some(_) if system.name == sender => true,
+            Some([line]) => {
+                line.suspects().is_some_and(|keys| !may(keys) && !may_have_key(text, [extension::KEY].into_iter()))
+            }
+            Some(_) => false,
+        }
     }
 
     /// What `system` may see of it; `None` where its sharing rule gives nothing (`not-permitted`). An outcome is never
-    /// refused. Extensions travel to the system that sent them only; a sender sees all of its own record; what is taken
-    /// out is listed. `own`: the cases for which the office gets it.
+    /// refused. A sender sees all of its own record; extensions travel to the system that sent them, and to another only
+    /// where its line names them; what is taken out is listed. `own`: the cases for which the office gets it.
     pub fn permit(
         &self,
         kind: &str,
@@ -129,42 +120,58 @@ impl Revision {
         own: &[CaseKey],
         mut shared: Value,
     ) -> Option<Permitted> {
-        let line = self.sharing.line(kind, system);
-        if kind != OUTCOME && line.is_none() {
+        let lines = self.sharing.of(kind, system);
+        if kind != OUTCOME && lines.is_none() {
             return None;
         }
-        let mut withheld = Vec::new();
-        withheld.extend(self.keep_own(kind, own, &mut shared));
+        let mut withheld = self.keep_own(kind, own, &mut shared);
         if system.name == sender {
             return Some(Permitted { tree: shared, withheld });
         }
-        if let Some(Value::Object(extensions)) = shared.as_object_mut().and_then(|tree| tree.shift_remove("extensions"))
-        {
-            let full = extensions.iter().filter(|(_, value)| !empty(value));
-            withheld.extend(full.map(|(adapter, _)| format!("extensions.{adapter}")));
+        let (chosen, sure) = match lines {
+            _ if kind == OUTCOME => (Vec::new(), true),
+            lines => lines::chosen(lines?, &shared)?,
+        };
+        let named: Vec<&Path> = chosen.first().filter(|_| sure).map_or_else(Vec::new, |line| line.extensions());
+        let original = (!named.is_empty()).then(|| shared.clone());
+        let extensions = shared.as_object_mut().and_then(|tree| tree.shift_remove(extension::KEY));
+        // A condition that could not be evaluated withholds: then no code is given either, only what every line gives.
+        let coder = match chosen.iter().any(|line| line.codes()) && sure {
+            true => Coder::new(self.sharing.pseudonyms.as_ref(), &self.facts(kind, &shared).cases),
+            false => Coder::none(),
+        };
+        for line in chosen {
+            line.apply(&mut shared, own, &coder, &mut withheld);
         }
-        if let Some(Some(cut)) = line {
-            withheld.extend(cut.apply(&mut shared, own));
+        if let Some(Value::Object(extensions)) = extensions {
+            withheld.extend(extension::apply(&named, &extensions, original.as_ref(), &mut shared));
         }
         Some(Permitted { tree: shared, withheld })
     }
 }
 
-/// Whether JSON text may hold this key: one written with escapes counts as if it did.
-fn may_have_key(text: &[u8], quoted: &[u8]) -> bool {
-    text.windows(2).any(|pair| pair == b"\\u") || text.windows(quoted.len()).any(|window| window == quoted)
+/// Whether JSON text may hold one of these keys: one written with escapes counts as if it did.
+fn may_have_key<'k>(text: &[u8], mut keys: impl Iterator<Item = &'k str>) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else { return true };
+    text.contains("\\u") || keys.any(|key| text.contains(&format!("\"{key}\"")))
+}
+
+/// A path of a kind's records, checked against their schema.
+fn path_in(text: &str, shape: Option<&Value>) -> Result<Path, String> {
+    let path = Path::parse(text).map_err(|message| format!("`{text}` {message}"))?;
+    shape.map_or(Ok(()), |shape| path.check(shape)).map_err(|message| format!("path `{path}`: {message}"))?;
+    Ok(path)
+}
+
+/// The schema of what lies at a path, where the schema says it.
+fn below<'s>(schema: &'s Value, steps: &[(String, bool)]) -> Option<&'s Value> {
+    steps.iter().try_fold(schema, |here, (name, repeats)| {
+        let below = here.get("properties")?.get(name)?;
+        if *repeats { below.get("items") } else { Some(below) }
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::may_have_key;
-
-    #[test]
-    fn a_key_is_suspected_however_it_is_written() {
-        let may = |text: &str| may_have_key(text.as_bytes(), b"\"extensions\"");
-        assert!(may(r#"{"extensions":{"cctns":{}}}"#) && may(r#"{"a":[{"extensions":1}]}"#));
-        assert!(may(r#"{"\u0065xtensions":{"cctns":{}}}"#), "an escape may hide it");
-        assert!(!may(r#"{"office":"ps:38101004"}"#) && !may(""));
-        assert!(!may(r#"{"extension":1,"note":"of extensions"}"#));
-    }
-}
+mod matrix;
+#[cfg(test)]
+mod tests;

@@ -136,6 +136,7 @@ pub fn encode<'r>(
             let (tree, lost) = match &dialect.plan {
                 Some(plan) => {
                     let mut encoded = plan.encode(&shared).map_err(unmapped)?;
+                    inside.without(&withheld);
                     plan.place_files(&mut encoded.native, &mut |digest| inside.place(digest));
                     (encoded.native, encoded.lost)
                 }

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::Stop;
 use crate::identifiers::DeliveryId;
 use crate::journal::uploads::{UploadError, Uploads};
-use crate::journal::{Journal, JournalError, Lease, UploadRow, UploadVerb};
+use crate::journal::{Journal, JournalError, Lease, UploadRow, UploadVerb, withholds_attachment};
 use crate::keys::Keys;
 use crate::seal::{MacKey, base64_into, hex};
 
@@ -96,6 +96,11 @@ impl Files {
 }
 
 impl Inside {
+    /// Leaves out what the receiver's sharing rule withholds: another field of the document may name it too.
+    pub fn without(&mut self, withheld: &[String]) {
+        self.rows.retain(|row| !withholds_attachment(withheld, &hex(&row.digest)));
+    }
+
     /// What stands in the place of one attachment: its mark while the cap allows it. `None`: its link.
     pub fn place(&mut self, digest: &str) -> Option<String> {
         let row = self.rows.iter().find(|row| hex(&row.digest) == digest)?;

@@ -24,7 +24,7 @@ use crate::config::{Revision, System};
 use crate::envelope::Envelope;
 use crate::identifiers::OfficeId;
 use crate::journal::wakes::Hint;
-use crate::journal::{FeedAsk, FeedItem, FeedPage, Order, OrderVerb, withholds_attachments};
+use crate::journal::{FeedAsk, FeedItem, FeedPage, Order, OrderVerb, withholds_attachment};
 use crate::outcome;
 use crate::seal;
 use crate::tokens::Caller;
@@ -250,9 +250,9 @@ pub(super) async fn attachments(exchange: &Exchange, item: &FeedItem) -> Result<
     let payload = exchange.journal().payload(item.message.id).await?;
     let shared: Value = payload.and_then(|payload| serde_json::from_slice(&payload.shared).ok()).unwrap_or_default();
     let described = shared.get("attachments").and_then(Value::as_array);
-    let withheld = withholds_attachments(&item.frozen.withheld);
     let one = |digest: &[u8; 32]| {
         let sha256 = seal::hex(digest);
+        let withheld = withholds_attachment(&item.frozen.withheld, &sha256);
         let mut row = json!({"sha256": sha256, "withheld": withheld});
         let fits = |known: &&Value| known.get("sha256").and_then(Value::as_str) == Some(sha256.as_str());
         if let (Some(known), Some(row)) = (described.and_then(|all| all.iter().find(fits)), row.as_object_mut()) {

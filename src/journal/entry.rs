@@ -465,9 +465,14 @@ pub struct Frozen {
 }
 
 impl Frozen {
-    /// Whether these bytes hold nothing of what is withheld now: it was withheld, or could not be carried, when they were
-    /// made.
+    /// Whether these bytes hold nothing of what is withheld now: it, or what it lies in, was withheld or could not be carried
+    /// when they were made.
     pub fn lacks(&self, withheld: &[String]) -> bool {
-        withheld.iter().all(|path| self.withheld.contains(path) || self.lost.contains(path))
+        let within = |path: &str, whole: &String| {
+            let rest = path.strip_prefix(whole.strip_suffix("[]").unwrap_or(whole));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let gone = |path: &String| self.withheld.iter().chain(&self.lost).any(|whole| within(path, whole));
+        withheld.iter().all(gone)
     }
 }

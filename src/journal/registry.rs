@@ -111,9 +111,13 @@ pub struct UploadRow {
     pub key: Vec<u8>,
 }
 
-/// Whether a sharing rule that withheld these paths withheld the attachments.
-pub fn withholds_attachments(withheld: &[String]) -> bool {
-    withheld.iter().any(|path| path.strip_prefix("attachments").is_some_and(|rest| matches!(rest, "" | "[]")))
+/// Whether a sharing rule that withheld these paths withheld this attachment: all of them (`attachments[]`), or this one, by
+/// the first digits of its digest (`attachments[3fa9c0d1e2b3a4f5]`).
+pub fn withholds_attachment(withheld: &[String], sha256: &str) -> bool {
+    withheld.iter().filter_map(|path| path.strip_prefix("attachments")).any(|rest| {
+        let digits = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        rest.is_empty() || digits.is_some_and(|digits| sha256.starts_with(digits))
+    })
 }
 
 /// The revision store's verbs.

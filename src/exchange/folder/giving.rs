@@ -11,7 +11,7 @@ use super::{Room, blocking};
 use crate::accept::Refusal;
 use crate::envelope::Envelope;
 use crate::exchange::{feed, outcomes};
-use crate::journal::{FeedAsk, FeedItem, UploadRow, UploadVerb, withholds_attachments};
+use crate::journal::{FeedAsk, FeedItem, UploadRow, UploadVerb, withholds_attachment};
 use crate::seal;
 
 /// Deliveries in one page.
@@ -51,9 +51,7 @@ impl Room<'_> {
         let mut about = Envelope::from(item).attributes();
         if !item.message.attachments.is_empty() {
             about.insert("icjsattachments".to_owned(), feed::attachments(self.exchange, item).await?);
-            if !withholds_attachments(&item.frozen.withheld) {
-                self.write_attachments(item).await?;
-            }
+            self.write_attachments(item).await?;
         }
         let folder = self.root.join("out").join(&item.message.kind);
         let name = item.delivery.to_string();
@@ -72,7 +70,8 @@ impl Room<'_> {
     }
 
     async fn write_attachments(&self, item: &FeedItem) -> Result<(), Refusal> {
-        for digest in &item.message.attachments {
+        let shown = |digest: &&[u8; 32]| !withholds_attachment(&item.frozen.withheld, &seal::hex(*digest));
+        for digest in item.message.attachments.iter().filter(shown) {
             let given = vec![item.message.kind.clone()];
             let ask = UploadVerb::Find { system: self.caller.name().to_owned(), digest: *digest, given };
             let row = self.exchange.journal().upload(ask).await?.rows.into_iter().find(|row| row.done);

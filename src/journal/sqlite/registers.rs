@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::super::{
     Counts, Digest, JournalError, NewRevision, Refused, RevisionRow, RevisionVerb, State, UploadAnswer, UploadRow,
-    UploadVerb, withholds_attachments,
+    UploadVerb, withholds_attachment,
 };
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
@@ -16,6 +16,7 @@ use super::tables::storage;
 use super::views::counted;
 use crate::clock::Timestamp;
 use crate::identifiers::{KindName, MessageId, SystemName};
+use crate::seal::hex;
 
 /// Refusals kept with their digest for one system and day; the rest of that day is counted only.
 const REFUSALS_A_DAY: i64 = 1000;
@@ -258,7 +259,7 @@ fn find_upload(
     for seq in carriers {
         let seq = unsigned(seq.map_err(storage)?);
         let Some(row) = read::head_row(conn, seq)?.filter(|row| given.contains(&row.head.kind)) else { continue };
-        if was_sent(conn, seq, row.id, system, row.head.deliveries.len())? {
+        if was_sent(conn, seq, row.id, system, row.head.deliveries.len(), &hex(digest))? {
             return Ok(UploadAnswer { rows: uploads(conn, ONE, params![row.head.system, digest])? });
         }
     }
@@ -266,7 +267,14 @@ fn find_upload(
 }
 
 /// Whether a delivery of the message was frozen for the system with its attachments: it was, or is being, sent to it.
-fn was_sent(conn: &Connection, seq: u64, id: MessageId, system: &str, made: usize) -> Result<bool, JournalError> {
+fn was_sent(
+    conn: &Connection,
+    seq: u64,
+    id: MessageId,
+    system: &str,
+    made: usize,
+    sha256: &str,
+) -> Result<bool, JournalError> {
     let mut numbers: Vec<u64> = (1..=made as u64).map(|n| (seq << 16) | n).collect();
     numbers.extend(read::added(conn, seq)?);
     for number in numbers {
@@ -276,7 +284,7 @@ fn was_sent(conn: &Connection, seq: u64, id: MessageId, system: &str, made: usiz
             continue;
         }
         let frozen: Option<FrozenRow> = read::guarded_row(conn, "frozen", number)?;
-        if frozen.is_some_and(|frozen| !withholds_attachments(&frozen.withheld)) {
+        if frozen.is_some_and(|frozen| !withholds_attachment(&frozen.withheld, sha256)) {
             return Ok(true);
         }
     }
