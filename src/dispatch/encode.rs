@@ -85,12 +85,8 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Per
     {
         return Err(Stop::parked(&code, "a rule forbids this delivery"));
     }
-    let mut permitted = revision.permit(&message.kind, system, &message.system, &lease.cases, shared);
+    let permitted = revision.permit(&message.kind, system, &message.system, &lease.cases, shared);
     let original = revision.passes_original(&message.kind, (&message.system, &message.media_type), system);
-    if let Some(permitted) = permitted.as_mut().filter(|_| original) {
-        // What the model does not carry is in the bytes too, and is what the receiver's own format has there.
-        permitted.withheld.retain(|path| !path.starts_with("extensions."));
-    }
     match (&lease.frozen, permitted) {
         (None, None) => Err(Stop::parked("not-permitted", "no sharing line gives this kind to the receiver")),
         (None, Some(permitted)) if original => whole(permitted),

@@ -104,7 +104,7 @@ fn a_developer_of_a_laboratory_system_gets_through_the_page_by_its_own_commands(
     let page = Run::of(LABORATORY);
     page.says(1, &["lab:DLFSL/BIO", "\"delivery\":\"feed\""]);
     page.says(2, &["accepted forensic-requisition", "lab:DLFSL/BIO", "lab:DLFSL/CYB"]);
-    page.says(3, &["EX-38101004-26-000451", "EX-38101004-26-000452", "\"exhibits[]\"", "\"accused[].name\""]);
+    page.says(3, &["EX-38101004-26-000451", "EX-38101004-26-000452", "\"exhibits[]\"", "\"offence.place\""]);
     page.says(4, &["{\"settled\":1,\"already\":0,\"refused\":[]}"]);
     page.says(5, &["\"shared\":", "ps:38101004", "\"receipt\":\"ey"]);
     page.says(6, &["attachment-missing", "sent an earlier record of this requisition", "\"state\":\"held\""]);

@@ -233,7 +233,7 @@ async fn what_a_sharing_line_would_cut_does_not_go_at_all() {
         let shipped = include_str!("../../config/sharing.toml");
         let line = "kind = \"fingerprint-search\"\nto = \"fingerprints\"\ngive = \"whole\"";
         assert!(shipped.contains(line));
-        let cut = line.replace("\"whole\"", "\"part\"\nwithhold = [\"subject.person.physical\"]");
+        let cut = format!("{line}\nwithhold = [\"subject.person.physical\"]");
         folder.file("config/sharing.toml", &shipped.replace(line, &cut));
     })
     .await;

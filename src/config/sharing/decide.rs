@@ -47,7 +47,8 @@ pub(super) fn decide(terms: &Terms, marks: &[&Mark], schema: &Value, alike: &mut
     // A mark whose class the receiver is given changes nothing.
     let marks: Vec<&Mark> = marks.iter().copied().filter(|mark| terms.say(&mark.class) != Some(Give::Full)).collect();
     let mut making = Making { terms, marks: &marks, alike, steps: Steps::new(), wrong: Vec::new() };
-    let held = Held { plain: terms.whole.then_some(true), classes: Vec::new(), active: Vec::new(), quiet: false };
+    let plain = terms.whole.then_some(true);
+    let held = Held { plain, classes: Vec::new(), lifted: Vec::new(), active: Vec::new(), quiet: false };
     let made = making.place(schema, held);
     let wrong = std::mem::take(&mut making.wrong);
     let tests: Vec<Test> = marks.iter().map(|mark| mark.test.clone()).collect();
@@ -70,6 +71,8 @@ struct Held {
     plain: Option<bool>,
     /// Classes that are in force, and whether naming the path lifts them.
     classes: Vec<(String, bool)>,
+    /// Classes that a path above has lifted: they stay so below it.
+    lifted: Vec<String>,
     /// Marks whose item this lies in and that are taken to hold, each with the number of steps to its item.
     active: Vec<(usize, usize)>,
     /// In a combination of marks nothing is told again.
@@ -118,7 +121,10 @@ impl Making<'_> {
         if named(&self.terms.given) {
             held.plain = Some(true);
             // What nobody is given no line gives by naming it.
-            held.classes.retain(|(class, lifted)| !lifted || self.terms.never.contains(class));
+            let stays = |class: &str, may_lift: bool| !may_lift || self.terms.never.iter().any(|never| never == class);
+            let lifted = held.classes.iter().filter(|(class, may_lift)| !stays(class, *may_lift));
+            held.lifted.extend(lifted.map(|(class, _)| class.clone()));
+            held.classes.retain(|(class, may_lift)| stays(class, *may_lift));
         }
         if named(&self.terms.withheld) {
             held.plain = Some(false);
@@ -247,6 +253,7 @@ impl Made {
 fn add_class(schema: &Value, held: &mut Held) {
     if let Some(class) = schema.get("x-sensitivity").and_then(Value::as_str)
         && !held.classes.iter().any(|(known, _)| known == class)
+        && !held.lifted.iter().any(|lifted| lifted == class)
     {
         held.classes.push((class.to_owned(), true));
     }

@@ -1,6 +1,8 @@
 //! The sharing matrix, written down a second time: by kind, receiver and class, from its text and not from the configuration.
 //! A record with something in every field of its schema is cut by the shipped lines, and every field is looked for.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::super::Folder;
@@ -14,22 +16,26 @@ const MATRIX: &str = "
 fir               courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
 fir               prosecution  unfiled  all                                            Vc C- W- K- B- N- R+ M- P-
 fir               prosecution  filed    all                                            V+ C- W+ K+ B+ N- R+ M+ P-
+fir               jjb          unfiled  all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
 fir               prisons      unfiled  registration,zero_fir,acts,heads,accused       V- C- W- K- B- N- R- M- P-
 fir               police       zero     all                                            V+ C+ W+ K+ B+ N- R+ M+ P+
 fir               police       known    registration,acts,heads,action                 V- C- W- K- B- N- R- M- P-
 arrest            courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P+
 arrest            prosecution  filed    all-intimations                                V+ C- W+ K+ B- N- R+ M+ P-
+arrest            jjb          filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P+
 arrest            prisons      filed    memo,fir,acts,court,accused,flags,previous_convictions,production,intimations V- C- W- Kx Bx N- R- M+ P-
 arrest            police       filed    memo,fir                                       V- C- W- K- B- N- R- M- P-
 charge-sheet      courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
 charge-sheet      prosecution  filed    all                                            V+ C- W+ K+ B+ N- R+ M+ P-
 charge-sheet      prosecution  unfiled  all                                            V+ C- W+ K+ B+ N- R+ M+ P-
+charge-sheet      jjb          filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
 charge-sheet      prisons      filed    report,court,fir,acts,accused                  V- C- W- K- B- N- R- M- P-
 charge-sheet      police       filed    report,court,fir,acts                          V- C- W- K- B- N- R- M- P-
 crime-details     courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
 crime-details     prosecution  unfiled  all                                            Vc C- W- K- B- N- R+ M- P-
 crime-details     prosecution  filed    all                                            V+ C- W+ K+ B+ N- R+ M+ P-
 seizure           courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
+seizure           jjb          filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
 seizure           prosecution  unfiled  all                                            Vc C- W- K- B- N- R+ M- P-
 seizure           prosecution  filed    all                                            V+ C- W+ K+ B+ N- R+ M+ P-
 scrutiny-request  prosecution  unfiled  all                                            Vc C- W+ K+ B+ N- R+ M+ P+
@@ -38,31 +44,64 @@ prosecution-opinion agency     filed    all                                     
 case-registration courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P+
 case-registration prosecution  filed    all                                            V+ C- W+ K+ B+ N- R+ M+ P-
 case-registration police       filed    all                                            V- C+ W- K+ B+ N- R+ M+ P+
+case-registration agency       filed    all                                            V- C+ W- K+ B+ N- R+ M+ P+
 case-registration prisons      filed    court,filing,registration,previous_numbers,case_type,cognizance,fir_reference,listing,parties V- C- W- K- B- N- R- M- P-
 case-registration forensics    filed    court                                          V- C- W- K- B- N- R- M- P-
 court-order       courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P+
 court-order       prosecution  filed    all                                            V+ C- W+ K+ B+ N- R+ M+ P-
 court-order       prosecution  camera   order,court,fir,case_number,listing            V- C- W- K- B- N- R- M- P-
 court-order       police       filed    all-reasons                                    V- C+ W- Kx B- N- Rx M- P-
-court-order       prisons      filed    all-reasons-property                           V- C+ W- K+ B+ N- Rx M+ P-
+court-order       prisons      filed    all-reasons-property-persons[].summons                           V- C+ W- K+ B+ N- Rx M+ P-
 court-order       forensics    filed    order,court,fir,case_number,directions,listing,persons V- C- W- K- B- N- Rx M- P-
 court-order       fingerprints filed    order,court,fir,case_number,persons            V- C- W- K- Bx N- R- M- P-
+court-order       agency       filed    all-reasons                                    V- C+ W- Kx B- N- Rx M- P-
+court-order       jjb          filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P+
+court-order       child-home   filed    all-reasons-property-persons[].summons                           V- C+ W- K+ B+ N- Rx M+ P-
+court-disposal    police       filed    all-reasons                                    V- C+ W- Kx B- N- Rx M- P-
+court-disposal    agency       filed    all-reasons                                    V- C+ W- Kx B- N- Rx M- P-
+court-disposal    prisons      filed    all-reasons-remarks-compensation-property-trial-charge_sheet-accused[].reason V- C+ W- K+ B+ N- Rx M- P-
+court-disposal    prosecution  filed    all                                            V+ C- W+ K+ B+ N- R+ M+ P-
+court-disposal    prosecution  camera   disposal,court,fir,case_number                 V- C- W- K- B- N- R- M- P-
+appeal            courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P+
+appeal            police       filed    all-reasons                                    V- C+ W- Kx B- N- Rx M- P-
+appeal            agency       filed    all-reasons                                    V- C+ W- Kx B- N- Rx M- P-
+appeal            prisons      filed    all-reasons-compensation-property              V- C+ W- K+ B+ N- Rx M- P-
+appeal            prosecution  filed    all                                            V+ C- W+ K+ B+ N- R+ M+ P-
+appeal            prosecution  camera   appeal,lower_case,court,fir,case_number,listing V- C- W- K- B- N- R- M- P-
 custody-update    courts       filed    all-admission.relative                         V+ C+ W+ Kx Bx N- R+ Mx P+
 custody-update    prosecution  filed    all-admission-leave-orders_received            V- C- W- K- B- N- R- M- P-
 custody-update    police       filed    all                                            V- C+ W- K- B- N- R- M- P-
 custody-update    prisons      filed    all                                            V+ C- W+ K+ B+ N- R+ M+ P-
+custody-update    agency       filed    all                                            V- C+ W- K- B- N- R- M- P-
+custody-update    jjb          filed    all-admission.relative                         V+ C+ W+ Kx Bx N- R+ Mx P+
+custody-update    child-home   filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
 process-report    courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P+
 process-report    prosecution  filed    process,court,addressee,result,execution,attempts V- C- W- K- B- N- R- M- P-
+forensic-requisition forensics filed    all-offence.place-exhibits[].source.place-accused[].name      Vx Cc W- K+ B+ N- R+ M+ P-
+forensic-requisition forensics kinship  all-offence.place-exhibits[].source.place      V+ Cc W- K+ B+ N- R+ M+ P-
+forensic-requisition courts    filed    requisition,fir                                V- C- W- K- B- N- R- M- P-
+forensic-requisition prosecution filed  requisition,fir                                V- C- W- K- B- N- R- M- P-
+exhibit-movement  police       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
+exhibit-movement  courts       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P-
+exhibit-movement  forensics    filed    all                                            V- C- W- K+ B+ N- R+ M+ P-
+exhibit-movement  prosecution  filed    movement,fir,handed_by,taken_by,exhibits       V- C- W- K- B- N- R- M- P-
+forensic-report   police       filed    all                                            V+ C+ W+ K+ B+ N- R+ M+ P+
+forensic-report   courts       filed    all-dna_profiles                               V+ C+ W+ K+ B+ N- R+ M+ P+
+forensic-report   prosecution  filed    all-dna_profiles                               V+ C- W+ K+ B+ N- R+ M+ P-
+fingerprint-search fingerprints filed   all                                            Vx Cx W- K- B+ N- R+ M- P-
+fingerprint-result police      filed    all                                            V- C- W- K- B+ N- R+ M- P-
+fingerprint-result prisons     filed    result,search,matched_searches,subject         V- C- W- K- Bx N- R- M- P-
 ";
 
-const PILLARS: [(&str, &str); 8] = [
+const PILLARS: [(&str, &str); 9] = [
     ("police", "ps:38101004"),
     ("courts", "court:DLCT01"),
     ("prisons", "prison:DL01"),
     ("forensics", "lab:DL01"),
     ("prosecution", "pp:DLCT"),
     ("fingerprints", "nafis:DL"),
-    ("homes", "home:DL01"),
+    ("jjb", "jjb:DL01"),
+    ("child-home", "home:DL01"),
     ("agency", "agency:X1"),
 ];
 
@@ -178,8 +217,18 @@ fn variant(record: &mut Value, name: &str) {
         };
         case.retain(|key, _| !gone.contains(&key.as_str()));
     }
-    if name == "camera" {
-        record["order"]["in_camera"] = json!(true);
+    match name {
+        "camera" => {
+            for block in ["order", "disposal", "appeal"] {
+                if let Some(block) = record.get_mut(block) {
+                    block["in_camera"] = json!(true);
+                }
+            }
+        }
+        // Whoever else is a party may be the victim.
+        _ if record.get("parties").is_some() => record["parties"][0]["side"]["code"] = json!("accused"),
+        "kinship" => record["requisition"]["kinship_test"] = json!(true),
+        _ => {}
     }
 }
 
@@ -207,7 +256,7 @@ fn plain(row: &Row, path: &str) -> Option<bool> {
 fn every_cell_of_the_matrix_is_what_the_shipped_lines_do() {
     let revision = revision();
     let mut wrong = Vec::new();
-    let mut cells = std::collections::BTreeSet::new();
+    let mut cells = BTreeSet::new();
     for row in rows() {
         let (mut record, fields) = full(&revision.kinds[&row.kind].schema.resolved());
         variant(&mut record, &row.variant);
@@ -268,6 +317,11 @@ fn a_child_is_shown_to_those_only_who_may_know_of_children() {
         ("scrutiny-request", "/accused/0/child", "accused[].person.name.full"),
         ("crime-details", "/victims/0/child", "victims[].person.name.full"),
         ("seizure", "/seized_from/child", "seized_from.person.name.full"),
+        ("court-disposal", "/accused/0/child", "accused[].person.name.full"),
+        ("appeal", "/persons/0/child", "persons[].person.name.full"),
+        ("forensic-requisition", "/accused/0/child", "accused[].name.full"),
+        ("forensic-requisition", "/victims/0/child", "victims[].name.full"),
+        ("fingerprint-search", "/subject/child", "subject.person.name.full"),
     ];
     let mut looked = 0;
     for (kind, flag, path) in who {
@@ -275,8 +329,10 @@ fn a_child_is_shown_to_those_only_who_may_know_of_children() {
             let (mut record, _) = full(&revision.kinds[&row.kind].schema.resolved());
             variant(&mut record, &row.variant);
             *record.pointer_mut(flag).unwrap() = json!(true);
-            let seen = cut(&revision, &row, &record).tree.to_string();
-            let told = seen.contains(&format!("<{path}>")) || (seen.contains("person-") && path.starts_with("victims"));
+            let seen = cut(&revision, &row, &record).tree;
+            let victims = seen.get("victims").map(ToString::to_string).unwrap_or_default();
+            let coded = path.starts_with("victims") && victims.contains("person-") && row.cells["child"] != 'c';
+            let told = seen.to_string().contains(&format!("<{path}>")) || coded;
             let may = row.cells["child"] == '+';
             assert!(may || !told, "{kind} to {} ({}): {path}", row.to, row.variant);
             looked += usize::from(!may);
@@ -286,14 +342,15 @@ fn a_child_is_shown_to_those_only_who_may_know_of_children() {
 }
 
 #[test]
-fn a_case_with_a_protected_witness_shows_its_witnesses_to_the_court_only() {
+fn a_case_with_a_protected_witness_shows_its_witnesses_to_court_and_board_only() {
     let revision = revision();
     for row in rows().into_iter().filter(|row| row.kind == "charge-sheet") {
         let (mut record, _) = full(&revision.kinds["charge-sheet"].schema.resolved());
         variant(&mut record, &row.variant);
         record["witnesses"][0]["protected"] = json!(true);
         let seen = cut(&revision, &row, &record).tree;
-        assert_eq!(seen.get("witnesses").is_some(), row.to == "courts", "{} ({})", row.to, row.variant);
+        let may = ["courts", "jjb"].contains(&row.to.as_str());
+        assert_eq!(seen.get("witnesses").is_some(), may, "{} ({})", row.to, row.variant);
     }
     let (mut record, _) = full(&revision.kinds["process-report"].schema.resolved());
     record["addressee"]["protected_witness"] = json!(true);
@@ -328,5 +385,62 @@ fn a_statement_in_a_sexual_offence_reaches_the_prosecution_after_filing() {
     ] {
         assert_eq!(given(section, act, "unfiled"), !sexual, "{section} {act}");
         assert!(given(section, act, "filed"), "{section} {act} after filing");
+    }
+}
+
+#[test]
+fn a_laboratory_knows_persons_by_their_codes_unless_the_test_is_of_a_relationship_or_a_body() {
+    let revision = revision();
+    let system = &revision.systems["x-forensics"];
+    for (test, open) in [("none", false), ("kinship_test", true), ("medical_test", true)] {
+        let (mut record, _) = full(&revision.kinds["forensic-requisition"].schema.resolved());
+        variant(&mut record, "filed");
+        record["requisition"][test] = json!(true);
+        record["exhibits"][0]["source"]["person"] = record["victims"][0]["name"]["full"].clone();
+        let seen = revision.permit("forensic-requisition", system, "sender", &[], record).unwrap().tree;
+        let code = |name: &Value| name.as_str().unwrap().starts_with("person-");
+        let (accused, victim) = (&seen["accused"][0]["name"]["full"], &seen["victims"][0]["name"]["full"]);
+        assert_eq!((code(accused), code(victim)), (!open, !open), "{test}: {seen:#}");
+        assert_eq!(seen["exhibits"][0]["source"]["person"], *victim, "{test}: the sample is known to be the victim's");
+        assert!(accused != victim && seen["victims"][0].get("serial").is_some(), "{test}");
+    }
+}
+
+#[test]
+fn candidates_and_prints_go_to_whoever_asked_and_a_prison_gets_the_number_of_its_inmate() {
+    let revision = revision();
+    let given = |to: &str| {
+        let (record, _) = full(&revision.kinds["fingerprint-result"].schema.resolved());
+        revision.permit("fingerprint-result", &revision.systems[to], "sender", &[], record).unwrap().tree
+    };
+    let (police, prison) = (given("x-police"), given("x-prisons"));
+    assert!(police.get("candidates").is_some() && police.get("prints").is_some());
+    assert!(prison.get("candidates").is_none() && prison.get("prints").is_none());
+    let kept: BTreeSet<&String> = prison["subject"]["person"].as_object().unwrap().keys().collect();
+    assert!(kept.iter().all(|key| ["pid", "nfn"].contains(&key.as_str())) && kept.len() == 2, "{prison:#}");
+}
+
+#[test]
+fn a_station_learns_of_the_accused_in_a_registration_and_of_no_other_party() {
+    let revision = revision();
+    for side in ["accused", "complainant", "unheard"] {
+        let (mut record, _) = full(&revision.kinds["case-registration"].schema.resolved());
+        record["parties"][0]["side"]["code"] = json!(side);
+        let seen = revision.permit("case-registration", &revision.systems["x-police"], "sender", &[], record).unwrap();
+        assert_eq!(seen.tree.get("parties").is_some(), side == "accused", "{side}");
+    }
+}
+
+#[test]
+fn what_a_court_ordered_reaches_whoever_carries_it_out_and_its_reasons_do_not() {
+    let revision = revision();
+    for (kind, persons) in [("court-order", "persons"), ("court-disposal", "accused"), ("appeal", "persons")] {
+        for to in ["x-police", "x-agency", "x-prisons"] {
+            let (record, _) = full(&revision.kinds[kind].schema.resolved());
+            let seen = revision.permit(kind, &revision.systems[to], "sender", &[], record).unwrap().tree;
+            let said = [&seen["operative"][0]["text"], &seen[persons][0]["operative"], &seen["directions"][0]["text"]];
+            assert!(said.iter().all(|text| text.is_string()), "{kind} to {to}: {said:?}");
+            assert!(seen.get("reasons").is_none(), "{kind} to {to}");
+        }
     }
 }

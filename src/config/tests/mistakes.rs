@@ -125,8 +125,10 @@ fn every_key_is_in_the_manual() {
     let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")).unwrap();
     let keys = crate::config::revision::keys(folder);
     assert!(keys.len() > 50, "{keys:?}");
-    let containers =
-        ["kind", "route", "share", "never", "alert", "verdict", "keys", "push", "feed", "folder", "limits"];
+    let containers = [
+        "kind", "route", "share", "view", "mark", "never", "alert", "verdict", "keys", "push", "feed", "folder",
+        "limits",
+    ];
     let inside = ["at", "scheme", "liberty", "path", "unknown"];
     for (table, key) in keys.iter().filter(|(_, key)| !containers.contains(&key.as_str())) {
         if inside.contains(&key.as_str()) {
