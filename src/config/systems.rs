@@ -2,6 +2,7 @@
 //! Checked against kinds, adapters and reference tables here; an office that two systems serve is refused.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -138,15 +139,19 @@ pub(super) fn compile(known: &Known<'_>, findings: &Findings) -> Systems {
     systems
 }
 
-/// Two systems in one folder would take each other's files.
+/// Two systems in one folder, or one below another's, would take each other's files.
 fn shared_folders(systems: &Systems, findings: &Findings) {
-    let mut known = HashMap::new();
+    let mut known: Vec<(&Path, &str)> = Vec::new();
     for (name, system) in &systems.by_name {
         let Some(folder) = &system.folder else { continue };
-        if let Some(other) = known.insert(&folder.path, name) {
-            let message = format!("`path` of [folder] is that of `{other}`; each system has a folder of its own");
+        let meets = |(path, _): &&(&Path, &str)| folder.path.starts_with(path) || path.starts_with(&folder.path);
+        if let Some((_, other)) = known.iter().find(meets) {
+            let message = format!(
+                "`path` of [folder] is that of `{other}`, or one lies in the other; each system has a folder of its own"
+            );
             findings.error(&format!("{DIR}{name}.toml"), 0, message);
         }
+        known.push((&folder.path, name));
     }
 }
 

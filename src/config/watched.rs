@@ -96,9 +96,15 @@ pub(super) fn read(section: &mut Section<'_, '_>, send: &[KindName]) -> Option<W
     if within.components().any(|part| part == Component::ParentDir) {
         section.error(path.line, "`path` goes below the gateway's folder or is absolute; it has no `..`");
     }
+    let first = within.components().find(|part| *part != Component::CurDir).and_then(|part| part.as_os_str().to_str());
+    if first.is_none_or(|first| OWN.contains(&first)) {
+        section.error(path.line, "`path` is a folder of the gateway's own; name one that nothing else lies in");
+    }
     Some(Watched { path: within, quiet, every, kinds })
 }
 
+/// What lies in the gateway's folder and is nobody else's to write.
+const OWN: [&str; 6] = ["config", "adapters", "schemas", "mappings", "keys", "data"];
 /// Subfolders of `drop` that hold no records.
 const RESERVED: [&str; 2] = ["attachments", "outcomes"];
 

@@ -13,14 +13,15 @@ use super::harness::{Client, Folder, Gateway, Party};
 const POLICE: &str = "ps:38101004";
 const COURT: &str = "court:DLCT01";
 
-struct Stage {
-    folder: Folder,
-    gateway: Gateway,
-    court: Client,
+/// A system that can only write and read files, and a court that pulls.
+pub struct Stage {
+    pub folder: Folder,
+    pub gateway: Gateway,
+    pub court: Client,
 }
 
 impl Stage {
-    async fn started() -> Self {
+    pub async fn started() -> Self {
         let folder =
             Folder::with(&[Party::pulling("old", "police", &[POLICE]), Party::pulling("court", "courts", &[COURT])]);
         let section = "[folder]\npath = \"exchange/old\"\nquiet = \"400ms\"\nevery = \"50ms\"\n\
@@ -32,12 +33,12 @@ impl Stage {
         Self { folder, gateway, court }
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub fn path(&self, path: &str) -> PathBuf {
         self.folder.path("exchange/old").join(path)
     }
 
     /// As a careful system drops a file: written under another name, then renamed.
-    fn drop(&self, name: &str, bytes: &[u8]) {
+    pub fn drop(&self, name: &str, bytes: &[u8]) {
         let to = self.path("drop").join(name);
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
         let draft = to.with_file_name(".being-written");
@@ -45,17 +46,17 @@ impl Stage {
         std::fs::rename(draft, to).unwrap();
     }
 
-    async fn feed(&self) -> Vec<Value> {
+    pub async fn feed(&self) -> Vec<Value> {
         self.court.feed("wait=1&limit=500").await.unwrap().expect(200).json()["items"].as_array().unwrap().clone()
     }
 
-    async fn result(&self, path: &str) -> Value {
+    pub async fn result(&self, path: &str) -> Value {
         until(&self.path(path)).await;
         serde_json::from_slice(&std::fs::read(self.path(path)).unwrap()).unwrap()
     }
 }
 
-async fn until(path: &Path) {
+pub async fn until(path: &Path) {
     let began = Instant::now();
     while !path.exists() {
         assert!(began.elapsed() < SOON, "{} never came", path.display());
@@ -63,7 +64,7 @@ async fn until(path: &Path) {
     }
 }
 
-fn text(case: u32, note: &str) -> Vec<u8> {
+pub fn text(case: u32, note: &str) -> Vec<u8> {
     paper(POLICE, &[COURT], case, note).to_string().into_bytes()
 }
 

@@ -65,7 +65,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("roxmltree", &["adapters/kit/"]),
     ("rusqlite", &["src/journal/sqlite/"]),
     ("rust_embed", &["src/config/", "src/admin/", "src/exchange/"]),
-    ("rustix", &["src/shell/signal.rs"]),
+    ("rustix", &["src/shell/signal.rs", "src/exchange/folder/guarded.rs"]),
     ("serde", &[]),
     ("serde_json", &[]),
     ("tempfile", &["tests/"]),

@@ -20,6 +20,7 @@ mod exchange_files;
 mod files_inside;
 mod batches;
 mod folder;
+mod hostile_folder;
 mod exchange_docs;
 mod case_papers;
 mod law;

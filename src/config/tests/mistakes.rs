@@ -5,47 +5,64 @@ use super::*;
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table of mistakes")]
 fn every_mistake_is_named_at_its_file_and_line() {
-    let cases: &[(&str, &str, &str)] = &[
+    // In a file that is right: what is written there instead, and what is said of it behind the file's name.
+    let edits: &[(&str, &str, &[(&str, &str, &str)])] = &[
         (
             "config/kinds.toml",
-            &KINDS.replace("lane = \"papers\"\nschema", "lane = \"paper\"\nschema"),
-            "config/kinds.toml:6: `lane` is `paper`; did you mean `papers`?",
-        ),
-        (
-            "config/kinds.toml",
-            &KINDS.replace("case.fir\", \"cnr", "case.fri\", \"cnr"),
-            "config/kinds.toml:8: path `case.fri`: the schema has no `fri` there; did you mean `fir`?",
-        ),
-        (
-            "config/kinds.toml",
-            &KINDS.replace("persons[].pid", "persons.pid"),
-            "config/kinds.toml:18: path `persons.pid`: `persons` repeats; write `persons[]`",
-        ),
-        (
-            "config/routes.toml",
-            &ROUTES.replace("kind = \"order\"", "kind = \"ordre\""),
-            "config/routes.toml:17: unknown kind `ordre`; did you mean `order`?",
+            KINDS,
+            &[
+                (
+                    "lane = \"papers\"\nschema",
+                    "lane = \"paper\"\nschema",
+                    ":6: `lane` is `paper`; did you mean `papers`?",
+                ),
+                (
+                    "case.fir\", \"cnr",
+                    "case.fri\", \"cnr",
+                    ":8: path `case.fri`: the schema has no `fri` there; did you mean `fir`?",
+                ),
+                ("persons[].pid", "persons.pid", ":18: path `persons.pid`: `persons` repeats; write `persons[]`"),
+            ],
         ),
         (
             "config/routes.toml",
-            &ROUTES.replace("to = \"police\"", "to = \"polis\""),
-            "config/routes.toml:12: unknown pillar `polis`; did you mean `police`?",
-        ),
-        (
-            "config/routes.toml",
-            &ROUTES.replace("\"cnr\"", "\"cnrs\""),
-            "config/routes.toml:6: unknown step `cnrs`; did you mean `cnr`?",
-        ),
-        (
-            "config/routes.toml",
-            &ROUTES.replace("papers-to-police", "papers-to-courts"),
-            "config/routes.toml:10: route `papers-to-courts` is there twice; first in line 3",
+            ROUTES,
+            &[
+                ("kind = \"order\"", "kind = \"ordre\"", ":17: unknown kind `ordre`; did you mean `order`?"),
+                ("to = \"police\"", "to = \"polis\"", ":12: unknown pillar `polis`; did you mean `police`?"),
+                ("\"cnr\"", "\"cnrs\"", ":6: unknown step `cnrs`; did you mean `cnr`?"),
+                (
+                    "papers-to-police",
+                    "papers-to-courts",
+                    ":10: route `papers-to-courts` is there twice; first in line 3",
+                ),
+            ],
         ),
         (
             "config/sharing.toml",
-            &SHARING.replace("system:police-dl", "system:police-d"),
-            "config/sharing.toml:9: a line for nobody: unknown system `police-d`; did you mean `police-dl`?",
+            SHARING,
+            &[(
+                "system:police-dl",
+                "system:police-d",
+                ":9: a line for nobody: unknown system `police-d`; did you mean `police-dl`?",
+            )],
         ),
+        (
+            "config/reference/ps_court.csv",
+            PS_COURT,
+            &[
+                ("2025-12-31", "31.12.2025", ":2: `valid_to` is `31.12.2025`"),
+                (",class,", ",clas,", ":1: unknown column `clas`; did you mean `class`?"),
+            ],
+        ),
+    ];
+    for (path, right, edits) in edits {
+        for (from, to, wanted) in *edits {
+            let (errors, wanted) = (shown(&errors_of(path, &right.replace(from, to))), format!("{path}{wanted}"));
+            assert!(errors.contains(&wanted), "{wanted}\nis not in\n{errors}");
+        }
+    }
+    let files: &[(&str, &str, &str)] = &[
         (
             "config/systems/x.toml",
             &system("x", "courts", "[\"court:DLCT02\"]", "[feed]"),
@@ -74,16 +91,6 @@ fn every_mistake_is_named_at_its_file_and_line() {
         ),
         ("schemas/records/paper.json", "{", "schemas/records/paper.json:1: is not JSON"),
         (
-            "config/reference/ps_court.csv",
-            &PS_COURT.replace("2025-12-31", "31.12.2025"),
-            "config/reference/ps_court.csv:2: `valid_to` is `31.12.2025`",
-        ),
-        (
-            "config/reference/ps_court.csv",
-            &PS_COURT.replace(",class,", ",clas,"),
-            "config/reference/ps_court.csv:1: unknown column `clas`; did you mean `class`?",
-        ),
-        (
             "adapters/new/adapter.toml",
             "name = \"new\"\npillar = \"courts\"\nextends = \"share\"",
             "adapters/new/adapter.toml:3: extends the unknown adapter `share`; did you mean `shared`?",
@@ -104,9 +111,35 @@ fn every_mistake_is_named_at_its_file_and_line() {
             "adapters/new/adapter.toml:4: `2000` is no HTTP status",
         ),
     ];
-    for (path, text, wanted) in cases {
+    for (path, text, wanted) in files {
         let errors = shown(&errors_of(path, text));
         assert!(errors.contains(wanted), "{wanted}\nis not in\n{errors}");
+    }
+}
+
+#[test]
+fn no_watched_folder_lies_in_another_or_among_the_gateways_own() {
+    let told = |one: &str, two: &str| {
+        let mut folder = folder();
+        for (name, path) in [("x", one), ("y", two)] {
+            let text = system(name, "courts", &format!("[\"court:{name}\"]"), &format!("[folder]\npath = \"{path}\""));
+            let text = text.replace(&format!("[keys]\njwks_file = \"keys/{name}.jwks.json\"\n"), "");
+            folder.put(&format!("config/systems/{name}.toml"), &text);
+        }
+        Revision::compile(2, folder).map_or_else(|errors| shown(&errors), |_| String::new())
+    };
+    assert_eq!(told("exchange/x", "exchange/y"), "");
+    assert_eq!(told("exchange/x", "exchange/xy"), "");
+    for (one, two) in [("exchange/x", "exchange/x/"), ("exchange/x", "exchange/x/drop"), ("/srv/x/out", "/srv/x")] {
+        let errors = told(one, two);
+        assert!(errors.contains("y.toml") && errors.contains("one lies in the other"), "{one} {two}: {errors}");
+    }
+    for own in ["keys", "data/x", "./config", "."] {
+        let errors = told(own, "exchange/y");
+        assert!(
+            errors.contains("config/systems/x.toml:10: `path` is a folder of the gateway's own"),
+            "{own}: {errors}"
+        );
     }
 }
 

@@ -2,11 +2,10 @@
 //! delivery is settled as `received` once its files are durable; a kill before that writes the same files again.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
-use super::files::{draft, finish, put};
+use super::guarded::Shelf;
 use super::{Room, blocking};
 use crate::accept::Refusal;
 use crate::envelope::Envelope;
@@ -19,7 +18,7 @@ const PAGE: usize = 100;
 /// Attachments are copied so much at a time.
 const STRIDE: u64 = 1 << 20;
 
-impl Room<'_> {
+impl Room {
     /// Writes what is there for the system.
     pub(super) async fn give(&self) -> Result<(), Refusal> {
         let ask = FeedAsk {
@@ -32,16 +31,16 @@ impl Room<'_> {
             limit: PAGE,
             max_bytes: self.exchange.desk.settings.exchange.feed_page,
         };
-        while !*self.exchange.stopping.borrow() {
+        while !self.stopping() {
             let mut page = self.exchange.journal().feed(ask.clone()).await?;
-            feed::withdraw(self.exchange, &self.caller, &mut page).await?;
+            feed::withdraw(&self.exchange, &self.caller, &mut page).await?;
             if page.items.is_empty() {
                 return Ok(());
             }
             for item in &page.items {
                 self.write(item).await?;
             }
-            outcomes::received(self.exchange, &self.caller, &page.items).await?;
+            outcomes::received(&self.exchange, &self.caller, &page.items).await?;
         }
         Ok(())
     }
@@ -50,10 +49,10 @@ impl Room<'_> {
     async fn write(&self, item: &FeedItem) -> Result<(), Refusal> {
         let mut about = Envelope::from(item).attributes();
         if !item.message.attachments.is_empty() {
-            about.insert("icjsattachments".to_owned(), feed::attachments(self.exchange, item).await?);
+            about.insert("icjsattachments".to_owned(), feed::attachments(&self.exchange, item).await?);
             self.write_attachments(item).await?;
         }
-        let folder = self.root.join("out").join(&item.message.kind);
+        let (root, folder) = (self.root.clone(), format!("out/{}", item.message.kind));
         let name = item.delivery.to_string();
         let end = match item.frozen.media_type.as_str() {
             media_type if media_type.contains("xml") => "xml",
@@ -63,8 +62,9 @@ impl Room<'_> {
         let about = serde_json::to_vec_pretty(&Value::Object(about)).unwrap_or_default();
         let bytes = item.frozen.bytes.clone().unwrap_or_default();
         blocking(move || {
-            put(&folder.join(format!("{name}.about.json")), &about)?;
-            put(&folder.join(format!("{name}.{end}")), &bytes)
+            let shelf = Shelf::made(&root, &folder)?;
+            shelf.put(&format!("{name}.about.json"), &about)?;
+            shelf.put(&format!("{name}.{end}"), &bytes)
         })
         .await
     }
@@ -75,21 +75,21 @@ impl Room<'_> {
             let given = vec![item.message.kind.clone()];
             let ask = UploadVerb::Find { system: self.caller.name().to_owned(), digest: *digest, given };
             let row = self.exchange.journal().upload(ask).await?.rows.into_iter().find(|row| row.done);
-            let path = self.root.join("out/attachments").join(seal::hex(digest));
             if let Some(row) = row {
-                self.copy(row, path).await?;
+                self.copy(row, seal::hex(digest)).await?;
             }
         }
         Ok(())
     }
 
-    async fn copy(&self, row: UploadRow, path: PathBuf) -> Result<(), Refusal> {
-        let uploads = std::sync::Arc::clone(&self.exchange.uploads);
+    async fn copy(&self, row: UploadRow, name: String) -> Result<(), Refusal> {
+        let (uploads, root) = (std::sync::Arc::clone(&self.exchange.uploads), self.root.clone());
         blocking(move || {
-            if std::fs::metadata(&path).is_ok_and(|there| there.len() == row.offset) {
+            let shelf = Shelf::made(&root, "out/attachments")?;
+            if shelf.file(&name).is_ok_and(|there| there.is_some_and(|(_, meta)| meta.len() == row.offset)) {
                 return Ok(());
             }
-            let (name, mut file) = draft(&path)?;
+            let mut file = shelf.draft(&name)?;
             let mut at = 0;
             while at < row.offset {
                 let end = (at + STRIDE).min(row.offset);
@@ -98,7 +98,7 @@ impl Room<'_> {
                 file.write_all(&bytes)?;
                 at = end;
             }
-            finish(&name, &file, &path)
+            shelf.finish(&file, &name)
         })
         .await
     }

@@ -3,6 +3,8 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -31,13 +33,14 @@ impl Gateway {
         let _ = std::fs::remove_file(&listen);
         let log = File::options().create(true).append(true).open(folder.path("gateway.log")).unwrap();
         let began = Instant::now();
-        let child = Self::command(folder)
-            .arg("serve")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut command = Self::command(folder);
+        // A test that gives its folder to somebody else wants a gateway that runs as them.
+        let owner = std::fs::metadata(folder.root()).unwrap().uid();
+        if owner != std::fs::metadata("/proc/self").unwrap().uid() {
+            command.uid(owner);
+        }
+        let child =
+            command.arg("serve").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut gateway = Self { child, exchange: NOWHERE, admin: NOWHERE, ops: NOWHERE, started_in: Duration::ZERO };
         loop {
             if let Some(addresses) = read(&listen) {
