@@ -1,6 +1,8 @@
 //! From bytes to a validated shared form: the codec reads, the native schema judges, the mapping translates, the shared
 //! schema judges. Whatever is wrong is said at its place in the document as sent. Pure: the clock and the journal come later.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use icjs_kit::{Codec, Limits, Violation};
 use serde_json::Value;
@@ -10,9 +12,10 @@ use super::receive::{self, Door};
 use super::refuse::{Code, Refusal};
 use crate::config::{Dialect, Facts};
 use crate::identifiers::OfficeId;
-use crate::journal::{Action, IdempotencyKey};
+use crate::journal::{Action, Digest, IdempotencyKey};
 use crate::mapping::Plan;
 use crate::schema::Validated;
+use crate::seal;
 
 /// A record that was read, not yet validated.
 #[derive(Debug)]
@@ -24,8 +27,11 @@ pub struct Decoded {
     key: IdempotencyKey,
     /// The bytes are the shared form itself.
     as_sent: bool,
-    files: Vec<Bytes>,
+    files: Inside,
 }
+
+/// The files that stood inside a document, by their SHA-256: hashed once.
+pub type Inside = BTreeMap<Digest, Bytes>;
 
 /// A record that passed every check of form. The journal and the routes may believe it.
 #[derive(Clone, Debug)]
@@ -47,7 +53,7 @@ pub struct Record {
     /// Warnings so far.
     pub warnings: Vec<Violation>,
     /// Files that stood inside the document.
-    pub files: Vec<Bytes>,
+    pub files: Inside,
 }
 
 impl Record {
@@ -75,7 +81,7 @@ pub fn decode(door: Door, bytes: Bytes, limits: &Limits) -> Result<Decoded, Refu
     let key = key(&door, dialect, &native)?;
     let files = match (&dialect.plan, dialect.files) {
         (Some(plan), Some(cap)) => files(plan, &native, cap)?,
-        _ => Vec::new(),
+        _ => Inside::new(),
     };
     let (mut shared, warnings, mut as_sent) = match &dialect.plan {
         None => (native, Vec::new(), true),
@@ -91,8 +97,8 @@ pub fn decode(door: Door, bytes: Bytes, limits: &Limits) -> Result<Decoded, Refu
 }
 
 /// The files that stand inside the document, within their cap.
-fn files(plan: &Plan, native: &Value, cap: u64) -> Result<Vec<Bytes>, Refusal> {
-    let files: Vec<Bytes> = plan.files(native).into_iter().map(Bytes::from).collect();
+fn files(plan: &Plan, native: &Value, cap: u64) -> Result<Inside, Refusal> {
+    let files = plan.files(native);
     let size: u64 = files.iter().map(|file| file.len() as u64).sum();
     if size > cap {
         let detail = format!(
@@ -101,7 +107,7 @@ fn files(plan: &Plan, native: &Value, cap: u64) -> Result<Vec<Bytes>, Refusal> {
         );
         return Err(Refusal::new(Code::TooLarge, detail));
     }
-    Ok(files)
+    Ok(files.into_iter().map(|file| (seal::sha256(&file), Bytes::from(file))).collect())
 }
 
 /// Makes it a record, or says everything that is wrong with it.

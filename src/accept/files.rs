@@ -27,9 +27,9 @@ const HEAD: usize = 1024;
 /// Keeps the files that stood inside the document, durably, before the record that names them. One that this sender has
 /// uploaded before is not written again.
 pub async fn keep(desk: &Desk, caller: &Caller, record: &Record) -> Result<(), Refusal> {
-    for file in &record.files {
-        let digest = seal::sha256(file);
-        if !record.facts.attachments.contains(&digest) || own(desk, caller, digest).await?.is_some() {
+    for &digest in &record.facts.attachments {
+        let Some(file) = record.files.get(&digest) else { continue };
+        if own(desk, caller, digest).await?.is_some() {
             continue;
         }
         let (uploads, bytes) = (std::sync::Arc::clone(&desk.uploads), file.clone());
@@ -88,8 +88,7 @@ async fn head(
     record: &Record,
     digest: Digest,
 ) -> Result<Option<(Vec<u8>, u64)>, Refusal> {
-    let inside = record.files.iter().find(|file| seal::sha256(file) == digest);
-    if let Some(file) = inside {
+    if let Some(file) = record.files.get(&digest) {
         let head: Vec<u8> = file.iter().take(HEAD).copied().collect();
         return Ok(Some((head, file.len() as u64)));
     }

@@ -101,7 +101,23 @@ where
     let began = Instant::now();
     let mut seen = None;
     let kind = submission.kind.clone();
-    match stages(desk, caller, submission, read, turn, &mut seen).await {
+    let stages = async {
+        // Who speaks was settled before (a `Caller` is the proof). What the header alone decides comes before the body is read.
+        let door = receive::receive(desk, caller, submission)?;
+        let bytes = read(door.limit).await?;
+        let bytes = receive::body(desk, &door, seen.insert(bytes).clone()).await?;
+        // Strict reading, translation and the schema: nothing after this line sees an invalid record.
+        let mut record = decode_and_validate(desk, door, bytes).await?;
+        // What stands inside the document as base64 becomes an attachment like any other; each is looked at before it travels.
+        files::keep(desk, caller, &record).await?;
+        files::look(desk, caller, &mut record).await?;
+        turn(about(&record)).await;
+        // Decided over one read of the journal, written in one transaction: the journal checks again what may have changed.
+        let entry = route::route(desk, caller, record).await?;
+        let appended = desk.journal.append(entry).await.map_err(Refusal::from)?;
+        answer::answer(desk, appended)
+    };
+    match stages.await {
         Ok(accepted) => {
             if !accepted.replayed {
                 telemetry::accepted(caller.name(), &kind, began.elapsed());
@@ -113,36 +129,6 @@ where
             Err(refusal)
         }
     }
-}
-
-async fn stages<R, F, W, T>(
-    desk: &Desk,
-    caller: &Caller,
-    submission: Submission,
-    read: R,
-    turn: W,
-    seen: &mut Option<Bytes>,
-) -> Result<Accepted, Refusal>
-where
-    R: FnOnce(usize) -> F,
-    F: Future<Output = Result<Bytes, Refusal>>,
-    W: FnOnce(Vec<String>) -> T,
-    T: Future<Output = ()>,
-{
-    // Who speaks was settled before (a `Caller` is the proof). What the header alone decides comes before the body is read.
-    let door = receive::receive(desk, caller, submission)?;
-    let bytes = read(door.limit).await?;
-    let bytes = receive::body(desk, &door, seen.insert(bytes).clone()).await?;
-    // Strict reading, translation and the schema: nothing after this line sees an invalid record.
-    let mut record = decode_and_validate(desk, door, bytes).await?;
-    // What stands inside the document as base64 becomes an attachment like any other; each is looked at before it travels.
-    files::keep(desk, caller, &record).await?;
-    files::look(desk, caller, &mut record).await?;
-    turn(about(&record)).await;
-    // Decided over one read of the journal, written in one transaction: the journal checks again what may have changed.
-    let entry = route::route(desk, caller, record).await?;
-    let appended = desk.journal.append(entry).await.map_err(Refusal::from)?;
-    answer::answer(desk, appended)
 }
 
 /// What a record is about: two records that share none of these may come in any order.

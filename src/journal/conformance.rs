@@ -121,6 +121,12 @@ pub fn push(office: &str, cases: &[CaseKey]) -> NewDelivery {
     }
 }
 
+/// The same where nobody could be found.
+pub fn lost(cases: &[CaseKey]) -> NewDelivery {
+    let code = Some("no-office".to_owned());
+    NewDelivery { office: None, system: String::new(), state: State::Parked, code, ..push("court:DLCT01", cases) }
+}
+
 /// The same, pulled.
 pub fn pull(office: &str, cases: &[CaseKey]) -> NewDelivery {
     NewDelivery { how: How::Feed, ..push(office, cases) }

@@ -131,14 +131,7 @@ async fn only_the_newest_version_can_be_replaced(stage: Box<dyn Stage>) {
 }
 
 async fn what_nobody_could_place_is_settled_by_its_correction(stage: Box<dyn Stage>) {
-    let lost = NewDelivery {
-        office: None,
-        system: String::new(),
-        state: State::Parked,
-        code: Some("no-office".into()),
-        ..push("court:DLCT01", &[])
-    };
-    let one = append(&*stage, to(record(&*stage, "1"), vec![lost])).await;
+    let one = append(&*stage, to(record(&*stage, "1"), vec![lost(&[])])).await;
     append(&*stage, version(&*stage, Action::Correct, &one.id, vec![push("court:DLCT01", &[case(1)])])).await;
     assert_eq!(state(&*stage, &one.id, 1).await, State::Superseded);
     assert_eq!(claim(&*stage, COURT).await.len(), 1);

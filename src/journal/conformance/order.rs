@@ -56,16 +56,9 @@ async fn a_rejection_holds_its_lane_only_where_its_route_says_so(mut stage: Box<
 }
 
 async fn what_has_no_office_or_no_permission_holds_nobody(stage: Box<dyn Stage>) {
-    let lost = NewDelivery {
-        office: None,
-        system: String::new(),
-        state: State::Parked,
-        code: Some("no-office".into()),
-        ..push("court:DLCT01", &[case(1)])
-    };
     let barred =
         NewDelivery { state: State::Parked, code: Some("not-permitted".into()), ..push("court:DLCT01", &[case(1)]) };
-    let stored = append(&*stage, to(record(&*stage, "x"), vec![lost, barred])).await;
+    let stored = append(&*stage, to(record(&*stage, "x"), vec![lost(&[case(1)]), barred])).await;
     assert_eq!(stored.status, "attention");
     append(&*stage, to(record(&*stage, "y"), vec![push("court:DLCT01", &[case(1)])])).await;
     assert_eq!(claim(&*stage, COURT).await.len(), 1);

@@ -78,23 +78,16 @@ async fn a_reference_alone_opens_nothing(stage: Box<dyn Stage>) {
 }
 
 async fn an_answer_that_came_first_is_looked_at_again(stage: Box<dyn Stage>) {
-    let lost = NewDelivery {
-        office: None,
-        system: String::new(),
-        state: State::Parked,
-        code: Some("no-office".into()),
-        ..push("court:DLCT01", &[])
-    };
-    let early = append(&*stage, of_thread(to(record(&*stage, "early answer"), vec![lost.clone()]))).await;
+    let early = append(&*stage, of_thread(to(record(&*stage, "early answer"), vec![lost(&[])]))).await;
     let before = news(&*stage).await;
-    append(&*stage, Entry { news: before, ..to(record(&*stage, "other answer"), vec![lost.clone()]) }).await;
+    append(&*stage, Entry { news: before, ..to(record(&*stage, "other answer"), vec![lost(&[])]) }).await;
     assert_eq!(stage.journal().stray(StrayVerb::Next(9)).await.unwrap().cause, 0, "nobody has asked");
     append(&*stage, of_thread(record(&*stage, "question"))).await;
     let step = stage.journal().stray(StrayVerb::Next(9)).await.unwrap();
     assert_eq!(step.messages, [MessageId::parse(&early.id).unwrap()]);
     stage.journal().stray(StrayVerb::Moved(step, vec![])).await.unwrap();
     // Decided before the question was there, written after it.
-    let late = of_thread(to(record(&*stage, "late answer"), vec![lost]));
+    let late = of_thread(to(record(&*stage, "late answer"), vec![lost(&[])]));
     let late = append(&*stage, Entry { news: before, ..late }).await;
     let step = stage.journal().stray(StrayVerb::Next(9)).await.unwrap();
     assert!(step.messages.contains(&MessageId::parse(&late.id).unwrap()), "{step:?}");

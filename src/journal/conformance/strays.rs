@@ -43,20 +43,9 @@ async fn worked_off(stage: &dyn Stage) -> Vec<MessageId> {
     }
 }
 
-fn lost(number: u32) -> NewDelivery {
-    NewDelivery {
-        office: None,
-        system: String::new(),
-        state: State::Parked,
-        code: Some("no-office".into()),
-        keys: vec![case(number).as_str().to_owned()],
-        ..push("court:DLCT01", &[])
-    }
-}
-
 async fn waiting(stage: &dyn Stage, number: u32) -> Stored {
     let body = format!("waiting {number}");
-    append(stage, Entry { cases: vec![case(number)], ..to(record(stage, &body), vec![lost(number)]) }).await
+    append(stage, Entry { cases: vec![case(number)], ..to(record(stage, &body), vec![lost(&[case(number)])]) }).await
 }
 
 fn id(stored: &Stored) -> MessageId {
@@ -114,7 +103,7 @@ async fn what_has_left_goes_on_and_a_new_delivery_goes_to_the_new_office(stage: 
 async fn a_step_that_was_not_finished_comes_again_and_a_finished_one_does_not(mut stage: Box<dyn Stage>) {
     let mut all = Vec::new();
     for n in 0..10 {
-        let entry = Entry { cases: vec![case(1)], ..to(record(&*stage, &format!("n{n}")), vec![lost(1)]) };
+        let entry = Entry { cases: vec![case(1)], ..to(record(&*stage, &format!("n{n}")), vec![lost(&[case(1)])]) };
         all.push(id(&append(&*stage, entry).await));
     }
     news(&*stage, 1).await;
@@ -143,7 +132,8 @@ async fn what_was_decided_before_the_news_is_looked_at_again(stage: Box<dyn Stag
     let early = stage.journal().snapshot(ask.clone()).await.unwrap().news;
     news(&*stage, 1).await;
     assert!(worked_off(&*stage).await.is_empty());
-    let entry = |body: &str, news| Entry { news, cases: vec![case(1)], ..to(record(&*stage, body), vec![lost(1)]) };
+    let entry =
+        |body: &str, news| Entry { news, cases: vec![case(1)], ..to(record(&*stage, body), vec![lost(&[case(1)])]) };
     let late = append(&*stage, entry("late", early)).await;
     assert_eq!(worked_off(&*stage).await, [id(&late)]);
     let now = stage.journal().snapshot(ask).await.unwrap().news;
