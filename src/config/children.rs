@@ -108,7 +108,7 @@ fn day(shared: &Value) -> Option<&str> {
 fn born_too_late(born: &Value, day: &str, under: u64) -> bool {
     let Some(today) = day.get(..4).and_then(|year| year.parse::<u64>().ok()) else { return false };
     if let Some(year) = born.as_u64() {
-        return year > 0 && year + under > today;
+        return year > 0 && year.saturating_add(under) > today;
     }
     let Some((year, rest)) = born.as_str().and_then(|text| text.split_at_checked(4)) else { return false };
     let Ok(year) = year.parse::<u64>() else { return false };

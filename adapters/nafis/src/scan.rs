@@ -116,6 +116,14 @@ pub(crate) fn scan<'b>(bytes: &'b [u8], limits: &Limits) -> Result<Vec<Record<'b
     }
 }
 
+/// The types of the records behind Type-1, as field 1.003 lists them; nothing else of the file is looked at.
+pub(crate) fn listed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut scan = Scan { bytes, keys: usize::MAX, utf8: false };
+    let head = scan.tagged(1, 0, None).ok()?;
+    let listed = content(&head, usize::MAX).ok()?;
+    Some(listed.into_iter().map(|(kind, _)| kind).collect())
+}
+
 struct Scan<'b> {
     bytes: &'b [u8],
     /// How many fields and parts of fields may still come.
@@ -128,6 +136,10 @@ impl<'b> Scan<'b> {
     fn tagged(&mut self, kind: u8, at: usize, before: Option<u8>) -> Result<Record<'b>, Unreadable> {
         let rest = self.bytes.get(at..).unwrap_or_default();
         let length = length_of(kind, self.bytes, at, before)?;
+        if kind <= 2 && length > MOST_TEXT {
+            let message = format!("a record of texts has more than {MOST_TEXT} bytes");
+            return Err(refused("too-large", pointer(kind, 1), "too-large", message));
+        }
         let Some(bytes) = rest.get(..length) else {
             let message = format!(
                 "says {length} bytes where {} are left: the length is wrong, or the file was cut short",
@@ -189,10 +201,6 @@ impl<'b> Scan<'b> {
             return Err(wrong(kind, hidden.parse().unwrap_or(number), "separator", message));
         }
         if kind <= 2 {
-            if value.len() > MOST_TEXT {
-                let message = format!("a text has more than {MOST_TEXT} bytes");
-                return Err(refused("too-large", pointer(kind, number), "too-large", message));
-            }
             let parts = value.iter().filter(|byte| matches!(**byte, RS | US)).count();
             self.count(kind, number, parts)?;
         }

@@ -348,6 +348,28 @@ fn a_place_in_the_tree_is_a_field_of_the_transaction() {
 }
 
 #[test]
+fn many_violations_in_a_large_transaction_do_not_read_it_once_each() {
+    let comment = vec![b'x'; 8 << 20];
+    let bytes = [head(3, &[(14, 1)], &[]), tagged(14, 3, &[(2, b"01"), (20, &comment)])].concat();
+    codec().read(&bytes, &LIMITS).unwrap();
+    let began = std::time::Instant::now();
+    for _ in 0..100 {
+        assert_eq!(codec().locate(&bytes, "/Records/0/IMP").pointer, "14.003");
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_texts_that_enter_the_tree_are_bounded_as_one() {
+    let half = vec![b'x'; 600 << 10];
+    let of = |fields: &[(u16, &[u8])]| {
+        [head(3, &[(2, 0)], &[]), tagged(2, 3, &[&[(2, b"00" as &[u8])], fields].concat())].concat()
+    };
+    codec().read(&of(&[(18, &half)]), &LIMITS).unwrap();
+    assert_eq!(refusal(&of(&[(18, &half), (19, &half)])), ("2.001".to_owned(), "too-large"));
+}
+
+#[test]
 fn a_transaction_cut_at_any_byte_is_refused() {
     let every_cut = |name: &str, bytes: &[u8], step: usize| {
         for end in (0..bytes.len().min(700)).chain((0..bytes.len()).step_by(step)) {

@@ -2,7 +2,6 @@
 //! every other record what it is and where in the original it lies. And back again from a place in the tree to a field's number.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use icjs_kit::Limits;
 use serde_json::{Map, Value};
 
 use crate::scan::{self, Body, Record, pointer};
@@ -133,11 +132,10 @@ pub(crate) fn field_of(bytes: &[u8], place: &str) -> String {
     pointer(kind, number.unwrap_or(1))
 }
 
-/// The type of the record that `Records` describes at a place.
+/// The type of the record that `Records` describes at a place, by the content list alone: every violation of a large file asks.
 fn kind_of(bytes: &[u8], place: usize) -> Option<u8> {
-    let limits = Limits { bytes: bytes.len(), depth: usize::MAX, keys: usize::MAX };
-    let records = scan::scan(bytes, &limits).ok()?;
-    let second = records.iter().position(|record| record.kind == 2);
-    let described = records.iter().enumerate().skip(1).filter(|(at, _)| Some(*at) != second);
-    described.map(|(_, record)| record.kind).nth(place)
+    let listed = scan::listed(bytes)?;
+    let second = listed.iter().position(|kind| *kind == 2);
+    let described = listed.iter().enumerate().filter(|(at, _)| Some(*at) != second);
+    described.map(|(_, kind)| *kind).nth(place)
 }
