@@ -139,9 +139,19 @@ async fn a_child_who_is_a_witness_does_not_keep_the_order_about_the_accused_from
     let mut witness = order("O-4", "remand-judicial", 9, &[])["persons"][0].clone();
     witness["serial"] = 2.into();
     witness["role"] = json!({"code": "witness"});
+    for key in ["prison", "custody"] {
+        witness.as_object_mut().unwrap().remove(key);
+    }
     witness["person"].as_object_mut().unwrap().remove("pid");
     heard["persons"].as_array_mut().unwrap().push(witness);
     assert_eq!(stage.sent(&court, "court-order", &heard).await, ["prison:DL01", "ps:38101004"]);
+    let page = stage.client("prison").await.feed("wait=20").await.unwrap().expect(200).json();
+    let (data, withheld) = (&page["items"][0]["data"], page["items"][0]["icjswithheld"].to_string());
+    assert!(
+        data["persons"][0]["person"]["name"].is_object() && data["persons"][1]["person"]["name"].is_null(),
+        "{page}"
+    );
+    assert!(withheld.contains("persons[].person"), "{withheld}");
     heard["event"]["number"] = "O-5".into();
     heard["persons"][1]["role"] = json!({"code": "accused"});
     let stopped = stage.sent(&court, "court-order", &heard).await;
