@@ -1,5 +1,8 @@
 //! The judge of the ordinary demo: sends back a charge sheet without witnesses, takes a good one on file and registers its
-//! case, remands the person whom the police bring, and grants bail to some, in the three steps that it takes.
+//! case, remands the person whom the police bring, and grants bail to some, in the three steps that it takes. What a court does in
+//! a case that is registered stands in `sittings`.
+
+mod sittings;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +15,7 @@ use serde_json::{Value, json};
 use super::books::Taken;
 use super::documents::court::{kinds, liberty, order, ordered, registration};
 use super::documents::{Case, Head, YEAR};
+use super::errand::Errand;
 use super::link::{Document, Link, line, open};
 use super::mind::{Mind, Word};
 use super::world::prison_of;
@@ -67,11 +71,16 @@ impl Bench {
     async fn carry_out(&self, work: Work, case: Case, office: String, mut dice: Rng) {
         tokio::time::sleep(Duration::from_millis(dice.u64(5..120))).await;
         match work {
-            Work::Register => self.register(&case, &office, &mut dice).await,
+            Work::Register => {
+                let cnr = self.register(&case, &office, &mut dice).await;
+                self.sit(&case, &office, &cnr, &mut dice).await;
+            }
             Work::Remand => {
                 let remand = json!({ "custody": "J", "remand": { "custody": "2", "provision": "1", "days": 14 } });
                 self.order(&case, &office, kinds::REMAND, None, remand, &mut dice).await;
             }
+            // Who is moved to another prison, or waits for the judgment, is not on bail.
+            Work::Bail { .. } if matches!(Errand::of(&case), Errand::Transfer | Errand::Ending | Errand::Process) => {}
             Work::Bail { .. } if dice.u8(..100) < 40 => {}
             Work::Bail { held, number } => {
                 let bail = json!({ "bail": { "bail_type": "2", "bond_amount": 20000, "sureties_required": 1 } });
@@ -84,16 +93,21 @@ impl Bench {
         }
     }
 
-    /// Registers a case: the CNR goes back to the police.
-    async fn register(&self, case: &Case, office: &str, dice: &mut Rng) {
+    /// Registers a case: the CNR goes back to the police, and is the answer.
+    async fn register(&self, case: &Case, office: &str, dice: &mut Rng) -> String {
         let number = self.next();
         let establishment = establishment(office);
         let cnr = format!("{establishment}{number:06}{YEAR}");
         let event = format!("CIS-{establishment}-{number}");
         let row = registration(case, &event, office, &cnr, number);
-        let entry = line(self.link.system(), office, "case-registration", event, &case.name(), &case.watched());
-        let place = open(&self.link.books).send(entry);
-        let _ = self.link.submit(place, &Document::json(&row), dice).await;
+        self.send(case, office, "case-registration", event, &row, dice).await;
+        cnr
+    }
+
+    /// Sends a row about a case; what is refused stands in the books.
+    async fn send(&self, case: &Case, office: &str, kind: &'static str, event: String, row: &Value, dice: &mut Rng) {
+        let entry = line(self.link.system(), office, kind, event, &case.name(), &case.watched());
+        let _ = self.link.send(entry, &Document::json(row), dice).await;
     }
 
     /// An order about the first accused, to the prison that its sex and place name.
@@ -113,8 +127,7 @@ impl Bench {
         let row = order(&head, office, &case.numbers(), kind, vec![ordered("A1", person, held, more)]);
         let mut entry = line(self.link.system(), office, "court-order", event.clone(), &case.name(), &case.watched());
         entry.lane = if liberty(kind) { "liberty" } else { "papers" };
-        let place = open(&self.link.books).send(entry);
-        let _ = self.link.submit(place, &Document::json(&row), dice).await;
+        let _ = self.link.send(entry, &Document::json(&row), dice).await;
     }
 }
 

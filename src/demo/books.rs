@@ -11,7 +11,7 @@ use std::time::Instant;
 pub enum Expect {
     /// Accepted, and every delivery of it reaches its office, unless a correction or withdrawal replaces it.
     Reaches,
-    /// Accepted, and its one delivery stops with this code.
+    /// Accepted, and every delivery of it stops with this code, or waits for a CNR that never comes.
     Parked(&'static str),
     /// Refused with this code.
     Refused(&'static str),
@@ -45,8 +45,6 @@ pub struct Sent {
     pub case: String,
     /// What the scenario wants.
     pub expect: Expect,
-    /// An office for which the scenario wants it held.
-    pub held_for: Option<&'static str>,
     /// The line of the record that this one corrects or withdraws.
     pub replaces: Option<usize>,
     /// A person's name in the record, byte for byte.
@@ -100,6 +98,8 @@ pub struct Taken {
     pub changed: bool,
     /// The deliveries that it says it passed, the first time.
     pub passed: Vec<String>,
+    /// Something that its sender wrote is kept from this receiver.
+    pub withheld: bool,
     /// Text of the body, for looking up names; for an outcome its words.
     pub body: String,
     /// For an outcome: the delivery that it speaks of, and its word.
@@ -264,14 +264,14 @@ impl Books {
         self.last_said.get(delivery).cloned()
     }
 
-    /// The CNR in the registration that the police got for a case.
-    pub fn cnr_of(&self, case: &str) -> Option<String> {
-        let mut registrations = self.taken.iter().filter(|taken| taken.kind == "case-registration");
-        let body = registrations.find_map(|taken| {
-            let sent = self.sent.get(self.event_of(&taken.message)?)?;
-            (sent.case == case).then_some(&taken.body)
-        })?;
-        Some(body.split_once("<CNR_NUM>")?.1.split_once('<')?.0.to_owned())
+    /// The body of the first record of a kind that a system got in a case.
+    pub fn got(&self, system: &str, kind: &str, case: &str) -> Option<&str> {
+        let mut taken = self.taken.iter().filter(|taken| taken.system == system && taken.kind == kind);
+        let of_case = |taken: &&Taken| {
+            let sent = self.event_of(&taken.message).and_then(|line| self.sent.get(line));
+            sent.is_some_and(|sent| sent.case == case)
+        };
+        taken.find(of_case).map(|taken| taken.body.as_str())
     }
 
     /// The event that a message carries.

@@ -8,12 +8,16 @@ use fastrand::Rng;
 use serde_json::Value;
 
 use super::books::{Expect, Sent};
+use super::documents::forms::{self, Scrutiny};
 use super::documents::police::{Series, arrest, charge_sheet, fir};
+use super::documents::prints::{self, Heading};
 use super::documents::{Case, Head, Origin};
+use super::errand::{Errand, exhibits, requisition};
 use super::link::{Document, Link, line, open};
 use super::people;
 use super::police::reference;
-use super::world::{PROSECUTION, STATIONS, Station};
+use super::world::{BUREAU, CIVIL, KAMLA, STATIONS, Station, VARIANT, laboratory_of};
+use crate::demo::desk::element;
 
 /// What happens in a case beyond the ordinary.
 #[derive(Debug, Clone)]
@@ -32,10 +36,10 @@ pub struct Script {
     hasty: bool,
     /// Something that must be refused is tried first.
     mistaken: bool,
-    /// The charge sheet also names the prosecution, whose copies are held until the case has a pre-trial number.
-    prosecuted: bool,
     /// The first accused is arrested and brought to the court.
     arrested: bool,
+    /// What else happens.
+    errand: Errand,
     seed: u64,
 }
 
@@ -46,34 +50,36 @@ pub fn write(count: u32, round: u32, seed: u64) -> Vec<Script> {
 }
 
 fn script(place: u32, round: u32, dice: &mut Rng) -> Option<Script> {
-    // Every twentieth case comes from the station that has no court; the others take the stations in turn.
+    // Every twentieth case comes from the station that has no court, every twelfth from the agency, every twenty-fifth is a zero
+    // FIR; the others take the stations in turn.
     let homeless = place % 20 == 7;
-    let with_court: Vec<&'static Station> =
-        STATIONS.iter().filter(|station| station.court.is_some() != homeless).collect();
-    let station = dice.choice(with_court)?;
-    let accused = (0..dice.usize(1..4)).map(|_| people::person(dice)).collect();
+    let agency = !homeless && place % 12 == 5;
+    let zero = place % 25 == 11;
+    let stations: Vec<&'static Station> =
+        STATIONS.iter().filter(|station| !station.is_agency() && station.court.is_some() != homeless).collect();
+    let station = match dice.choice(stations)? {
+        _ if agency => BUREAU,
+        _ if zero => KAMLA,
+        station => station,
+    };
+    let accused = people::company(dice);
     let complainant = people::person(dice);
     let story = people::story(dice, &complainant);
     let offence = dice.choice(people::OFFENCES).copied().unwrap_or(("303(2)", "Theft"));
     let mut chance = |percent: u8| dice.u8(..100) < percent;
+    let origin = if zero { Origin::ZeroFir } else { Origin::Fir(None) };
+    let case = Case { station, serial: round * 100_000 + place + 1, complainant, accused, offence, story, origin };
+    let errand = Errand::of(&case);
     Some(Script {
         defective: chance(30),
         corrected_fir: chance(12),
         supplementary: chance(40),
         withdrawn: chance(20),
         hasty: chance(25),
-        mistaken: chance(8),
-        prosecuted: !homeless && chance(10),
-        arrested: !homeless && chance(50),
-        case: Case {
-            station,
-            serial: round * 100_000 + place + 1,
-            complainant,
-            accused,
-            offence,
-            story,
-            origin: Origin::Fir(None),
-        },
+        mistaken: chance(8) && station.system != VARIANT && !agency,
+        arrested: !homeless && (chance(50) || agency || errand.in_custody()),
+        errand,
+        case,
         seed: dice.u64(..),
     })
 }
@@ -107,6 +113,9 @@ pub async fn play(script: Script, link: Arc<Link>) {
 
 impl Play {
     async fn run(&mut self) -> Result<(), String> {
+        if self.script.case.origin.is_zero() {
+            return self.elsewhere().await;
+        }
         if self.script.mistaken {
             self.mistake().await;
         }
@@ -122,9 +131,7 @@ impl Play {
         if !self.script.hasty {
             self.until("an answer to the FIR", &fir, "received").await?;
         }
-        if self.script.arrested {
-            self.arrest().await?;
-        }
+        self.investigate().await?;
         let mut sheet = self.sheet(Series::First { complete: !self.script.defective }, None, None).await?;
         if self.script.defective {
             self.until("the defects", &sheet, "returned").await?;
@@ -141,6 +148,90 @@ impl Play {
             self.withdraw(&wrong, &cnr).await?;
         }
         Ok(())
+    }
+
+    /// A zero FIR: the station that has jurisdiction gets it, and nobody else (BNSS s.173(1)).
+    async fn elsewhere(&mut self) -> Result<(), String> {
+        let event = self.event("ZFIR");
+        let to = CIVIL.office();
+        let body = fir(&self.script.case, &Head { to: &[&to], ..Head::live(&event) }, 1);
+        let entry = self.entry("fir", event);
+        let sent = self.send(entry, body, None).await?;
+        self.until("the other station", &sent, "received").await.map(|_| ())
+    }
+
+    /// What the police do before they report.
+    async fn investigate(&mut self) -> Result<(), String> {
+        let (errand, agency) = (self.script.errand, self.script.case.station.is_agency());
+        if agency || errand == Errand::Laboratory {
+            self.form("crime-details", "CDF", |case, head| forms::crime_details(case, head)).await?;
+            self.form("seizure", "SEZ", |case, head| forms::seizure(case, head, &exhibits(case))).await?;
+        }
+        if errand == Errand::Laboratory && !agency {
+            self.form("forensic-requisition", "FSL", |case, head| {
+                forms::requisition(case, head, &requisition(case), &exhibits(case))
+            })
+            .await?;
+            let division = format!("lab:{}/BIO", laboratory_of(self.script.case.station.state));
+            self.form("exhibit-movement", "MVT", |case, head| {
+                let first: Vec<_> = exhibits(case).into_iter().take(1).collect();
+                forms::movement(case, &Head { to: &[&division], ..*head }, "4", &requisition(case), &first)
+            })
+            .await?;
+        }
+        if self.script.arrested {
+            self.arrest().await?;
+        }
+        if errand == Errand::Prints && !agency {
+            self.prints().await?;
+        }
+        if errand == Errand::Scrutiny {
+            self.scrutiny().await?;
+        }
+        Ok(())
+    }
+
+    /// Another form of the case, as it is.
+    async fn form(
+        &mut self,
+        kind: &'static str,
+        form: &str,
+        write: impl FnOnce(&Case, &Head<'_>) -> Document,
+    ) -> Result<Done, String> {
+        let event = self.event(form);
+        let body = write(&self.script.case, &Head::live(&event));
+        let mut entry = self.entry(kind, event);
+        if matches!(kind, "crime-details" | "exhibit-movement") {
+            // It names nobody.
+            entry.name.clear();
+        }
+        self.send(entry, body, None).await
+    }
+
+    /// A print from the scene, then the prints of the person arrested.
+    async fn prints(&mut self) -> Result<(), String> {
+        for (kind, known) in [("LFIS", false), ("CAR", true)] {
+            let number = self.event(kind);
+            let case = &self.script.case;
+            let heading = Heading { kind, number: &number, answers: None, origin: case.station.code, to: "NAFIS0000" };
+            let person = case.accused.first().filter(|_| known);
+            let document = Document::prints(&case.office(), prints::search(&heading, &case.numbers(), person, None));
+            let mut entry = self.entry("fingerprint-search", number);
+            if !known {
+                entry.name.clear();
+            }
+            self.send(entry, document, None).await?;
+        }
+        Ok(())
+    }
+
+    /// The draft goes to the prosecution; the charge sheet waits for its opinion.
+    async fn scrutiny(&mut self) -> Result<(), String> {
+        let reference = format!("{}/SCR/{}", self.script.case.station.code, self.script.case.serial);
+        self.form("scrutiny-request", "SCR", |case, head| forms::scrutiny(case, head, Scrutiny::Draft, &reference))
+            .await?;
+        let system = self.link.system().to_owned();
+        self.got(&system, "prosecution-opinion", &reference).await.map(|_| ())
     }
 
     fn event(&mut self, form: &str) -> String {
@@ -177,11 +268,8 @@ impl Play {
 
     async fn sheet(&mut self, series: Series, replaces: Option<&Done>, cnr: Option<&str>) -> Result<Done, String> {
         let event = self.event("FR");
-        let to = (self.script.prosecuted && cnr.is_none()).then_some(PROSECUTION);
-        let head = Head { to: to.as_slice(), ..Head::live(&event) };
-        let body = charge_sheet(&self.script.case, &head, series, cnr);
-        let mut entry = self.entry("charge-sheet", event);
-        entry.held_for = to;
+        let body = charge_sheet(&self.script.case, &Head::live(&event), series, cnr);
+        let entry = self.entry("charge-sheet", event);
         self.send(entry, body, replaces.map(|done| (done, "correct", "defects mended: list of witnesses added"))).await
     }
 
@@ -195,10 +283,10 @@ impl Play {
     async fn send(
         &mut self,
         mut entry: Sent,
-        body: String,
+        mut document: Document,
         replaces: Option<(&Done, &'static str, &str)>,
     ) -> Result<Done, String> {
-        let mut headers = Vec::new();
+        let headers = &mut document.headers;
         if let Some((done, action, reason)) = replaces {
             entry.action = action;
             entry.replaces = Some(done.line);
@@ -208,7 +296,6 @@ impl Play {
             headers.push(("icjs-reason".to_owned(), reason.rsplit(": ").next().unwrap_or(reason).to_owned()));
         }
         let name = format!("{} `{}`", entry.kind, entry.event);
-        let document = Document { headers, ..Document::xml(body) };
         let line = open(&self.link.books).send(entry);
         let answer = self
             .link
@@ -224,7 +311,8 @@ impl Play {
     /// Sends what must be refused: a form cut short, or one for an office of somebody else.
     async fn mistake(&mut self) {
         let event = self.event("ERR");
-        let mut body = fir(&self.script.case, &Head::live(&event), 1);
+        let document = fir(&self.script.case, &Head::live(&event), 1);
+        let mut body = String::from_utf8_lossy(&document.body).into_owned();
         let mut entry = self.entry("fir", event);
         if self.dice.bool() {
             body.truncate(body.floor_char_boundary(body.len() / 2));
@@ -234,9 +322,8 @@ impl Play {
                 body.replace(&format!("<SENDER_PS_CD>{}<", self.script.case.station.code), "<SENDER_PS_CD>99999999<");
             entry.expect = Expect::Refused("office-not-yours");
         }
-        let document = Document::xml(body);
         let line = open(&self.link.books).send(entry);
-        let _ = self.link.submit(line, &document, &mut self.dice).await;
+        let _ = self.link.submit(line, &Document::xml(body), &mut self.dice).await;
     }
 
     /// Waits until one of the deliveries has come back with this word.
@@ -256,14 +343,23 @@ impl Play {
 
     /// Waits for the registration, and reads the CNR in it.
     async fn registration(&self) -> Result<String, String> {
+        let (system, case) = (self.link.system(), self.script.case.name());
+        let body = self.got(system, "case-registration", &case).await?;
+        let shared =
+            || serde_json::from_str::<Value>(&body).ok()?.pointer("/case/cnr/value")?.as_str().map(str::to_owned);
+        let cnr = Some(element(&body, &["CNR_NUM"])).filter(|cnr| !cnr.is_empty()).or_else(shared);
+        cnr.ok_or_else(|| "the registration has no CNR".to_owned())
+    }
+
+    /// Waits until a system has got a record of this kind in a case; what it got is the answer.
+    async fn got(&self, system: &str, kind: &str, case: &str) -> Result<String, String> {
         let began = Instant::now();
-        let case = self.script.case.name();
         while began.elapsed() < PATIENCE {
-            if let Some(cnr) = open(&self.link.books).cnr_of(&case) {
-                return Ok(cnr);
+            if let Some(body) = open(&self.link.books).got(system, kind, case) {
+                return Ok(body.to_owned());
             }
             tokio::time::sleep(Duration::from_millis(15)).await;
         }
-        Err("waited in vain for the registration with its CNR".to_owned())
+        Err(format!("waited in vain for a {kind}"))
     }
 }

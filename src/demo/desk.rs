@@ -118,6 +118,7 @@ impl Desk {
             digest: fingerprint(&arrival.body),
             changed: false,
             passed: arrival.header("ce-icjsafter").split(',').map(|id| id.trim().to_owned()).collect(),
+            withheld: !arrival.header("ce-icjswithheld").is_empty(),
             body,
             about,
         };

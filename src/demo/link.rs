@@ -1,7 +1,7 @@
 //! How a simulated system talks to the gateway: with its own token, patiently, and as clumsily as real clients do.
 //! It submits the same event again until it has seen an answer; sometimes it does so when it need not.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::books::{Books, Sent};
+use super::documents::prints;
 use super::mind::Word;
 use crate::clock::Clock;
 use crate::shell::client::{Addresses, Answer, Call, Client, NoAnswer};
@@ -17,6 +18,9 @@ use crate::shell::credentials::Credentials;
 
 /// The books, shared by all systems of the demo.
 pub type SharedBooks = Arc<Mutex<Books>>;
+
+/// The line of a system that is pushed to: it has one once the gateway knows where to push.
+pub type Phone = Arc<OnceLock<Arc<Link>>>;
 
 /// Locks the books. A panic elsewhere leaves them as they were: they are only ever added to.
 pub fn open(books: &SharedBooks) -> MutexGuard<'_, Books> {
@@ -50,6 +54,12 @@ impl Document {
     /// XML without further headers.
     pub fn xml(body: String) -> Self {
         Self { media_type: "application/xml", body: body.into(), headers: Vec::new() }
+    }
+
+    /// A fingerprint transaction of one of the sender's offices: the bytes do not say which.
+    pub fn prints(office: &str, bytes: Vec<u8>) -> Self {
+        let headers = vec![("icjs-office".to_owned(), office.to_owned())];
+        Self { media_type: prints::MEDIA_TYPE, body: bytes.into(), headers }
     }
 
     /// JSON without further headers.
@@ -152,6 +162,13 @@ impl Link {
         }
     }
 
+    /// Writes a record into the books and sends it; the message's id is the answer.
+    pub async fn send(&self, entry: Sent, document: &Document, dice: &mut Rng) -> Option<String> {
+        let line = open(&self.books).send(entry);
+        let answer = self.submit(line, document, dice).await.ok()?;
+        answer.get("id").and_then(Value::as_str).map(str::to_owned)
+    }
+
     /// Says something of a delivery, until the gateway has heard it; sometimes once more.
     pub async fn say(&self, delivery: &str, word: &Word, dice: &mut Rng) {
         let path = format!("/v1/messages/{delivery}/outcomes");
@@ -239,10 +256,11 @@ impl Link {
     }
 }
 
-/// The offices that an answer names.
+/// The offices to which an answer says that a record is on its way; what is held goes later.
 fn offices(answer: &Value) -> Vec<String> {
     let list = answer.get("deliveries").and_then(Value::as_array).into_iter().flatten();
-    list.filter_map(|one| one.get("office").and_then(Value::as_str)).map(str::to_owned).collect()
+    let going = list.filter(|one| one.get("state").and_then(Value::as_str) != Some("held"));
+    going.filter_map(|one| one.get("office").and_then(Value::as_str)).map(str::to_owned).collect()
 }
 
 /// An answer that says to come again: rate, overload, or a token that is no longer good.
@@ -256,12 +274,16 @@ pub fn line(system: &str, office: &str, kind: &'static str, event: String, case:
         system: system.to_owned(),
         office: office.to_owned(),
         kind,
-        lane: if kind == "custody-update" { "liberty" } else { "papers" },
+        lane: match kind {
+            "custody-update" => "liberty",
+            "forensic-requisition" | "forensic-report" | "exhibit-movement" => "forensics",
+            "fingerprint-search" | "fingerprint-result" => "prints",
+            _ => "papers",
+        },
         action: "new",
         event,
         case: case.to_owned(),
         expect: super::books::Expect::Reaches,
-        held_for: None,
         replaces: None,
         name: name.to_owned(),
         begun: 0,

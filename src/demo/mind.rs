@@ -83,7 +83,7 @@ impl Word {
     }
 }
 
-/// A mind that takes everything and does nothing: police stations in the ordinary demo, whose cases are played by `cases`.
+/// A mind that takes everything and does nothing: whoever only reads.
 pub struct Clerk;
 
 impl Mind for Clerk {

@@ -1,22 +1,28 @@
-//! `icjs demo`: whole cases between simulated police, courts and prisons, through a real gateway that is killed on the way,
-//! and the proof that nothing was lost, doubled or overtaken. The systems live here and keep their own books; the gateway is
-//! a child process and knows nothing of them but their keys. Read `cases` for the scripts of the ordinary demo, `scenario`
-//! for named cases with every expected message written down, `books`, then `proof`.
+//! `icjs demo`: whole cases between simulated systems of every pillar, through a real gateway that is killed on the way, and the
+//! proof that nothing was lost, doubled or overtaken and that everybody got what is his. The systems live here and keep their own
+//! books; the gateway is a child process and knows nothing of them but their keys. Read `cases` and `errand` for the ordinary
+//! demo, `rows` for who gets what, `scenario` for named cases with every expected message written down, `books`, then `proof`.
 
 mod stage;
 mod cases;
 mod scenario;
 mod mind;
 mod desk;
+mod puller;
+mod errand;
 mod police;
+mod process;
 mod prison;
-mod court;
 mod bench;
+mod prosecution;
+mod laboratory;
+mod bureau;
 mod documents;
 mod people;
 mod world;
 mod books;
 mod proof;
+mod rows;
 mod finals;
 mod report;
 mod gateway;
@@ -38,9 +44,11 @@ use tokio::task::JoinSet;
 use crate::shell::exit::{Done, Exit, Failure};
 use crate::shell::output::Output;
 use bench::Bench;
+use laboratory::Analyst;
 use link::{Link, open};
-use mind::Mind;
+use mind::{Clerk, Mind};
 use proof::Proof;
+use prosecution::Prosecutor;
 use report::Report;
 use stage::Stage;
 
@@ -128,10 +136,10 @@ fn next_steps(output: Output) {
     );
 }
 
-/// One round: its cases, its kills, the wait for quiet, the table and the proof.
+/// One round: its cases, its kills, the wait for quiet, the tables and the proof.
 async fn round(stage: &mut Stage, number: u32, options: &Options, output: Output) -> Result<Proof, Failure> {
     let scripts = cases::write(options.cases, number, options.seed);
-    let pulling = stage.open_courts(options.seed, false, benches(stage, &scripts, options.seed));
+    let pulling = stage.open_feeds(options.seed, false, people(stage, &scripts, options.seed));
     let began = Instant::now();
     let kills = play(stage, scripts, options).await?;
     stage.quiet().await;
@@ -139,31 +147,41 @@ async fn round(stage: &mut Stage, number: u32, options: &Options, output: Output
     stage.progress.end();
     let finals = stage.finals.all().await?;
     let books = open(&stage.books);
-    let proof = proof::check(&books, &finals);
+    let mut proof = proof::check(&books, &finals);
+    let ran = rows::count(&books);
+    proof.unexpected.extend(rows::misdirected(&books, &finals));
+    if options.cases >= errand::ENOUGH {
+        proof.unexpected.extend(rows::never(&ran));
+    }
     let mut report = Report::of(&books, &finals);
     if output.json {
-        output.document(&report.document(&proof, &books, kills));
+        output.document(&report.document(&proof, &books, kills, &ran));
     } else {
         output.line(format!("{} cases in {:.1} s", options.cases, began.elapsed().as_secs_f64()));
-        report.print(&proof, &books, kills, output);
+        report.print(&proof, &books, kills, &ran, output);
     }
     Ok(proof)
 }
 
-/// The judges of this round: each court system's, with the docket of its cases.
-fn benches(stage: &Stage, scripts: &[cases::Script], seed: u64) -> impl Fn(&Arc<Link>) -> Arc<dyn Mind> + use<> {
+/// Who works in each system that pulls: judges with the docket of this round's cases, analysts, prosecutors, clerks.
+fn people(stage: &Stage, scripts: &[cases::Script], seed: u64) -> impl Fn(&Arc<Link>) -> Arc<dyn Mind> + use<> {
     let docket = scripts
         .iter()
         .map(|script| ((script.case.station.code.to_owned(), u64::from(script.case.serial)), script.case.clone()));
     let docket: Arc<HashMap<_, _>> = Arc::new(docket.collect());
     let numbered = u32::try_from(open(&stage.books).sent.len()).unwrap_or_default() + 1;
-    move |link| {
-        Arc::new(Bench {
-            link: Arc::clone(link),
-            docket: Arc::clone(&docket),
-            numbered: AtomicU32::new(numbered),
-            dice: Mutex::new(Rng::with_seed(seed)),
-        })
+    move |link| -> Arc<dyn Mind> {
+        match world::pillar_of(link.system()) {
+            "courts" => Arc::new(Bench {
+                link: Arc::clone(link),
+                docket: Arc::clone(&docket),
+                numbered: AtomicU32::new(numbered),
+                dice: Mutex::new(Rng::with_seed(seed)),
+            }),
+            "forensics" => Arc::new(Analyst::new(Arc::clone(link), numbered)),
+            "prosecution" => Arc::new(Prosecutor::new(Arc::clone(link), numbered)),
+            _ => Arc::new(Clerk),
+        }
     }
 }
 

@@ -95,6 +95,13 @@ pub fn person(dice: &mut Rng) -> Person {
     }
 }
 
+/// One to three people who are accused together: men or women, since a case with both may concern two prisons.
+pub fn company(dice: &mut Rng) -> Vec<Person> {
+    let first = person(dice);
+    let others: Vec<Person> = (0..dice.usize(0..3)).map(|_| Person { woman: first.woman, ..person(dice) }).collect();
+    std::iter::once(first).chain(others).collect()
+}
+
 fn nobody() -> Person {
     Person {
         name: "अज्ञात".to_owned(), latin: "Unknown".to_owned(), father: "अज्ञात".to_owned(), woman: false, age: 30

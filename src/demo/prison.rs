@@ -1,32 +1,29 @@
 //! A simulated prison system: one system for several prisons, pushed to, answering in JSON. In the ordinary demo a jailer
-//! carries out what comes: he admits on a remand, says what keeps a person in, and releases; he answers each order by an
-//! outcome and tells courts and police by custody updates.
+//! carries out what comes: he admits on a remand, takes fingerprints or sends the prisoner on, produces him, says what keeps
+//! a person in, and releases; he answers each order by an outcome and tells courts and police by custody updates.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
 use serde_json::{Value, json};
 
 use super::books::Taken;
-use super::desk::{Desk, Manner};
-use super::documents::Head;
-use super::documents::prison::{Prisoner, acknowledgement, update};
-use super::link::{Document, Link, SharedBooks, line, open};
+use super::desk::Manner;
+use super::documents::prints::{Heading, search};
+use super::documents::prison::{Prisoner, acknowledgement, process_report, update};
+use super::documents::{Head, Numbers, merged};
+use super::errand::Errand;
+use super::link::{Document, Phone, SharedBooks, line, open};
 use super::mind::{Mind, Word};
 use super::people::Person;
-use super::world::Doors;
+use super::world::{STATIONS, other_prison};
 
 /// How prison systems answer a push.
-const MANNER: Manner =
+pub const MANNER: Manner =
     Manner { media_type: "application/json", answer, busy: |number| acknowledgement("BUSY", number) };
-
-/// The inbox of a prison system.
-pub fn desk(system: &'static str, books: SharedBooks, mind: Arc<dyn Mind>, doors: &Doors, seed: u64) -> Desk {
-    Desk { system, books, manner: MANNER, mind, door: doors.of(system), dice: Mutex::new(Rng::with_seed(seed)) }
-}
 
 fn answer(word: &Word, number: &str) -> String {
     let status = match word.outcome {
@@ -51,8 +48,7 @@ fn answer(word: &Word, number: &str) -> String {
 /// The jailer of the ordinary demo.
 pub struct Jailer {
     books: SharedBooks,
-    /// His line to the gateway, once there is one.
-    link: OnceLock<Arc<Link>>,
+    phone: Phone,
     /// Who is in: the prison's number by case and name.
     register: Mutex<HashMap<String, Prisoner>>,
     /// Numbers of prisoners and events given so far.
@@ -69,25 +65,24 @@ struct Order {
     case: Value,
     /// The case in the demo's words.
     name: String,
+    /// Its numbers, and the serial number of its FIR.
+    numbers: Numbers,
+    serial: u32,
+    /// The number of the process that is to be served, if it is one.
+    process: String,
     person: Person,
 }
 
 impl Jailer {
-    /// A jailer with empty cells and no line yet.
-    pub fn new(books: SharedBooks, seed: u64) -> Self {
+    /// A jailer with empty cells.
+    pub fn new(books: SharedBooks, phone: Phone, seed: u64) -> Self {
         Self {
             books,
-            link: OnceLock::new(),
+            phone,
             register: Mutex::default(),
             given: AtomicU32::new(0),
             dice: Mutex::new(Rng::with_seed(seed)),
         }
-    }
-
-    /// From now on he can send.
-    pub fn connect(&self, link: Arc<Link>) {
-        // Connected once, before the first case begins.
-        let _ = self.link.set(link);
     }
 
     fn dice(&self) -> Rng {
@@ -103,6 +98,15 @@ impl Jailer {
                 self.say(&order, &word, &mut dice).await;
                 let admitted = json!({ "admission": { "from": "COURT", "throughIcjs": true, "warrantSeen": true } });
                 self.tell(&order, "ADMISSION", "UNDER_INVESTIGATION", admitted, &mut dice).await;
+                match Errand::numbered(order.serial) {
+                    Errand::Prints => self.prints(&order, &mut dice).await,
+                    Errand::Transfer => self.transfer(order, &mut dice).await,
+                    _ => {}
+                }
+            }
+            _ if !order.process.is_empty() => {
+                self.say(&order, &word, &mut dice).await;
+                self.served(&order, &mut dice).await;
             }
             "BAIL_GRANTED" => {
                 let received =
@@ -128,15 +132,51 @@ impl Jailer {
         self.tell(order, "RELEASE", "BAILED", released, dice).await;
     }
 
+    /// Who comes in gives prints.
+    async fn prints(&self, order: &Order, dice: &mut Rng) {
+        let Some(link) = self.phone.get() else { return };
+        let number = format!("{}-2026-{:06}", order.prison, self.given.fetch_add(1, Ordering::Relaxed) + 1);
+        let prisoner = self.prisoner(order, 0);
+        let heading = Heading { kind: "TPIS", number: &number, answers: None, origin: &order.prison, to: "NAFIS0000" };
+        let held = Some((order.prison.as_str(), prisoner.number.as_str()));
+        let office = format!("prison:{}", order.prison);
+        let document = Document::prints(&office, search(&heading, &order.numbers, Some(&order.person), held));
+        let entry = line(link.system(), &office, "fingerprint-search", number, &order.name, &order.person.name);
+        // Refusals stand in the books.
+        let _ = link.send(entry, &document, dice).await;
+    }
+
+    /// The prisoner is moved, and arrives under another number.
+    async fn transfer(&self, order: Order, dice: &mut Rng) {
+        let to = other_prison(&order.prison);
+        let ids = json!({ "from": format!("prison:{}", order.prison), "to": to, "transferReason": "OVERCROWDING" });
+        let out = json!({ "sendTo": [to], "transfer": merged(ids.clone(), json!({ "warrantsSent": 1 })) });
+        self.tell(&order, "TRANSFER_OUT", "UNDER_INVESTIGATION", out, dice).await;
+        let there = Order { prison: to.trim_start_matches("prison:").to_owned(), ..order };
+        let arrived = json!({ "transfer": ids });
+        self.tell(&there, "TRANSFER_IN", "UNDER_INVESTIGATION", arrived, dice).await;
+    }
+
+    /// A process that was carried out in the prison.
+    async fn served(&self, order: &Order, dice: &mut Rng) {
+        let Some(link) = self.phone.get() else { return };
+        let event = format!("{}-PR-{:06}", order.prison, self.given.fetch_add(1, Ordering::Relaxed) + 1);
+        let document = Document::json(&process_report(&Head::live(&event), &order.prison, &order.process, "EXECUTED"));
+        let office = format!("prison:{}", order.prison);
+        let entry = line(link.system(), &office, "process-report", event, &order.process, "");
+        // Refusals stand in the books.
+        let _ = link.send(entry, &document, dice).await;
+    }
+
     async fn say(&self, order: &Order, word: &Word, dice: &mut Rng) {
-        if let Some(link) = self.link.get() {
+        if let Some(link) = self.phone.get() {
             link.say(&order.delivery, word, dice).await;
         }
     }
 
     /// Tells courts and police what happened to the person of the order.
     async fn tell(&self, order: &Order, event: &str, status: &str, more: Value, dice: &mut Rng) {
-        let Some(link) = self.link.get() else { return };
+        let Some(link) = self.phone.get() else { return };
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         let prisoner = self.prisoner(order, number);
         let event_no = format!("{}-2026-EV-{number:06}", order.prison);
@@ -155,7 +195,7 @@ impl Jailer {
     /// The person of an order as the register has him: entered at the first order that names him.
     fn prisoner(&self, order: &Order, number: u32) -> Prisoner {
         let mut register = self.register.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = register.entry(format!("{} {}", order.name, order.person.name));
+        let entry = register.entry(format!("{} {} {}", order.prison, order.name, order.person.name));
         let fresh = || Prisoner {
             person: order.person.clone(),
             prison: order.prison.clone(),
@@ -171,7 +211,7 @@ impl Mind for Jailer {
     }
 
     fn act(self: Arc<Self>, taken: Taken) {
-        let Some(order) = read(&taken) else { return };
+        let Some(order) = read(&taken).filter(|_| taken.kind == "court-order") else { return };
         let dice = self.dice();
         let work = open(&self.books).begin();
         tokio::spawn(async move {
@@ -193,12 +233,18 @@ fn read(taken: &Taken) -> Option<Order> {
         }
     }
     let number = |name: &str| body.get(name).map(Value::to_string).unwrap_or_default();
+    let serial =
+        body.get("firNo").and_then(Value::as_u64).and_then(|serial| u32::try_from(serial).ok()).unwrap_or_default();
+    let station = STATIONS.iter().find(|station| station.code == text(&body, "firPsCode"));
     Some(Order {
         delivery: taken.delivery.clone(),
         kind: text(&body, "orderType"),
         prison: taken.office.trim_start_matches("prison:").to_owned(),
         name: format!("fir/{}-{}-{}", text(&body, "firPsCode"), number("firYear"), number("firNo")),
         case: Value::Object(case),
+        numbers: Numbers { fir: station.map(|station| (station.code, serial)), ..Numbers::default() },
+        serial,
+        process: first.get("warrant").map(|warrant| text(warrant, "process")).unwrap_or_default(),
         person: Person {
             name: text(first, "name"),
             latin: text(first, "nameEnglish"),

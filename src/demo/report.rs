@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::books::{Books, Final};
 use super::proof::Proof;
+use super::rows::Ran;
 use crate::shell::output::Output;
 
 /// A document on one line, cut short: for what went wrong.
@@ -133,7 +134,7 @@ impl Report {
     }
 
     /// For programs. The first keys are the contract of `icjs demo --json`.
-    pub fn document(&mut self, proof: &Proof, books: &Books, kills: u32) -> Value {
+    pub fn document(&mut self, proof: &Proof, books: &Books, kills: u32, ran: &[Ran]) -> Value {
         let pairs: Vec<Value> = self.pairs.iter_mut().map(|((kind, from, to), pair)| {
             json!({ "kind": kind, "from": from, "to": to, "deliveries": pair.deliveries, "delivered": pair.delivered,
                 "rejected": pair.rejected, "retries": pair.retries, "again": pair.again,
@@ -158,13 +159,14 @@ impl Report {
             "kills": kills,
             "mischief": books.mischief,
             "pairs": pairs,
+            "rows": ran.iter().map(row).collect::<Vec<_>>(),
             "holds": proof.holds(),
             "faults": proof.faults(),
         })
     }
 
     /// For people.
-    pub fn print(&mut self, proof: &Proof, books: &Books, kills: u32, output: Output) {
+    pub fn print(&mut self, proof: &Proof, books: &Books, kills: u32, ran: &[Ran], output: Output) {
         let rows: Vec<Vec<String>> = self
             .pairs
             .iter_mut()
@@ -199,6 +201,7 @@ impl Report {
             ],
             &rows,
         );
+        print_rows(ran, output);
         self.prove(proof, books, kills, output);
     }
 
@@ -225,6 +228,27 @@ impl Report {
             quantile(&mut self.deliver_ms, 0.99)
         ));
     }
+}
+
+/// Who sent and who got a kind, and how often, for programs.
+fn row(ran: &Ran) -> Value {
+    let counted = |parts: &mut dyn Iterator<Item = (&'static str, usize)>| -> Value {
+        Value::Object(parts.map(|(name, count)| (name.to_owned(), Value::from(count))).collect())
+    };
+    json!({ "kind": ran.kind(), "from": counted(&mut ran.from()), "to": counted(&mut ran.to()) })
+}
+
+/// The same for people: one line a kind.
+fn print_rows(ran: &[Ran], output: Output) {
+    let counted = |parts: &mut dyn Iterator<Item = (&'static str, usize)>| -> String {
+        let words: Vec<String> =
+            parts.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}")).collect();
+        words.join(", ")
+    };
+    let rows: Vec<Vec<String>> =
+        ran.iter().map(|one| vec![one.kind().to_owned(), counted(&mut one.from()), counted(&mut one.to())]).collect();
+    output.line("");
+    output.table(&["kind", "sent by", "in the books of"], &rows);
 }
 
 fn rounded(value: f64) -> f64 {

@@ -11,15 +11,18 @@ use fastrand::Rng;
 use tokio::task::JoinSet;
 
 use super::books::Books;
-use super::court::Court;
+use super::bureau::{self, Bureau};
+use super::desk::{Desk, Manner};
 use super::finals::Finals;
 use super::gateway::Gateway;
-use super::link::{Link, SharedBooks, open};
-use super::mind::{Clerk, Mind};
-use super::prison::Jailer;
+use super::link::{Link, Phone, SharedBooks, open};
+use super::mind::Mind;
+use super::police::{self, Constable};
+use super::prison::{self, Jailer};
+use super::process::{self, Server};
+use super::puller::Puller;
 use super::report::Progress;
-use super::world::{self, Doors};
-use super::{police, prison};
+use super::world::{self, Doors, System, Wire};
 use crate::clock::{Clock, WallClock};
 use crate::shell::client::Client;
 use crate::shell::credentials::Credentials;
@@ -50,26 +53,42 @@ fn no_port(error: &std::io::Error) -> Failure {
     file_failure(Path::new("127.0.0.1:0"), error)
 }
 
+/// Who works in a system that is pushed to.
+fn worker(system: &System, books: SharedBooks, phone: Phone, seed: u64) -> Arc<dyn Mind> {
+    match system.adapter {
+        "eprisons" => Arc::new(Jailer::new(books, phone, seed)),
+        "nafis" => Arc::new(Bureau::new(books, phone)),
+        "icops" => Arc::new(Server::new(books, phone)),
+        _ => Arc::new(Constable::new(books, phone)),
+    }
+}
+
+/// How a system answers a push.
+fn manner(system: &System) -> Manner {
+    match system.adapter {
+        "eprisons" => prison::MANNER,
+        "nafis" => bureau::MANNER,
+        "icops" => process::MANNER,
+        world::VARIANT => police::VARIANT_MANNER,
+        _ => police::MANNER,
+    }
+}
+
 impl Stage {
     /// Writes the folder, opens the inboxes and starts the gateway. With `script` every system that is pushed to answers by
-    /// it; without, police take what comes and jailers do their work.
+    /// it; without, each does its work.
     pub async fn build(dir: &Path, seed: u64, script: Option<Arc<dyn Mind>>) -> Result<Self, Failure> {
         let books: SharedBooks = Arc::new(Mutex::new(Books::default()));
         let doors = Doors::new();
-        let (mut inboxes, mut jailers) = (Vec::new(), Vec::new());
-        for (seed, system) in (seed..).zip(world::POLICE) {
-            let mind = script.clone().unwrap_or_else(|| Arc::new(Clerk));
-            let desk = police::desk(system, Arc::clone(&books), mind, &doors, seed);
-            inboxes.push(((*system).to_owned(), desk.open().await.map_err(|error| no_port(&error))?));
-        }
-        for (seed, system) in (seed.wrapping_add(100)..).zip(world::PRISONS) {
-            let mind = script.clone().unwrap_or_else(|| {
-                let jailer = Arc::new(Jailer::new(Arc::clone(&books), seed));
-                jailers.push((system.name, Arc::clone(&jailer)));
-                jailer
-            });
-            let desk = prison::desk(system.name, Arc::clone(&books), mind, &doors, seed);
+        let (mut inboxes, mut phones) = (Vec::new(), Vec::new());
+        for (seed, system) in (seed..).zip(world::SYSTEMS.iter().filter(|system| system.wire == Wire::Push)) {
+            let phone = Phone::default();
+            let mind = script.clone().unwrap_or_else(|| worker(system, Arc::clone(&books), Arc::clone(&phone), seed));
+            let dice = Mutex::new(Rng::with_seed(seed));
+            let (manner, door) = (manner(system), doors.of(system.name));
+            let desk = Desk { system: system.name, books: Arc::clone(&books), manner, mind, door, dice };
             inboxes.push((system.name.to_owned(), desk.open().await.map_err(|error| no_port(&error))?));
+            phones.push((system.name, phone));
         }
         world::write(dir, &inboxes)?;
         let mut gateway = Gateway::new(dir);
@@ -78,15 +97,16 @@ impl Stage {
         let client = Client::new()?;
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let mut links = HashMap::new();
-        for system in world::systems() {
-            let credentials = Credentials::read(&folder, system, None)?;
+        for system in world::SYSTEMS {
+            let credentials = Credentials::read(&folder, system.name, None)?;
             let (client, clock, books) = (client.clone(), Arc::clone(&clock), Arc::clone(&books));
             let link = Arc::new(Link::new(credentials, client, clock, gateway.addresses(), books));
-            links.insert(system.to_owned(), link);
+            links.insert(system.name.to_owned(), link);
         }
-        for (system, jailer) in jailers {
+        for (system, phone) in phones {
             if let Some(link) = links.get(system) {
-                jailer.connect(Arc::clone(link));
+                // Set once, before the first case begins.
+                let _ = phone.set(Arc::clone(link));
             }
         }
         let finals = Finals::new(client, folder, gateway.addresses());
@@ -104,28 +124,28 @@ impl Stage {
         output.note(&format!("a gateway and {} systems are up; folder {}", self.links.len(), dir.display()));
     }
 
-    /// Sets the courts to work; `mind` gives each court system its judges, and `to_the_letter` is as in `Court`. They end
-    /// when the answer is dropped.
-    pub fn open_courts(
+    /// Sets all systems to work that pull; `mind` gives each its people, and `to_the_letter` is as in `Puller`. They end when
+    /// the answer is dropped.
+    pub fn open_feeds(
         &self,
         seed: u64,
         to_the_letter: bool,
         mind: impl Fn(&Arc<Link>) -> Arc<dyn Mind>,
     ) -> JoinSet<()> {
         let mut pulling = JoinSet::new();
-        for (place, courts) in (1_u64..).zip(world::COURTS) {
-            let Some(link) = self.link(courts.name) else { continue };
-            let court = Arc::new(Court {
+        for (place, system) in (1_u64..).zip(world::SYSTEMS.iter().filter(|system| system.wire == Wire::Feed)) {
+            let Some(link) = self.link(system.name) else { continue };
+            let puller = Arc::new(Puller {
                 mind: mind(&link),
                 link,
                 to_the_letter,
-                door: self.doors.of(courts.name),
+                door: self.doors.of(system.name),
                 over: Arc::clone(&self.over),
                 judged: Mutex::default(),
             });
-            for (puller, offices) in (0_u64..).zip(courts.pullers) {
-                let dice = Rng::with_seed(seed ^ (place * 1000 + puller));
-                pulling.spawn(Arc::clone(&court).pull(offices, dice));
+            for (nth, offices) in (0_u64..).zip(system.groups) {
+                let dice = Rng::with_seed(seed ^ (place * 1000 + nth));
+                pulling.spawn(Arc::clone(&puller).pull(offices, dice));
             }
         }
         pulling

@@ -1,21 +1,20 @@
-//! The demo's world: two police systems, two court systems, two prison systems, a prosecution that waits, their offices,
-//! which court each station belongs to, and which prison each court sends to.
-//! Also writes the gateway's folder for it. One station belongs to no court: what it sends must stop, visibly.
+//! The demo's world: the systems of every pillar with their offices and the kinds that they send and receive, the stations, and
+//! which court, prison and laboratory each belongs to. One station belongs to no court: what it sends must stop, visibly.
+//! `folder` writes the gateway's folder for it.
+
+mod folder;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::RwLock;
 
-use crate::config::Folder;
-use crate::shell::exit::Failure;
-use crate::shell::starter::{NewSystem, Reached, Starter};
+pub use folder::write;
 
-/// A police station.
+/// A police station, or an agency that registers cases itself.
 #[derive(Debug, Clone)]
 pub struct Station {
-    /// The police system that serves it.
+    /// The system that serves it.
     pub system: &'static str,
     /// National code.
     pub code: &'static str,
@@ -27,45 +26,255 @@ pub struct Station {
     pub state: &'static str,
 }
 
-/// A court system and the courts that it serves, in groups that are pulled together. An office without a number is the
-/// registry of its establishment: papers that name a CNR go there.
-#[derive(Debug, Clone)]
-pub struct CourtSystem {
-    /// Its name.
-    pub name: &'static str,
-    /// Each puller's offices.
-    pub pullers: &'static [&'static [&'static str]],
+impl Station {
+    /// Its office.
+    pub fn office(&self) -> String {
+        format!("{}:{}", if self.is_agency() { "agency" } else { "ps" }, self.code)
+    }
+
+    /// Whether it is an agency.
+    pub fn is_agency(&self) -> bool {
+        self.code == AGENCY
+    }
+
+    /// Its code in the State's own system: in the variant another than the national one.
+    pub fn own_code(&self) -> String {
+        if self.system == VARIANT { self.code.replacen("330200", "441010", 1) } else { self.code.to_owned() }
+    }
 }
 
-/// The police systems.
-pub const POLICE: &[&str] = &["cctns-dl", "cctns-tn"];
+/// How a system gets what is for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    /// It is pushed to.
+    Push,
+    /// It pulls its feed.
+    Feed,
+}
 
-/// The court systems.
-pub const COURTS: &[CourtSystem] = &[
-    CourtSystem {
-        name: "ecourts-dl",
-        pullers: &[
-            &["court:DLCT01/1", "court:DLCT01/3", "court:DLCT01/4", "court:DLCT01"],
-            &["court:DLST02/1", "court:DLST02"],
-        ],
+/// A system that takes part.
+#[derive(Debug)]
+pub struct System {
+    /// Its name.
+    pub name: &'static str,
+    /// The format that it speaks.
+    pub adapter: &'static str,
+    /// Its pillar, as the gateway's configuration names it.
+    pub pillar: &'static str,
+    /// How it gets its deliveries.
+    pub wire: Wire,
+    /// Its offices, in groups that are pulled together.
+    pub groups: &'static [&'static [&'static str]],
+    /// Kinds that it sends.
+    pub send: &'static [&'static str],
+    /// Kinds that it receives.
+    pub receive: &'static [&'static str],
+}
+
+impl System {
+    /// Its offices.
+    pub fn offices(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.groups.iter().flat_map(|group| group.iter().copied())
+    }
+}
+
+const POLICE_SEND: &[&str] = &[
+    "fir",
+    "arrest",
+    "crime-details",
+    "seizure",
+    "charge-sheet",
+    "scrutiny-request",
+    "process-report",
+    "forensic-requisition",
+    "exhibit-movement",
+    "fingerprint-search",
+];
+const POLICE_RECEIVE: &[&str] = &[
+    "fir",
+    "case-registration",
+    "court-order",
+    "custody-update",
+    "prosecution-opinion",
+    "forensic-report",
+    "exhibit-movement",
+    "court-disposal",
+    "appeal",
+    "fingerprint-result",
+];
+const COURTS_SEND: &[&str] =
+    &["case-registration", "court-order", "forensic-requisition", "exhibit-movement", "court-disposal", "appeal"];
+const COURTS_RECEIVE: &[&str] = &[
+    "fir",
+    "arrest",
+    "crime-details",
+    "seizure",
+    "charge-sheet",
+    "case-registration",
+    "court-order",
+    "custody-update",
+    "process-report",
+    "forensic-requisition",
+    "forensic-report",
+    "exhibit-movement",
+    "appeal",
+];
+const PRISONS_SEND: &[&str] = &["custody-update", "process-report", "fingerprint-search"];
+const PRISONS_RECEIVE: &[&str] = &[
+    "arrest",
+    "charge-sheet",
+    "case-registration",
+    "court-order",
+    "custody-update",
+    "court-disposal",
+    "appeal",
+    "fingerprint-result",
+];
+const PROSECUTION_RECEIVE: &[&str] = &[
+    "fir",
+    "arrest",
+    "crime-details",
+    "seizure",
+    "charge-sheet",
+    "case-registration",
+    "court-order",
+    "custody-update",
+    "scrutiny-request",
+    "process-report",
+    "forensic-requisition",
+    "forensic-report",
+    "exhibit-movement",
+    "court-disposal",
+    "appeal",
+];
+const LABORATORIES_RECEIVE: &[&str] = &["forensic-requisition", "exhibit-movement", "case-registration", "court-order"];
+const AGENCY_SEND: &[&str] = &["fir", "arrest", "crime-details", "seizure", "charge-sheet", "scrutiny-request"];
+const AGENCY_RECEIVE: &[&str] =
+    &["case-registration", "court-order", "custody-update", "prosecution-opinion", "court-disposal", "appeal"];
+
+/// A system without kinds and offices.
+const fn system(name: &'static str, adapter: &'static str, pillar: &'static str, wire: Wire) -> System {
+    System { name, adapter, pillar, wire, groups: &[], send: &[], receive: &[] }
+}
+
+/// A police system that is a variant of the others: a State's own.
+pub const VARIANT: &str = "cctns-tn";
+
+/// All systems. An office of a court without a number is the registry of its establishment: papers that name a CNR go there.
+pub const SYSTEMS: &[System] = &[
+    System {
+        groups: &[&["ps:38101001", "ps:38101002", "ps:38101003", "ps:38101004", "ps:38101099"]],
+        send: POLICE_SEND,
+        receive: POLICE_RECEIVE,
+        ..system("cctns-dl", "cctns", "police", Wire::Push)
     },
-    CourtSystem { name: "ecourts-tn", pullers: &[&["court:TNCH01/1", "court:TNCH01/2", "court:TNCH01"]] },
+    System {
+        groups: &[&["ps:33020001", "ps:33020002", "ps:33020003"]],
+        send: POLICE_SEND,
+        receive: POLICE_RECEIVE,
+        ..system(VARIANT, "cctns-tn", "police", Wire::Push)
+    },
+    System {
+        groups: &[&[PROCESS_DESK]],
+        send: &["process-report"],
+        receive: &["court-order"],
+        ..system("icops-dl", "icops", "police", Wire::Push)
+    },
+    System {
+        groups: &[&["agency:CBIACBDL"]],
+        send: AGENCY_SEND,
+        receive: AGENCY_RECEIVE,
+        ..system("agency-cbi", "shared", "agency", Wire::Feed)
+    },
+    System {
+        groups: &[
+            &["court:DLCT01/1", "court:DLCT01/3", "court:DLCT01/4", "court:DLCT01"],
+            &["court:DLST02/1", "court:DLST02/9", "court:DLST02"],
+        ],
+        send: COURTS_SEND,
+        receive: COURTS_RECEIVE,
+        ..system("ecourts-dl", "ecourts", "courts", Wire::Feed)
+    },
+    System {
+        groups: &[&["court:TNCH01/1", "court:TNCH01/2", "court:TNCH01/9", "court:TNCH01"]],
+        send: COURTS_SEND,
+        receive: COURTS_RECEIVE,
+        ..system("ecourts-tn", "ecourts", "courts", Wire::Feed)
+    },
+    System {
+        groups: &[&["prison:DL01", "prison:DL02", "prison:DL03"]],
+        send: PRISONS_SEND,
+        receive: PRISONS_RECEIVE,
+        ..system("eprisons-dl", "eprisons", "prisons", Wire::Push)
+    },
+    System {
+        groups: &[&["prison:TN01", "prison:TN02"]],
+        send: PRISONS_SEND,
+        receive: PRISONS_RECEIVE,
+        ..system("eprisons-tn", "eprisons", "prisons", Wire::Push)
+    },
+    System {
+        groups: &[&[PROSECUTION]],
+        send: &["prosecution-opinion"],
+        receive: PROSECUTION_RECEIVE,
+        ..system("eprosecution-dl", "eprosecution", "prosecution", Wire::Feed)
+    },
+    System {
+        groups: &[&["lab:DLFSL", "lab:DLFSL/BIO", "lab:DLFSL/CYB"], &["lab:TNFSL", "lab:TNFSL/BIO", "lab:TNFSL/CYB"]],
+        send: &["forensic-report", "exhibit-movement"],
+        receive: LABORATORIES_RECEIVE,
+        ..system("eforensics", "eforensics", "forensics", Wire::Feed)
+    },
+    System {
+        groups: &[&["nafis:NCRB"]],
+        send: &["fingerprint-result"],
+        receive: &["fingerprint-search", "court-order"],
+        ..system("nafis", "nafis", "fingerprints", Wire::Push)
+    },
+    System {
+        groups: &[&[BOARD]],
+        send: &["court-order"],
+        receive: &["fir", "arrest", "seizure", "charge-sheet", "court-order", "custody-update"],
+        ..system("jjb-dl", "shared", "jjb", Wire::Feed)
+    },
+    System {
+        groups: &[&[HOME]],
+        send: &["custody-update"],
+        receive: &["court-order", "custody-update"],
+        ..system("home-dl", "shared", "child-home", Wire::Feed)
+    },
 ];
 
-/// A prison system and the prisons that it serves.
-#[derive(Debug, Clone)]
-pub struct PrisonSystem {
-    /// Its name.
-    pub name: &'static str,
-    /// Its prisons.
-    pub prisons: &'static [&'static str],
+/// The office of the prosecution: one for all courts.
+pub const PROSECUTION: &str = "pp:DLCT01";
+
+/// The desk of the police that serves process and does nothing else.
+pub const PROCESS_DESK: &str = "ps:38101900";
+
+/// The agency's code.
+pub const AGENCY: &str = "CBIACBDL";
+
+/// The Juvenile Justice Board of the Delhi stations.
+pub const BOARD: &str = "jjb:DLJB01";
+
+/// The observation home that serves the Board.
+pub const HOME: &str = "home:DLOH01";
+
+/// The laboratories.
+const LABORATORIES: [&str; 2] = ["DLFSL", "TNFSL"];
+
+/// Their divisions: what stands behind the laboratory's code, and what each examines.
+const DIVISIONS: [(&str, &str); 2] = [("BIO", "biology|dna|serology"), ("CYB", "cyber|voice|photo")];
+
+/// The laboratory of a State.
+pub fn laboratory_of(state: &str) -> &'static str {
+    if state == "33" { "TNFSL" } else { "DLFSL" }
 }
 
-/// The prison systems.
-pub const PRISONS: &[PrisonSystem] = &[
-    PrisonSystem { name: "eprisons-dl", prisons: &["prison:DL01", "prison:DL02", "prison:DL03"] },
-    PrisonSystem { name: "eprisons-tn", prisons: &["prison:TN01", "prison:TN02"] },
-];
+/// The State of an office, by its code.
+fn state_of(code: &str) -> &'static str {
+    if code.starts_with("TN") || code.starts_with("33") { "33" } else { "07" }
+}
 
 /// The prison to which a court sends men or women.
 pub fn prison_of(court: &str, woman: bool) -> &'static str {
@@ -78,20 +287,21 @@ pub fn prison_of(court: &str, woman: bool) -> &'static str {
     }
 }
 
-/// The prosecution office; its copies are held.
-pub const PROSECUTION: &str = "pp:DLCT01";
+/// Another prison of the same State.
+pub fn other_prison(prison: &str) -> &'static str {
+    match prison.trim_start_matches("prison:") {
+        "TN01" => "prison:TN02",
+        "TN02" => "prison:TN01",
+        "DL03" => "prison:DL01",
+        _ => "prison:DL03",
+    }
+}
 
-/// A route of the demo's own in the place of those shipped: the prosecution gets a charge sheet that names it, once the case
-/// has a pre-trial number; in the demo no case ever gets one.
-const ROUTE: &str = "
-[[route]]
-name = \"charge-sheet-to-prosecution\"
-kind = \"charge-sheet\"
-to = \"prosecution\"
-office = [\"addressee\"]
-hold_until = \"has(case.ptn)\"
-hold_for = \"30d\"
-";
+/// The Court of Session to which one appeals from a court.
+pub fn sessions_of(court: &str) -> String {
+    let establishment = court.split('/').next().unwrap_or_default();
+    if establishment == "court:DLCT01" { "court:DLCT01/1".to_owned() } else { format!("{establishment}/9") }
+}
 
 const fn station(
     system: &'static str,
@@ -103,16 +313,17 @@ const fn station(
     Station { system, code, name, court, state }
 }
 
-/// The stations.
-pub const STATIONS: [Station; 8] = [
+/// The stations, and the agency.
+pub const STATIONS: [Station; 9] = [
     station("cctns-dl", "38101001", "दरियागंज कलाँ", Some("court:DLCT01/3"), "07"),
     station("cctns-dl", "38101002", "कमला बाज़ार", Some("court:DLCT01/3"), "07"),
     station("cctns-dl", "38101003", "चाँदनी महल चौक", Some("court:DLCT01/4"), "07"),
     station("cctns-dl", "38101004", "सिविल लाइन्स पुरानी", Some("court:DLST02/1"), "07"),
     station("cctns-dl", "38101099", "नई चौकी", None, "07"),
-    station("cctns-tn", "29501001", "மயிலாப்பூர் கிழக்கு", Some("court:TNCH01/1"), "33"),
-    station("cctns-tn", "29501002", "அடையாறு மேற்கு", Some("court:TNCH01/1"), "33"),
-    station("cctns-tn", "29501003", "தாம்பரம் பழைய", Some("court:TNCH01/2"), "33"),
+    station(VARIANT, "33020001", "மெரினா கடல்", Some("court:TNCH01/1"), "33"),
+    station(VARIANT, "33020002", "மயிலை நகர்", Some("court:TNCH01/1"), "33"),
+    station(VARIANT, "33020003", "அடையாறு கரை", Some("court:TNCH01/2"), "33"),
+    station("agency-cbi", AGENCY, "केंद्रीय अन्वेषण ब्यूरो", Some("court:DLST02/1"), "07"),
 ];
 
 /// Kamla Bazar, whose cases go to the Magistrate `court:DLCT01/3`.
@@ -124,19 +335,17 @@ pub const CIVIL: &Station = &STATIONS[3];
 /// The outpost that belongs to no court.
 pub const OUTPOST: &Station = &STATIONS[4];
 
+/// The agency, whose cases go to `court:DLST02/1`.
+pub const BUREAU: &Station = &STATIONS[8];
+
 /// The system that serves an office.
 pub fn system_of(office: &str) -> Option<&'static str> {
-    let station = STATIONS.iter().find(|station| office.strip_prefix("ps:") == Some(station.code));
-    let court = COURTS.iter().find(|system| system.pullers.iter().any(|group| group.contains(&office)));
-    let prison = PRISONS.iter().find(|system| system.prisons.contains(&office));
-    station.map(|station| station.system).or(court.map(|court| court.name)).or(prison.map(|prison| prison.name))
+    SYSTEMS.iter().find(|system| system.offices().any(|own| own == office)).map(|system| system.name)
 }
 
-/// Every system that has a line of its own.
-pub fn systems() -> impl Iterator<Item = &'static str> {
-    let courts = COURTS.iter().map(|system| system.name);
-    let prisons = PRISONS.iter().map(|system| system.name);
-    POLICE.iter().copied().chain(courts).chain(prisons)
+/// The pillar of a system.
+pub fn pillar_of(name: &str) -> &'static str {
+    SYSTEMS.iter().find(|system| system.name == name).map_or("", |system| system.pillar)
 }
 
 /// A door for each system: while somebody holds it shut, the system takes nothing.
@@ -146,194 +355,11 @@ pub struct Doors(Arc<HashMap<&'static str, Arc<RwLock<()>>>>);
 impl Doors {
     /// All open.
     pub fn new() -> Self {
-        Self(Arc::new(systems().map(|system| (system, Arc::default())).collect()))
+        Self(Arc::new(SYSTEMS.iter().map(|system| (system.name, Arc::default())).collect()))
     }
 
     /// The door of a system.
     pub fn of(&self, system: &str) -> Arc<RwLock<()>> {
         self.0.get(system).map(Arc::clone).unwrap_or_default()
     }
-}
-
-/// What the demo changes of the gateway's defaults: free ports, and pauses that suit a demo of seconds.
-const GATEWAY_TOML: &str = "\
-[exchange]
-listen = \"0\"
-
-[admin]
-listen = \"0\"
-
-[ops]
-listen = \"0\"
-
-[dispatch]
-retry_base = \"60ms\"
-retry_cap = \"1s\"
-breaker_pause = \"300ms\"
-poll = \"100ms\"
-lease = \"3s\"
-";
-
-/// Writes the gateway's folder: systems with keys, offices, which station belongs to which court.
-/// `inboxes` are the URLs at which police and prison systems are pushed to.
-pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
-    let starter = Starter::begin(dir)?;
-    starter.file("config/gateway.toml", GATEWAY_TOML.as_bytes())?;
-    for (name, url) in inboxes {
-        let prison = PRISONS.iter().any(|system| system.name == name);
-        starter.system(&if prison { prison_system(name, url) } else { police(name, url) })?;
-    }
-    for courts in COURTS {
-        starter.system(&court_system(courts))?;
-    }
-    starter.system(&prosecution())?;
-    let shipped = Folder::embedded().files;
-    let routes = shipped.get("config/routes.toml").map(|contents| String::from_utf8_lossy(contents).into_owned());
-    starter.file("config/routes.toml", own_routes(&routes.unwrap_or_default()).as_bytes())?;
-    starter.file("config/reference/police_stations.csv", stations_table().as_bytes())?;
-    starter.file("config/reference/courts.csv", courts_table().as_bytes())?;
-    starter.file("config/reference/ps_court.csv", ps_court_table().as_bytes())?;
-    starter.file("config/reference/prisons.csv", prisons_table().as_bytes())?;
-    starter.file("config/reference/court_prison.csv", court_prison_table().as_bytes())?;
-    starter.file("config/reference/prosecution_offices.csv", prosecution_table().as_bytes())?;
-    starter.file("config/reference/court_prosecution.csv", court_prosecution_table().as_bytes())?;
-    // Offices of the shipped tables are not in the demo's world: of those that it does not write, the head alone.
-    for (path, contents) in shipped.iter().filter(|(path, _)| path.starts_with("config/reference/")) {
-        if !dir.join(path).exists() {
-            let head = contents.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
-            starter.file(path, head)?;
-        }
-    }
-    Ok(())
-}
-
-/// The shipped routes, but to the prosecution the demo's own alone: its prosecution takes part in one thing, and only waits.
-fn own_routes(shipped: &str) -> String {
-    let blocks = shipped.split("[[route]]").enumerate();
-    let kept = blocks.filter(|(_, block)| !block.contains("to = \"prosecution\""));
-    let kept: String =
-        kept.map(|(nth, block)| if nth == 0 { block.to_owned() } else { format!("[[route]]{block}") }).collect();
-    format!("{kept}{ROUTE}")
-}
-
-fn police(name: &str, url: &str) -> NewSystem {
-    let own = STATIONS.iter().filter(|station| station.system == name);
-    NewSystem {
-        name: name.to_owned(),
-        adapter: "cctns",
-        pillar: "police",
-        offices: own.map(|station| format!("ps:{}", station.code)).collect(),
-        send: &["fir", "arrest", "charge-sheet"],
-        receive: &["fir", "case-registration", "court-order", "custody-update"],
-        reached: Reached::Push(url.to_owned(), "700ms"),
-        per_second: 2000,
-    }
-}
-
-fn prosecution() -> NewSystem {
-    NewSystem {
-        name: "eprosecution-dl".to_owned(),
-        adapter: "shared",
-        pillar: "prosecution",
-        offices: vec![PROSECUTION.to_owned()],
-        send: &[],
-        receive: &["charge-sheet"],
-        reached: Reached::Feed,
-        per_second: 100,
-    }
-}
-
-fn prison_system(name: &str, url: &str) -> NewSystem {
-    let own = PRISONS.iter().filter(|system| system.name == name).flat_map(|system| system.prisons.iter());
-    NewSystem {
-        name: name.to_owned(),
-        adapter: "eprisons",
-        pillar: "prisons",
-        offices: own.map(|prison| (*prison).to_owned()).collect(),
-        send: &["custody-update"],
-        receive: &["court-order", "custody-update"],
-        reached: Reached::Push(url.to_owned(), "700ms"),
-        per_second: 2000,
-    }
-}
-
-fn court_system(courts: &CourtSystem) -> NewSystem {
-    NewSystem {
-        name: courts.name.to_owned(),
-        adapter: "ecourts",
-        pillar: "courts",
-        offices: courts.pullers.iter().flat_map(|offices| offices.iter()).map(|office| (*office).to_owned()).collect(),
-        send: &["case-registration", "court-order"],
-        receive: &["fir", "arrest", "charge-sheet", "custody-update"],
-        reached: Reached::Feed,
-        per_second: 2000,
-    }
-}
-
-/// The columns that tables of offices have after their first, which holds the office's code.
-const COLUMNS: &str = "name,name_hi,state,district,lgd,local,valid_from,valid_to,successor,source,kind\n";
-
-fn stations_table() -> String {
-    let rows = STATIONS.iter().map(|station| {
-        format!(
-            "{code},{name},{name},{state},{state},{state},{code},2001-01-01,,,demo,station\n",
-            code = station.code,
-            name = station.name,
-            state = station.state
-        )
-    });
-    format!("national,{COLUMNS}{}", rows.collect::<String>())
-}
-
-fn courts_table() -> String {
-    let offices = COURTS.iter().flat_map(|system| system.pullers.iter()).flat_map(|offices| offices.iter());
-    let rows = offices.map(|office| {
-        let state = if office.contains(":TN") { "33" } else { "07" };
-        let code = office.trim_start_matches("court:");
-        format!("{code},Court {code},न्यायालय {code},{state},{state},{state},{code},2001-01-01,,,demo,magistrate\n")
-    });
-    format!("establishment,{COLUMNS}{}", rows.collect::<String>())
-}
-
-fn ps_court_table() -> String {
-    let rows = STATIONS.iter().filter_map(|station| {
-        let court = station.court?.trim_start_matches("court:");
-        Some(format!("{},magistrate,{court},2001-01-01,,,demo\n", station.code))
-    });
-    format!("station,class,court,valid_from,valid_to,successor,source\n{}", rows.collect::<String>())
-}
-
-fn prisons_table() -> String {
-    let prisons = PRISONS.iter().flat_map(|system| system.prisons.iter());
-    let rows = prisons.map(|prison| {
-        let code = prison.trim_start_matches("prison:");
-        let state = if code.starts_with("TN") { "33" } else { "07" };
-        format!("{code},Prison {code},कारागार {code},{state},{state},{state},{code},2001-01-01,,,demo,central\n")
-    });
-    format!("prison,{COLUMNS}{}", rows.collect::<String>())
-}
-
-fn prosecution_table() -> String {
-    let code = PROSECUTION.trim_start_matches("pp:");
-    format!("office,{COLUMNS}{code},Prosecution {code},अभियोजन {code},07,07,07,{code},2001-01-01,,,demo,district\n")
-}
-
-/// One office prosecutes before every court.
-fn court_prosecution_table() -> String {
-    let offices = COURTS.iter().flat_map(|system| system.pullers.iter()).flat_map(|offices| offices.iter());
-    let code = PROSECUTION.trim_start_matches("pp:");
-    let rows = offices.map(|office| format!("{},{code},2001-01-01,,,demo\n", office.trim_start_matches("court:")));
-    format!("court,office,valid_from,valid_to,successor,source\n{}", rows.collect::<String>())
-}
-
-fn court_prison_table() -> String {
-    let offices = COURTS.iter().flat_map(|system| system.pullers.iter()).flat_map(|offices| offices.iter());
-    let rows = offices.flat_map(|office| {
-        let court = office.trim_start_matches("court:");
-        [("men", false), ("women", true)].map(|(class, woman)| {
-            let prison = prison_of(office, woman).trim_start_matches("prison:");
-            format!("{court},{class},{prison},2001-01-01,,,demo\n")
-        })
-    });
-    format!("court,class,prison,valid_from,valid_to,successor,source\n{}", rows.collect::<String>())
 }

@@ -85,7 +85,8 @@ impl Rerouting {
         }
         let Some(known) = self.known(&view).await? else { return Ok(Vec::new()) };
         let now = known.revision.route(&view.head.kind, &known.shared, &known.facts, &known.snapshot);
-        let mut plan = Plan { unplaced: now.iter().filter(|to| to.office.is_none()).count(), fresh: Vec::new() };
+        let unplaced = now.iter().filter(|to| to.office.is_none()).count();
+        let mut plan = Plan { unplaced, fresh: Vec::new(), served: served(&view) };
         plan.fresh = now.iter().filter(|to| to.code.is_none() && !has(&view, to)).cloned().collect();
         plan.fresh.retain(|to| to.office.is_some());
         let mut moves = Vec::new();
@@ -138,6 +139,8 @@ struct Plan {
     fresh: Vec<Destination>,
     /// Destinations that still have no office.
     unplaced: usize,
+    /// Routes by which the message has gone somewhere: where they lead now is no place for what waits by another route.
+    served: Vec<String>,
 }
 
 enum Next {
@@ -159,8 +162,9 @@ impl Plan {
         if delivery.office.is_some() {
             return Next::Stay;
         }
-        if !self.fresh.is_empty() {
-            return Next::To(self.fresh.remove(0));
+        let unserved = |to: &Destination| !self.served.iter().any(|one| one == route(&to.why));
+        if let Some(at) = self.fresh.iter().position(unserved) {
+            return Next::To(self.fresh.remove(at));
         }
         if self.unplaced > 0 {
             self.unplaced -= 1;
@@ -194,6 +198,13 @@ impl Plan {
 /// The route that a reason names first.
 pub(super) fn route(why: &str) -> &str {
     why.split(": ").next().unwrap_or_default()
+}
+
+/// The routes by which the message has gone to an office, or is about to.
+fn served(view: &MessageView) -> Vec<String> {
+    let gone = |one: &DeliveryView| matches!(one.state, State::Recalled | State::Superseded);
+    let made = view.deliveries.iter().filter(|one| one.office.is_some() && !gone(one));
+    made.map(|one| route(&one.why).to_owned()).collect()
 }
 
 /// See `Open::strays`. A withdrawal goes to whoever had the record, and nowhere else.

@@ -1,4 +1,5 @@
-//! The demo as its README command runs it: the proof holds while the gateway is killed, and the figures are said.
+//! The demo as its README command runs it: the proof holds while the gateway is killed, every row of the
+//! table of who gets what has run, and the figures are said.
 
 use serde_json::Value;
 
@@ -7,7 +8,7 @@ use super::cli_mistakes::{command, said};
 #[test]
 fn the_demo_proves_itself_while_the_gateway_is_killed() {
     let mut demo = command();
-    demo.args(["demo", "--once", "--cases", "40", "--kill", "2", "--seed", "7", "--json"]);
+    demo.args(["demo", "--once", "--cases", "50", "--kill", "2", "--seed", "7", "--json"]);
     let output = demo.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -18,6 +19,12 @@ fn the_demo_proves_itself_while_the_gateway_is_killed() {
         assert!(report[key].is_number(), "{key} is missing: {report}");
     }
     assert_eq!(report["kills"], 2);
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 18, "every kind of the table: {report}");
+    for row in rows {
+        let ran = |side: &str| row[side].as_object().unwrap().iter().any(|(_, count)| count.as_u64().unwrap() > 0);
+        assert!(ran("from") && ran("to"), "{row}");
+    }
     assert!(report["accepted"].as_u64().unwrap() > 100, "{report}");
     let sum: u64 = ["delivered", "rejected", "superseded", "recalled", "parked", "held"]
         .iter()

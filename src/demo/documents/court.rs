@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, Head, Numbers, Origin, YEAR, merged};
+use super::{Case, Exhibit, Head, Numbers, Origin, YEAR, merged};
 use crate::demo::people::Person;
 
 /// A case registration as CIS writes its rows.
@@ -85,6 +85,8 @@ pub mod kinds {
     pub const SPLIT: &str = "O42";
     /// A direction to an office.
     pub const DIRECTION: &str = "O52";
+    /// Measurements kept of a person to be destroyed.
+    pub const DESTRUCTION: &str = "O53";
     /// Further investigation (BNSS s.193(9)).
     pub const FURTHER: &str = "O50";
 }
@@ -117,18 +119,15 @@ pub fn liberty(kind: &str) -> bool {
             | "O50"
             | "O51"
             | "O52"
+            | "O53"
     )
 }
 
 /// An order of a court, with what it orders for each person.
 pub fn order(head: &Head<'_>, office: &str, numbers: &Numbers, kind: &str, persons: Vec<Value>) -> Value {
     let court = office.trim_start_matches("court:");
-    let mut order = json!({
-        "event_no": head.event,
+    let order = json!({
         "court_office": court,
-        "occurred_at": head.times.occurred,
-        "recorded_at": head.times.recorded,
-        "entry_mode": head.times.mode,
         "interim_order": {
             "order_no": head.event.rsplit('-').next(),
             "order_date": head.times.occurred.get(..10),
@@ -140,26 +139,26 @@ pub fn order(head: &Head<'_>, office: &str, numbers: &Numbers, kind: &str, perso
         "court": { "court_code": court },
         "persons": persons,
     });
-    if !head.to.is_empty() {
-        order = merged(order, json!({ "send_to": head.to }));
-    }
-    if let Some((station, serial)) = numbers.fir {
-        order = merged(order, json!({ "police_ncode": station, "fir_year": YEAR, "fir_no": serial }));
-    }
-    if let Some((station, serial)) = numbers.zero_fir {
-        order = merged(order, json!({ "zero_fir_ps_ncode": station, "zero_fir_year": YEAR, "zero_fir_no": serial }));
-    }
-    if let Some(cnr) = &numbers.cnr {
-        order = merged(order, json!({ "cino": cnr }));
-    }
-    order
+    merged(record(head, numbers), order)
 }
 
 /// A person of an order: who it is, and `more` that is ordered. A prison and its number are known after the admission.
 pub fn ordered(code: &str, person: &Person, held: Option<(&str, &str)>, more: Value) -> Value {
-    let mut one = json!({
+    let mut one = merged(party_to(code, person), json!({ "role": "1" }));
+    if let Some((prison, number)) = held {
+        one = merged(one, json!({ "jail_code": prison, "pid": number, "prison": prison }));
+    }
+    merged(one, more)
+}
+
+/// An accused person of whom something is decided: `more` says what.
+pub fn judged(code: &str, person: &Person, more: Value) -> Value {
+    merged(party_to(code, person), more)
+}
+
+fn party_to(code: &str, person: &Person) -> Value {
+    json!({
         "serial": 1,
-        "role": "1",
         "accused_code": code,
         "name": person.name,
         "name_eng": person.latin,
@@ -167,9 +166,94 @@ pub fn ordered(code: &str, person: &Person, held: Option<(&str, &str)>, more: Va
         "father_name": person.father,
         "age": person.age,
         "sex": if person.woman { "2" } else { "1" },
+    })
+}
+
+/// What the court asks a laboratory: that exhibits be examined again.
+pub fn requisition(
+    head: &Head<'_>,
+    office: &str,
+    numbers: &Numbers,
+    references: (&str, &str),
+    exhibits: &[Exhibit],
+) -> Value {
+    let (reference, earlier) = references;
+    merged(
+        record(head, numbers),
+        json!({
+            "office": office,
+            "requisition": { "fsl_request_id": reference, "reexamination_of": earlier, "requisition_type": "3",
+                "letter_date": head.times.occurred.get(..10) },
+            "exhibits": listed(exhibits, true),
+        }),
+    )
+}
+
+/// Exhibits at a court: `kind` is a code of the master of movements.
+pub fn movement(head: &Head<'_>, office: &str, numbers: &Numbers, kind: &str, exhibits: &[Exhibit]) -> Value {
+    merged(
+        record(head, numbers),
+        json!({
+            "office": office,
+            "movement": { "at": head.times.occurred, "movement_type": kind, "purpose": "Evidence", "place": "Court room" },
+            "exhibits": listed(exhibits, false),
+        }),
+    )
+}
+
+fn listed(exhibits: &[Exhibit], asked: bool) -> Value {
+    let one = |(place, exhibit): (usize, &Exhibit)| {
+        let row = json!({ "serial": place + 1, "mark": exhibit.mark, "exhibit_qr": exhibit.qr });
+        if asked { merged(row, json!({ "expert_type": exhibit.division.code() })) } else { row }
+    };
+    exhibits.iter().enumerate().map(one).collect()
+}
+
+/// How the case ended: of each accused, by the court's code for it.
+pub fn disposal(head: &Head<'_>, office: &str, numbers: &Numbers, kind: &str, accused: Vec<Value>) -> Value {
+    merged(
+        record(head, numbers),
+        json!({
+            "court_office": office.trim_start_matches("court:"),
+            "disposal": { "number": head.event.rsplit('-').next(), "date_of_decision": head.times.occurred.get(..10),
+                "disp_type": kind, "disp_nature": "1" },
+            "accused": accused,
+        }),
+    )
+}
+
+/// An event of an appeal in a higher court, and of what it appeals.
+pub fn appeal(head: &Head<'_>, office: &str, numbers: &Numbers, lower: &str, kind: &str, persons: Vec<Value>) -> Value {
+    merged(
+        record(head, numbers),
+        json!({
+            "court_office": office.trim_start_matches("court:"),
+            "lower_cino": lower,
+            "appeal": { "event_type": kind, "event_date": head.times.occurred.get(..10), "kind": "1" },
+            "persons": persons,
+        }),
+    )
+}
+
+/// What rows about a case begin with.
+fn record(head: &Head<'_>, numbers: &Numbers) -> Value {
+    let mut row = json!({
+        "event_no": head.event,
+        "occurred_at": head.times.occurred,
+        "recorded_at": head.times.recorded,
+        "entry_mode": head.times.mode,
     });
-    if let Some((prison, number)) = held {
-        one = merged(one, json!({ "jail_code": prison, "pid": number, "prison": prison }));
+    if !head.to.is_empty() {
+        row = merged(row, json!({ "send_to": head.to }));
     }
-    merged(one, more)
+    if let Some((station, serial)) = numbers.fir {
+        row = merged(row, json!({ "police_ncode": station, "fir_year": YEAR, "fir_no": serial }));
+    }
+    if let Some((station, serial)) = numbers.zero_fir {
+        row = merged(row, json!({ "zero_fir_ps_ncode": station, "zero_fir_year": YEAR, "zero_fir_no": serial }));
+    }
+    match &numbers.cnr {
+        Some(cnr) => merged(row, json!({ "cino": cnr })),
+        None => row,
+    }
 }

@@ -1,10 +1,17 @@
-//! The documents that the simulated systems write, each in its own format: integrated forms as XML for the police, rows in
-//! the shape of CIS for the courts, flat JSON for the prisons. Written by hand, as such systems do, with no help from the
-//! gateway's code.
+//! The documents that the simulated systems write, each in its own format: integrated forms as XML for the police (as JSON for
+//! the variant of a State), rows in the shape of CIS for the courts, flat JSON for prisons, laboratories and the prosecution,
+//! fingerprint transactions in bytes. Written by hand, as such systems do, with no help from the gateway's code.
 
+mod form;
+mod agency;
+pub mod forms;
 pub mod police;
 pub mod court;
 pub mod prison;
+pub mod laboratory;
+pub mod prosecution;
+pub mod prints;
+pub mod process;
 
 use std::borrow::Cow;
 
@@ -43,6 +50,13 @@ pub enum Origin {
     Complaint(String),
 }
 
+impl Origin {
+    /// Whether it is a zero FIR, which waits for the station that has jurisdiction.
+    pub fn is_zero(&self) -> bool {
+        matches!(self, Self::ZeroFir)
+    }
+}
+
 /// The year of every case in the demo.
 pub const YEAR: u32 = 2026;
 
@@ -59,7 +73,7 @@ impl Case {
 
     /// The office of the station.
     pub fn office(&self) -> String {
-        format!("ps:{}", self.station.code)
+        self.station.office()
     }
 
     /// The numbers by which others know the case, so far.
@@ -75,6 +89,44 @@ impl Case {
     /// The name that must reach every receiver byte for byte.
     pub fn watched(&self) -> String {
         self.accused.first().map(|person| person.name.clone()).unwrap_or_default()
+    }
+}
+
+/// A division of a laboratory, by what it examines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Division {
+    /// Biology and DNA.
+    Biology,
+    /// Electronic devices.
+    Cyber,
+}
+
+impl Division {
+    /// Its code in the master of police and courts.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Biology => "2",
+            Self::Cyber => "11",
+        }
+    }
+}
+
+/// Something that was taken, and is to be examined.
+#[derive(Debug, Clone)]
+pub struct Exhibit {
+    /// Its mark, such as `S-1`.
+    pub mark: String,
+    /// What its QR code says: it is the same everywhere.
+    pub qr: String,
+    /// The division that examines it.
+    pub division: Division,
+}
+
+impl Exhibit {
+    /// The exhibit with this number in a case.
+    pub fn of(case: &Case, number: u32, division: Division) -> Self {
+        let qr = format!("EX-{}-{YEAR}-{}-{number}", case.station.code, case.serial);
+        Self { mark: format!("S-{number}"), qr, division }
     }
 }
 

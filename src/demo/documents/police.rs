@@ -1,45 +1,33 @@
-//! What a police station writes: integrated forms as XML, element by element in the order that the schema gives, dates
-//! dd/MM/yyyy, codes of the State's own masters; and the XML answer to a push.
+//! What a police station writes: integrated forms, element by element in the order that the schema gives, dates dd/MM/yyyy, codes
+//! of the State's own masters; and the answer to a push. An agency writes the same records in the shared form (`agency`).
 
-use std::fmt::Write;
+use serde_json::json;
 
-use super::{Case, Head, Origin, YEAR};
+use super::form::Form;
+use super::{Case, Head, Origin, YEAR, agency};
+use crate::demo::link::Document;
 use crate::demo::people::Person;
 
-/// Text in XML.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-/// XML that is written element by element.
-struct Xml(String);
-
-impl Xml {
-    fn new() -> Self {
-        Self("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned())
-    }
-
-    fn leaf(&mut self, name: &str, text: &str) -> &mut Self {
-        // Writing to a text cannot fail.
-        let _ = writeln!(self.0, "<{name}>{}</{name}>", escaped(text));
-        self
-    }
-
-    fn within(&mut self, name: &str, fill: impl FnOnce(&mut Self)) -> &mut Self {
-        let _ = writeln!(self.0, "<{name}>");
-        fill(self);
-        let _ = writeln!(self.0, "</{name}>");
-        self
-    }
-
-    fn person(&mut self, person: &Person) -> &mut Self {
+/// What many forms have in them.
+impl Form {
+    /// A person's particulars.
+    pub fn person(&mut self, person: &Person) -> &mut Self {
         self.leaf("FULL_NAME", &person.name).leaf("FULL_NAME_ENG", &person.latin);
         self.leaf("RELATION_TYPE_CD", "1").leaf("RELATIVE_NAME", &person.father);
         self.leaf("AGE_YEARS", &person.age.to_string()).leaf("GENDER_CD", if person.woman { "2" } else { "1" })
     }
 
-    fn head(&mut self, case: &Case, head: &Head<'_>) -> &mut Self {
+    /// Number, sender, receivers and times.
+    pub fn head(&mut self, case: &Case, head: &Head<'_>) -> &mut Self {
         self.leaf("EVENT_NO", head.event).leaf("SENDER_PS_CD", case.station.code);
+        self.addressed(head);
+        self.leaf("RECORD_CREATED_ON", &slashed(&head.times.recorded))
+            .leaf("OCCURRED_ON", &slashed(&head.times.occurred));
+        self.leaf("ENTRY_MODE", head.times.mode)
+    }
+
+    /// Whom the document itself names as receivers.
+    pub fn addressed(&mut self, head: &Head<'_>) -> &mut Self {
         if !head.to.is_empty() {
             self.within("SendToList", |list| {
                 for to in head.to {
@@ -47,12 +35,11 @@ impl Xml {
                 }
             });
         }
-        self.leaf("RECORD_CREATED_ON", &slashed(&head.times.recorded))
-            .leaf("OCCURRED_ON", &slashed(&head.times.occurred));
-        self.leaf("ENTRY_MODE", head.times.mode)
+        self
     }
 
-    fn case(&mut self, case: &Case) -> &mut Self {
+    /// The numbers of the case.
+    pub fn case(&mut self, case: &Case) -> &mut Self {
         let numbers = case.numbers();
         if let Some((station, serial)) = numbers.fir {
             self.leaf("PS_CD", station).leaf("REG_YEAR", &YEAR.to_string()).leaf("FIR_SRNO", &serial.to_string());
@@ -67,7 +54,8 @@ impl Xml {
         self
     }
 
-    fn offence(&mut self, case: &Case) -> &mut Self {
+    /// The offence.
+    pub fn offence(&mut self, case: &Case) -> &mut Self {
         self.within("ActSectionList", |list| {
             list.within("ActSection", |act| {
                 act.leaf("ACT_CD", "451").leaf("SECTION", case.offence.0).leaf("SECTION_DESC", case.offence.1);
@@ -77,14 +65,16 @@ impl Xml {
 }
 
 /// These systems write dates with slashes.
-fn slashed(date: &str) -> String {
+pub fn slashed(date: &str) -> String {
     date.replace('-', "/")
 }
 
 /// A First Information Report (IIF-1).
-pub fn fir(case: &Case, head: &Head<'_>, version: u32) -> String {
-    let mut xml = Xml::new();
-    xml.within("FirstInformationReport", |form| {
+pub fn fir(case: &Case, head: &Head<'_>, version: u32) -> Document {
+    if case.station.is_agency() {
+        return Document::json(&agency::fir(case, head));
+    }
+    let form = Form::root("FirstInformationReport", |form| {
         opening(form, case, head);
         if let (Origin::ZeroFir, Some(to)) = (&case.origin, head.to.first()) {
             form.within("ZeroFir", |zero| {
@@ -98,18 +88,18 @@ pub fn fir(case: &Case, head: &Head<'_>, version: u32) -> String {
         }
         contents(form, &case.story);
     });
-    xml.0
+    form.document(case.station)
 }
 
 /// What both forms begin with.
-fn opening(form: &mut Xml, case: &Case, head: &Head<'_>) {
+fn opening(form: &mut Form, case: &Case, head: &Head<'_>) {
     form.head(case, head).leaf("CAS_VERSION", "5.0.3").case(case);
     form.leaf("PS_NAME", case.station.name).leaf("FIR_NO", &format!("{:04}/{YEAR}", case.serial));
     form.leaf("FIR_DT", "20/11/2026");
 }
 
 /// The offence, who complains, and the accused, each with what the form says of them besides.
-fn parties(form: &mut Xml, case: &Case, besides: impl Fn(&mut Xml)) {
+fn parties(form: &mut Form, case: &Case, besides: impl Fn(&mut Form)) {
     form.offence(case);
     form.within("Complainant", |block| {
         block.person(&case.complainant);
@@ -124,7 +114,7 @@ fn parties(form: &mut Xml, case: &Case, besides: impl Fn(&mut Xml)) {
     });
 }
 
-fn contents(form: &mut Xml, story: &str) {
+fn contents(form: &mut Form, story: &str) {
     form.within("FirContentsList", |list| {
         list.within("FirContents", |one| {
             one.leaf("LANG_CD", "6").leaf("TEXT", story);
@@ -147,14 +137,16 @@ pub enum Series {
 }
 
 /// A final report (IIF-5).
-pub fn charge_sheet(case: &Case, head: &Head<'_>, series: Series, cnr: Option<&str>) -> String {
+pub fn charge_sheet(case: &Case, head: &Head<'_>, series: Series, cnr: Option<&str>) -> Document {
+    if case.station.is_agency() {
+        return Document::json(&agency::charge_sheet(case, head, series, cnr));
+    }
     let (code, number) = match series {
         Series::First { .. } | Series::Closure => ("1".to_owned(), 1),
         Series::Supplementary(number) => (format!("S{number}"), number + 1),
     };
     let complete = series != Series::First { complete: false };
-    let mut xml = Xml::new();
-    xml.within("FinalReport", |form| {
+    let form = Form::root("FinalReport", |form| {
         opening(form, case, head);
         if let Some(cnr) = cnr {
             form.leaf("CNR_NUM", cnr);
@@ -175,10 +167,10 @@ pub fn charge_sheet(case: &Case, head: &Head<'_>, series: Series, cnr: Option<&s
             });
         });
     });
-    xml.0
+    form.document(case.station)
 }
 
-fn charged(block: &mut Xml, case: &Case) {
+fn charged(block: &mut Form, case: &Case) {
     block.within("Custody", |custody| {
         custody.leaf("ACCUSED_STATUS_CD", "1");
     });
@@ -190,9 +182,11 @@ fn charged(block: &mut Xml, case: &Case) {
 }
 
 /// An arrest memo (IIF-3): one person, forwarded to the court in custody.
-pub fn arrest(case: &Case, head: &Head<'_>, code: &str, person: &Person) -> String {
-    let mut xml = Xml::new();
-    xml.within("ArrestMemo", |form| {
+pub fn arrest(case: &Case, head: &Head<'_>, code: &str, person: &Person) -> Document {
+    if case.station.is_agency() {
+        return Document::json(&agency::arrest(case, head, code, person));
+    }
+    let form = Form::root("ArrestMemo", |form| {
         form.head(case, head).case(case);
         form.within("Memo", |memo| {
             memo.leaf("MEMO_NO", &format!("ARR/{}/{YEAR}", case.serial)).leaf("MEMO_TYPE_CD", "1");
@@ -214,14 +208,18 @@ pub fn arrest(case: &Case, head: &Head<'_>, code: &str, person: &Person) -> Stri
             detail.leaf("GROUNDS_TOLD", "Y").leaf("BAIL_RIGHT_TOLD", "Y");
         });
     });
-    xml.0
+    form.document(case.station)
+}
+
+/// The answer of the variant.
+pub fn variant_acknowledgement(status: &str, number: &str) -> String {
+    json!({ "Ack": { "STATUS": status, "REF_NO": number } }).to_string()
 }
 
 /// The XML answer to a push: what became of it, and the system's own number for it.
 pub fn acknowledgement(status: &str, number: &str) -> String {
-    let mut xml = Xml::new();
-    xml.within("Ack", |ack| {
+    let form = Form::root("Ack", |ack| {
         ack.leaf("STATUS", status).leaf("REF_NO", number);
     });
-    xml.0
+    form.xml()
 }

@@ -58,6 +58,17 @@ pub fn held_in(numbers: &Numbers, status: &str, more: Value) -> Value {
     merged(case, more)
 }
 
+/// What became of a process that was directed to the prison.
+pub fn process_report(head: &Head<'_>, prison: &str, process: &str, status: &str) -> Value {
+    json!({
+        "eventNo": head.event,
+        "jailCode": prison,
+        "occurredAt": head.times.occurred,
+        "processId": process,
+        "result": { "status": status, "actionDate": head.times.occurred.get(..10) },
+    })
+}
+
 /// The JSON answer to a push.
 pub fn acknowledgement(status: &str, number: &str) -> String {
     json!({ "status": status, "ackNo": number }).to_string()

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use super::report::Report;
 use super::stage::Stage;
-use super::{Options, broken};
+use super::{Options, broken, rows};
 use crate::demo::link::open;
 use crate::demo::mind::Mind;
 use crate::demo::proof;
@@ -54,7 +54,7 @@ pub async fn play(dir: &Path, stories: Vec<Story>, options: &Options, output: Ou
     let plan = Arc::new(Plan::default());
     let mut stage = Stage::build(dir, options.seed, Some(plan.clone() as Arc<dyn Mind>)).await?;
     stage.introduce(dir, output);
-    let pulling = stage.open_courts(options.seed, true, |_| plan.clone());
+    let pulling = stage.open_feeds(options.seed, true, |_| plan.clone());
     let began = Instant::now();
     let total = stories.iter().map(|story| story.steps.len()).sum();
     let done = Arc::new(AtomicUsize::new(0));
@@ -84,6 +84,7 @@ pub async fn play(dir: &Path, stories: Vec<Story>, options: &Options, output: Ou
     let holds = {
         let books = open(&stage.books);
         let mut proof = proof::check(&books, &finals);
+        proof.unexpected.extend(rows::misdirected(&books, &finals));
         let told = played.iter().map(|(_, story, messages)| {
             let faults = check::differences(story, messages, &books, &finals);
             Told::of(story, messages, &books, &finals, faults)
@@ -93,7 +94,7 @@ pub async fn play(dir: &Path, stories: Vec<Story>, options: &Options, output: Ou
         proof.unexpected.extend(faults);
         let mut report = Report::of(&books, &finals);
         if output.json {
-            let mut document = report.document(&proof, &books, kills);
+            let mut document = report.document(&proof, &books, kills, &rows::count(&books));
             if let Some(fields) = document.as_object_mut() {
                 fields.insert("scenarios".to_owned(), Value::from(told.iter().map(Told::document).collect::<Vec<_>>()));
             }

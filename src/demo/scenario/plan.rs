@@ -4,8 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
+
 use super::super::books::Taken;
 use super::super::desk::element;
+use super::super::documents::prints::field;
 use super::super::mind::{Mind, Word};
 
 /// The script as the receivers know it.
@@ -27,9 +30,20 @@ impl Plan {
 
 impl Mind for Plan {
     fn first_word(&self, taken: &Taken) -> Word {
-        let event = element(&taken.body, &["EVENT_NO", "eventNo", "event_no"]);
+        let event = key(&taken.body);
         self.words().get(&(event, taken.office.clone())).cloned().unwrap_or_else(Word::received)
     }
 
     fn act(self: Arc<Self>, _taken: Taken) {}
+}
+
+/// The number of the event in whichever format it came; a process desk and a bureau know the numbers of process and transaction.
+fn key(body: &str) -> String {
+    let named = element(body, &["EVENT_NO", "eventNo", "event_no", "eventId", "processUniqueId"]);
+    if !named.is_empty() {
+        return named;
+    }
+    let shared = serde_json::from_str::<Value>(body).ok();
+    let number = shared.as_ref().and_then(|body| body.pointer("/event/number")?.as_str());
+    number.map_or_else(|| field(body, "1.009"), str::to_owned)
 }

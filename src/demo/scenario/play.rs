@@ -98,7 +98,7 @@ impl<'s> Play<'s> {
     async fn send(&mut self, step: &Step, sending: &Sending) -> Result<(), String> {
         let link = self.link(&sending.line.office)?;
         for expected in &step.expects {
-            self.cast.plan.learn(&sending.line.event, &expected.office, &expected.first);
+            self.cast.plan.learn(&sending.key, &expected.office, &expected.first);
         }
         let mut line = sending.line.clone();
         line.system = link.system().to_owned();

@@ -12,6 +12,9 @@ pub struct Story {
     pub name: &'static str,
     /// One sentence of what it is about.
     pub title: &'static str,
+    /// Every delivery of every step is written down. Else those to the prosecution and the police's papers for the prison are
+    /// not: the story is about police, courts and prisons.
+    pub whole: bool,
     /// What happens, in this order.
     pub steps: Vec<Step>,
 }
@@ -62,6 +65,8 @@ pub enum Act {
 pub struct Sending {
     /// Its line of the books.
     pub line: Sent,
+    /// By what receivers know it: the number of the event, or of the process in it.
+    pub key: String,
     /// The step whose record it corrects or withdraws, and why.
     pub changes: Option<(&'static str, &'static str)>,
     /// The record as its sender writes it.

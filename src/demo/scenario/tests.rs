@@ -96,6 +96,7 @@ fn taken(delivery: &str, message: &str, office: &str, body: &str, about: Option<
         digest: 0,
         changed: false,
         passed: Vec::new(),
+        withheld: false,
         body: body.to_owned(),
         about,
     }

@@ -22,6 +22,7 @@ pub struct Writer {
     title: &'static str,
     /// Which story of the demo it is: numbers of different stories differ.
     place: u32,
+    whole: bool,
     steps: Vec<Step>,
     /// The step that is being written.
     newest: Option<Step>,
@@ -34,13 +35,18 @@ impl Writer {
     /// An empty story.
     pub fn new(name: &'static str, title: &'static str, place: u32, seed: u64) -> Self {
         let dice = Rng::with_seed(seed.wrapping_add(u64::from(place)));
-        Self { name, title, place, steps: Vec::new(), newest: None, events: 0, given: 0, dice }
+        Self { name, title, place, whole: false, steps: Vec::new(), newest: None, events: 0, given: 0, dice }
     }
 
     /// The story.
     pub fn done(mut self) -> Story {
         self.steps.extend(self.newest.take());
-        Story { name: self.name, title: self.title, steps: self.steps }
+        Story { name: self.name, title: self.title, whole: self.whole, steps: self.steps }
+    }
+
+    /// Every delivery is written down, whoever gets it.
+    pub fn whole(&mut self) {
+        self.whole = true;
     }
 
     fn next(&mut self) -> u32 {
@@ -103,7 +109,8 @@ impl Writer {
 
     /// Adds a step in which a record is sent. `case` orders it; `watched` is the name that must arrive.
     fn send(&mut self, name: &'static str, told: &str, line: Sent, document: Document) -> &mut Step {
-        self.push(Step::new(name, told, Act::Send(Box::new(Sending { line, changes: None, document }))))
+        let key = line.event.clone();
+        self.push(Step::new(name, told, Act::Send(Box::new(Sending { line, key, changes: None, document }))))
     }
 
     fn push(&mut self, step: Step) -> &mut Step {
@@ -127,7 +134,7 @@ impl Writer {
         let event = self.event("FIR");
         let body = fir(case, &Head { times, ..Head::live(&event) }, 1);
         let line = Self::line(&case.office(), "fir", &event, &case.name(), &case.watched());
-        self.send(name, told, line, Document::xml(body))
+        self.send(name, told, line, body)
     }
 
     /// The police register a zero FIR and send it to the station that has jurisdiction.
@@ -135,7 +142,7 @@ impl Writer {
         let event = self.event("ZFIR");
         let body = fir(case, &Head { to: &[to], ..Head::live(&event) }, 1);
         let line = Self::line(&case.office(), "fir", &event, &case.name(), &case.watched());
-        self.send(name, told, line, Document::xml(body))
+        self.send(name, told, line, body)
     }
 
     /// The police forward an accused person with the memo of arrest.
@@ -155,7 +162,7 @@ impl Writer {
         let event = self.event("ARR");
         let body = arrest(case, &Head { times, ..Head::live(&event) }, &code(case, person), person);
         let line = Self::line(&case.office(), "arrest", &event, &case.name(), &person.name);
-        self.send(name, told, line, Document::xml(body))
+        self.send(name, told, line, body)
     }
 
     /// The police file a final report.
@@ -170,7 +177,7 @@ impl Writer {
         let event = self.event("FR");
         let body = charge_sheet(case, &Head::live(&event), series, cnr);
         let line = Self::line(&case.office(), "charge-sheet", &event, &case.name(), &case.watched());
-        self.send(name, told, line, Document::xml(body))
+        self.send(name, told, line, body)
     }
 
     /// A court registers a case under a CNR.

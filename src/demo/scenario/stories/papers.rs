@@ -186,8 +186,9 @@ pub fn late(story: &mut Writer) {
     story
         .fir(
             "outpost",
-            "A new outpost stands in no table yet: its FIR is kept, and the work list shows it.",
+            "A new outpost stands in no table yet: its FIR is kept for court and prosecution, and the work list shows it.",
             &elsewhere,
         )
+        .parked("", "no-office")
         .parked("", "no-office");
 }

@@ -111,7 +111,7 @@ pub fn child(story: &mut Writer) {
         .about(json!({ "custody": "J", "remand": { "custody": "2", "provision": "1", "days": 14 } }));
     let told =
         "By mistake he is remanded to the jail again: the order stops before the prison, and somebody must look.";
-    story.order("remand-2", told, wrong).parked(JAIL, "child-never-to-prison").to(POLICE);
+    story.order("remand-2", told, wrong).parked(JAIL, "child-never-to-prison").parked("", "no-office").to(POLICE);
     story.operator("alert", "The operators see it at once.", &["alerts"]).shows("child-never-to-prison");
     story.page(&case).shows("Finding of age").shows("child-never-to-prison");
 }

@@ -1,5 +1,6 @@
-//! A simulated court system's wire half: it pulls its feed for its courts, files what comes, answers as its mind says, and
-//! misbehaves by chance: it stops between page and acknowledgement, comes back with an older cursor, answers twice.
+//! The receiving half of a simulated system that pulls (courts, laboratories, the prosecution, an agency, a Board): it pulls its feed
+//! for its offices, files what comes, answers as its mind says, and misbehaves by chance: it stops between page and
+//! acknowledgement, comes back with an older cursor, answers twice.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +15,8 @@ use super::books::{Taken, fingerprint, message_of};
 use super::link::{Document, Link, open};
 use super::mind::{Mind, Word};
 
-/// One court system: its line, its mind, and when to stop.
-pub struct Court {
+/// One such system: its line, its mind, and when to stop.
+pub struct Puller {
     /// Its line to the gateway.
     pub link: Arc<Link>,
     /// What it makes of what comes.
@@ -30,7 +31,7 @@ pub struct Court {
     pub judged: Mutex<HashMap<String, Judgement>>,
 }
 
-/// What the court makes of one delivery.
+/// What the system makes of one delivery.
 #[derive(Debug, Clone)]
 pub struct Judgement {
     word: Word,
@@ -39,7 +40,7 @@ pub struct Judgement {
     acted: bool,
 }
 
-impl Court {
+impl Puller {
     /// Pulls for some of the system's offices until the demo is over.
     pub async fn pull(self: Arc<Self>, offices: &'static [&'static str], mut dice: Rng) {
         let filter: String = offices
@@ -136,6 +137,7 @@ impl Court {
             digest: fingerprint(body.as_bytes()),
             changed: false,
             passed: named.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            withheld: item.get("icjswithheld").and_then(Value::as_array).is_some_and(|list| !list.is_empty()),
             about: (kind == "outcome").then(|| (of("delivery"), of("outcome"))),
             body,
             kind,
@@ -188,15 +190,15 @@ impl Court {
                 judgement.clone()
             });
             let Some(Judgement { word, taken, .. }) = judgement else { continue };
-            let court = Arc::clone(self);
+            let own = Arc::clone(self);
             let mut dice = Rng::with_seed(dice.u64(..));
             let under_way = open(&self.link.books).begin();
             tokio::spawn(async move {
                 if later && word != Word::received() {
                     tokio::time::sleep(Duration::from_millis(dice.u64(5..120))).await;
-                    court.link.say(&taken.delivery, &word, &mut dice).await;
+                    own.link.say(&taken.delivery, &word, &mut dice).await;
                 }
-                Arc::clone(&court.mind).act(taken);
+                Arc::clone(&own.mind).act(taken);
                 drop(under_way);
             });
         }
