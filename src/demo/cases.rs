@@ -164,7 +164,7 @@ impl Play {
     async fn investigate(&mut self) -> Result<(), String> {
         let (errand, agency) = (self.script.errand, self.script.case.station.is_agency());
         if agency || errand == Errand::Laboratory {
-            self.form("crime-details", "CDF", |case, head| forms::crime_details(case, head)).await?;
+            self.form("crime-details", "CDF", forms::crime_details).await?;
             self.form("seizure", "SEZ", |case, head| forms::seizure(case, head, &exhibits(case))).await?;
         }
         if errand == Errand::Laboratory && !agency {

@@ -112,6 +112,11 @@ fn every_office_that_has_a_copy_is_asked_when_a_record_is_called_back() {
 }
 
 #[test]
+fn a_draft_and_a_sanction_stay_between_police_and_prosecution() {
+    holds("draft-and-sanction");
+}
+
+#[test]
 fn all_scenarios_hold_together_while_the_gateway_is_killed() {
     let report = play(&["all", "--kill", "5"]);
     assert_eq!(report["kills"], 5);

@@ -85,18 +85,22 @@ pub fn scrutiny(case: &Case, head: &Head<'_>, kind: Scrutiny, reference: &str) -
 pub enum Scrutiny {
     /// The draft of a charge sheet.
     Draft,
+    /// Sanction to prosecute a public servant (BNSS s.218).
+    Sanction,
 }
 
 impl Scrutiny {
     fn code(self) -> &'static str {
         match self {
             Self::Draft => "1",
+            Self::Sanction => "5",
         }
     }
 
     fn word(self) -> &'static str {
         match self {
             Self::Draft => "draft-charge-sheet",
+            Self::Sanction => "sanction",
         }
     }
 }

@@ -88,6 +88,8 @@ pub struct Expected {
     pub first: Word,
     /// It is made later than the answer to the sender: the gateway sends it on from another office.
     pub later: bool,
+    /// It is held until a later step lets it go: the next step does not wait for it.
+    pub held: bool,
     /// What must stand in the bytes that the receiver gets.
     pub reads: Vec<String>,
     /// What must not stand there.
@@ -166,6 +168,7 @@ impl Step {
             code: "",
             first: Word::received(),
             later: false,
+            held: false,
             reads: Vec::new(),
             lacks: Vec::new(),
         });
@@ -204,6 +207,14 @@ impl Step {
     /// The last office gets it later, because of what has happened meanwhile.
     pub fn sent_on(&mut self) -> &mut Self {
         self.last(|one| one.later = true)
+    }
+
+    /// The last office gets it once a later step has happened.
+    pub fn held(&mut self) -> &mut Self {
+        self.last(|one| {
+            one.later = true;
+            one.held = true;
+        })
     }
 
     /// The last office reads this in it.

@@ -113,6 +113,22 @@ impl Writer {
         self.push(Step::new(name, told, Act::Send(Box::new(Sending { line, key, changes: None, document }))))
     }
 
+    /// An office sends a record of any other kind, written by `write` under the number of its event. It names nobody that must
+    /// arrive.
+    pub fn record(
+        &mut self,
+        name: &'static str,
+        told: &str,
+        (office, kind): (&str, &'static str),
+        case: &Case,
+        write: impl FnOnce(&Head<'_>) -> Document,
+    ) -> &mut Step {
+        let event = self.event(&kind.to_uppercase());
+        let document = write(&Head::live(&event));
+        let line = Self::line(office, kind, &event, &case.name(), "");
+        self.send(name, told, line, document)
+    }
+
     fn push(&mut self, step: Step) -> &mut Step {
         self.steps.extend(self.newest.take());
         self.newest.insert(step)

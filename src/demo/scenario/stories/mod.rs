@@ -6,6 +6,7 @@ mod bail;
 mod papers;
 mod courts;
 mod prison;
+mod prosecution;
 mod recall;
 mod links;
 
@@ -100,6 +101,11 @@ const STORIES: &[(&str, &str, Write)] = &[
         "recall-and-expunction",
         "records are called back; each office removes, restricts or keeps its copy, and says so",
         recall::recall,
+    ),
+    (
+        "draft-and-sanction",
+        "a draft is found deficient, then fit; sanction is granted; no court learns of either",
+        prosecution::draft_and_sanction,
     ),
 ];
 
