@@ -115,7 +115,7 @@ fn places() -> Vec<(&'static str, String)> {
         let (code, name, state) = (station.code, station.name, station.state);
         format!("{code},{name},{name},{state},{state},{state},{code},2001-01-01,,,demo,station")
     });
-    let desk = std::iter::once(office(code(PROCESS_DESK), "Process desk", "station"));
+    let desk = std::iter::once(office(code(PROCESS_DESK), "Process desk", "desk"));
     let laboratories = LABORATORIES.iter().map(|name| format!("{},", office(name, "Laboratory", "state")));
     let divisions = LABORATORIES.iter().flat_map(|name| {
         DIVISIONS.iter().map(move |(short, known)| {
