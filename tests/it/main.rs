@@ -28,6 +28,7 @@ mod children;
 mod variant;
 mod cases;
 mod sharing;
+mod canary;
 mod limits;
 mod links;
 mod whereabouts;
