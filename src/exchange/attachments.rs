@@ -109,7 +109,7 @@ pub async fn patch(
 #[utoipa::path(head, path = "/v1/attachments/{sha256}", tag = "attachments",
     params(("sha256" = String, Path, description = "SHA-256")),
     responses(
-        (status = 200, description = "`Upload-Offset`: bytes that are there; `Upload-Complete`: `?1` or `?0`"),
+        (status = 200, description = "`Upload-Offset`: bytes that you have uploaded; `Upload-Complete`: `?1` or `?0`"),
         (status = 401, description = "No valid token"),
         (status = 404, description = "You neither uploaded it nor were sent it"),
         (status = 429, description = "Too many calls"),
@@ -119,14 +119,19 @@ pub async fn head(
     Known(caller): Known,
     Part(name): Part,
 ) -> Result<Response, Refusal> {
-    let row = find(&exchange, &caller, digest(&name)?).await?.ok_or_else(nothing)?;
-    let offset = reached(&exchange, &row).await?;
+    let rows = find(&exchange, &caller, digest(&name)?).await?;
+    // What they were sent is no upload of theirs: a record of their own that names it needs one.
+    let (offset, complete) = match rows.iter().find(|row| row.system == caller.name()) {
+        Some(own) => (reached(&exchange, own).await?, own.done),
+        None if rows.is_empty() => return Err(nothing()),
+        None => (0, false),
+    };
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    progress(headers, offset, row.done);
+    progress(headers, offset, complete);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if row.done {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(row.offset));
+    if let Some(whole) = rows.iter().find(|row| row.done) {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.offset));
     }
     Ok(response)
 }
@@ -147,7 +152,8 @@ pub async fn get(
     Part(name): Part,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let row = find(&exchange, &caller, digest(&name)?).await?.filter(|row| row.done).ok_or_else(nothing)?;
+    let rows = find(&exchange, &caller, digest(&name)?).await?;
+    let row = rows.into_iter().find(|row| row.done).ok_or_else(nothing)?;
     let size = row.offset;
     let (status, range) = match wanted(&headers, size) {
         Wanted::All => (StatusCode::OK, 0..size),
@@ -177,11 +183,10 @@ pub async fn get(
 
 /// The answer to a part that does not begin where the one before ended: where it must begin stands in the header too.
 fn another_offset(offset: u64, due: u64, complete: bool) -> Response {
-    let detail = match complete {
-        true => {
-            format!("this part begins at {offset}; the upload is complete with {due} bytes, and nothing more is due")
-        }
-        false => format!("this part begins at {offset}, and {due} is due; send the bytes from {due} on"),
+    let detail = if complete {
+        format!("this part begins at {offset}; the upload is complete with {due} bytes, and nothing more is due")
+    } else {
+        format!("this part begins at {offset}, and {due} is due; send the bytes from {due} on")
     };
     let mut response = Refusal::new(Code::DigestMismatch, detail).into_response();
     progress(response.headers_mut(), due, complete);
@@ -209,12 +214,13 @@ fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Refusal> {
     sent.map(read).transpose()
 }
 
-async fn find(exchange: &Exchange, caller: &Caller, digest: Digest) -> Result<Option<UploadRow>, Refusal> {
+/// The caller's own upload, and what they were sent.
+async fn find(exchange: &Exchange, caller: &Caller, digest: Digest) -> Result<Vec<UploadRow>, Refusal> {
     let given = caller.revision().sharing.kinds_for(caller.system()?);
     let answer =
         exchange.journal().upload(UploadVerb::Find { system: caller.name().to_owned(), digest, given }).await?;
     // Of somebody else's upload only what is whole can have been sent.
-    Ok(answer.rows.into_iter().find(|row| row.done || row.system == caller.name()))
+    Ok(answer.rows.into_iter().filter(|row| row.done || row.system == caller.name()).collect())
 }
 
 async fn begin(exchange: &Arc<Exchange>) -> Result<Writer, Refusal> {

@@ -107,8 +107,16 @@ async fn sweep(journal: &dyn Journal, terms: &Terms) -> Result<u64, JournalError
         }
     }
     let swept = records + orphans.len() as u64;
-    blocking(move || Ok(orphans.iter().try_for_each(std::fs::remove_file)?)).await?;
+    blocking(move || Ok(orphans.iter().try_for_each(|path| gone(std::fs::remove_file(path)))?)).await?;
     Ok(swept)
+}
+
+/// Somebody else may have removed it meanwhile.
+fn gone(removed: std::io::Result<()>) -> std::io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 async fn blocking<T: Send + 'static>(

@@ -58,6 +58,24 @@ async fn an_attachment_goes_with_its_record_to_those_who_are_sent_it_and_to_nobo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_has_only_begun_hides_nothing_of_what_was_sent_and_what_was_sent_is_no_upload() {
+    let stage = Trio::start().await;
+    let bytes = vec![9; 100_000];
+    let path = path(&bytes);
+    stage.police.call("PUT", &path, &[], &bytes).await.unwrap().expect(201);
+    stage.police.accepted("paper", "k", &naming(&bytes, 1)).await;
+    stage.court.feed("wait=20").await.unwrap().expect(200);
+    let progress = async |offset: &str| {
+        let head = stage.court.call("HEAD", &path, &[], b"").await.unwrap().expect(200);
+        assert_eq!((head.header("upload-offset"), head.header("upload-complete")), (Some(offset), Some("?0")));
+        assert_eq!(stage.court.get(&path).await.unwrap().expect(200).body, bytes);
+    };
+    progress("0").await;
+    patch(&stage.court, &path, 0, &bytes[..10]).await.expect(204);
+    progress("10").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_of_another_digest_are_refused_and_forgotten() {
     let stage = Trio::start().await;
     let path = path(b"these bytes");

@@ -242,7 +242,8 @@ fn page_of_uploads(
     Ok(UploadAnswer { rows: uploads(conn, sql, params![system, digest, signed(limit as u64)])? })
 }
 
-/// An attachment for who uploaded it, or for who was sent a record of one of these kinds that carries it.
+/// An attachment for who uploaded it, or for who was sent a record of one of these kinds that carries it. An upload of their
+/// own that has only begun stands before what they were sent, and hides nothing of it.
 fn find_upload(
     conn: &Connection,
     system: &str,
@@ -250,20 +251,23 @@ fn find_upload(
     given: &[KindName],
 ) -> Result<UploadAnswer, JournalError> {
     const ONE: &str = "SELECT system, digest, size, done, key FROM upload WHERE system = ?1 AND digest = ?2";
-    let own = uploads(conn, ONE, params![system, digest])?;
-    if !own.is_empty() {
-        return Ok(UploadAnswer { rows: own });
+    // The newest first: of a letterhead that goes with every record, somebody asks for the one that just came.
+    const CARRIERS: &str = "SELECT seq FROM carried WHERE digest = ?1 ORDER BY seq DESC";
+    let mut rows = uploads(conn, ONE, params![system, digest])?;
+    if given.is_empty() || rows.iter().any(|own| own.done) {
+        return Ok(UploadAnswer { rows });
     }
-    let mut carriers = conn.prepare_cached("SELECT seq FROM carried WHERE digest = ?1").map_err(storage)?;
+    let mut carriers = conn.prepare_cached(CARRIERS).map_err(storage)?;
     let carriers = carriers.query_map(params![digest], |row| row.get::<_, i64>(0)).map_err(storage)?;
     for seq in carriers {
         let seq = unsigned(seq.map_err(storage)?);
         let Some(row) = read::head_row(conn, seq)?.filter(|row| given.contains(&row.head.kind)) else { continue };
         if was_sent(conn, seq, row.id, system, row.head.deliveries.len(), &hex(digest))? {
-            return Ok(UploadAnswer { rows: uploads(conn, ONE, params![row.head.system, digest])? });
+            rows.extend(uploads(conn, ONE, params![row.head.system, digest])?);
+            break;
         }
     }
-    Ok(UploadAnswer::default())
+    Ok(UploadAnswer { rows })
 }
 
 /// Whether a delivery of the message was frozen for the system with its attachments: it was, or is being, sent to it.
