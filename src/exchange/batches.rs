@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
@@ -35,8 +35,10 @@ pub struct Line {
     #[serde(default)]
     #[schema(value_type = Object)]
     headers: std::collections::BTreeMap<String, String>,
-    /// The record: a JSON document as it is, any other format as a string.
-    body: Value,
+    /// The record: a JSON document as it is, any other format as a string. Kept as it stands in the line: read strictly, and
+    /// hashed, as if it had been sent alone.
+    #[schema(value_type = Value)]
+    body: Box<RawValue>,
 }
 
 /// One line of the answer.
@@ -69,7 +71,7 @@ pub async fn batch(State(exchange): State<Arc<Exchange>>, request: Request) -> R
         return Err(Refusal::new(Code::MediaTypeUnsupported, detail));
     }
     // Answers go out while lines come in: a batch of any length needs the memory of a few lines.
-    let lines = Lines { body, rest: BytesMut::new(), ended: false };
+    let lines = Lines { body, rest: BytesMut::new(), looked: 0, ended: false };
     let batch = Arc::new(Batch { exchange, headers: parts.headers, turns: Arc::default() });
     let state = (Arc::clone(&batch), lines, 0_u64);
     let lines = stream::unfold(state, |(batch, mut lines, before)| async move {
@@ -162,7 +164,8 @@ fn read(text: &[u8]) -> Result<(Submission, Bytes), Refusal> {
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.trim().to_owned())
     };
-    let is_text = line.body.is_string();
+    let whole = line.body.get();
+    let is_text = whole.starts_with('"');
     let submission = Submission {
         media_type: header("content-type")
             .or_else(|| Some(if is_text { "application/xml" } else { "application/json" }.to_owned())),
@@ -174,17 +177,16 @@ fn read(text: &[u8]) -> Result<(Submission, Bytes), Refusal> {
         actor: header("icjs-actor"),
         kind: line.kind.clone(),
     };
-    let body = match &line.body {
-        Value::String(text) => Bytes::copy_from_slice(text.as_bytes()),
-        tree => Bytes::from(serde_json::to_vec(tree).unwrap_or_default()),
-    };
-    Ok((submission, body))
+    let body = if is_text { request::parse::<String>(whole.as_bytes())? } else { whole.to_owned() };
+    Ok((submission, Bytes::from(body)))
 }
 
 /// The lines of a body, as they come.
 struct Lines {
     body: Body,
     rest: BytesMut,
+    /// So much of `rest` has no end of a line: a line that comes in a million pieces is looked through once.
+    looked: usize,
     ended: bool,
 }
 
@@ -195,13 +197,16 @@ impl Lines {
         let longest = exchange.desk.settings.limits.record.saturating_mul(2).saturating_add(8192);
         let time = exchange.desk.settings.exchange.body_timeout;
         loop {
-            if let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-                let line = self.rest.split_to(end + 1);
+            let fresh = self.rest.iter().skip(self.looked);
+            if let Some(end) = fresh.copied().position(|byte| byte == b'\n') {
+                let line = self.rest.split_to(self.looked + end + 1);
+                self.looked = 0;
                 if line.iter().all(u8::is_ascii_whitespace) {
                     continue;
                 }
                 return Some(Ok(line.freeze()));
             }
+            self.looked = self.rest.len();
             if self.ended {
                 let line = self.rest.split();
                 return (!line.iter().all(u8::is_ascii_whitespace)).then(|| Ok(line.freeze()));

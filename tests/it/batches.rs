@@ -95,6 +95,50 @@ async fn a_batch_that_broke_off_says_where_to_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_record_of_a_line_is_read_as_strictly_and_kept_as_exactly_as_one_sent_alone() {
+    let (_folder, _gateway, police, _court) = started().await;
+    let record = paper(POLICE, &[COURT], 1, "spaced").to_string();
+    let spaced = record.replace("\"note\":", "\"note\" : ");
+    assert_ne!(record, spaced);
+    let twice = record.replace("\"note\":", "\"note\":\"another\",\"note\":");
+    let inexact = record.replace("\"serial\":1", "\"serial\":10000000000000000000000001");
+    assert_ne!(record, inexact);
+    let in_batch = |key: &str, body: &str| {
+        format!("{{\"kind\": \"paper\", \"headers\": {{\"Idempotency-Key\": \"{key}\"}}, \"body\": {body}}}")
+    };
+    let lines = [in_batch("a", &spaced), in_batch("b", &twice), in_batch("c", &inexact)];
+    let answers = send(&police, &lines).await;
+    assert_eq!(answers[0]["status"], json!(202), "{}", answers[0]);
+    for (answer, body) in answers.iter().zip([&spaced, &twice, &inexact]).skip(1) {
+        let alone = police.submit("paper", "alone", &[], body.as_bytes()).await.unwrap().expect(422);
+        assert_eq!(answer["status"], json!(422), "{answer}");
+        assert_eq!(answer["problem"]["code"], json!(alone.code()), "{answer}");
+    }
+    // The bytes are those of the line: sent alone under the same key they are the same record.
+    let again = police.submit("paper", "a", &[], spaced.as_bytes()).await.unwrap().expect(202);
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_comes_byte_by_byte_costs_no_more_than_its_bytes() {
+    let (_folder, _gateway, police, _court) = started().await;
+    let whole = line(1, 1).replace("{\"kind\"", &format!("{{{}\"kind\"", " ".repeat(400_000))) + "\n";
+    let chunks: String = whole.chars().map(|byte| format!("1\r\n{byte}\r\n")).collect();
+    let head = format!(
+        "POST /v1/batches HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: application/x-ndjson\r\n\
+         transfer-encoding: chunked\r\nconnection: close\r\n\r\n{chunks}0\r\n\r\n",
+        police.token
+    );
+    let began = std::time::Instant::now();
+    let mut socket = tokio::net::TcpStream::connect(police.gateway).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut socket, head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = tokio::io::AsyncReadExt::read_to_end(&mut socket, &mut answer).await;
+    assert!(String::from_utf8_lossy(&answer).contains("\"status\":202"), "{}", String::from_utf8_lossy(&answer));
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_line_sends_a_batch_and_reports_its_quality() {
     let (folder, _gateway, _police, _court) = started().await;
     let lines: Vec<String> = (0..1_200)
