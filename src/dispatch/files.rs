@@ -10,13 +10,16 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::Stop;
 use crate::identifiers::DeliveryId;
 use crate::journal::uploads::{UploadError, Uploads};
-use crate::journal::{Journal, JournalError, Lease, UploadRow, UploadVerb, withholds_attachment};
+use crate::journal::{Journal, JournalError, Lane, Lease, UploadRow, UploadVerb, withholds_attachment};
 use crate::keys::Keys;
 use crate::seal::{MacKey, base64_into, hex};
 
 /// Bytes of documents with files that are in memory at once, over all receivers. A larger one takes
 /// all of it, and its own size.
 const BUDGET: u32 = 24 << 20;
+/// The same for documents about somebody's liberty, of their own: a receiver that is slow to take a large paper holds its
+/// share for as long as a push may last.
+const LIBERTY_BUDGET: u32 = 8 << 20;
 /// Read and encoded in one go: a multiple of three, and of whole sealed pieces.
 const STRIDE: u64 = 3 * 64 * 1024;
 
@@ -26,6 +29,7 @@ pub struct Files {
     uploads: Arc<Uploads>,
     marks: MacKey,
     budget: Semaphore,
+    liberty: Semaphore,
 }
 
 /// The attachments of one delivery that may stand in its document.
@@ -49,7 +53,8 @@ pub struct Filled<'f> {
 impl Files {
     /// Over the files of the store.
     pub fn new(uploads: Arc<Uploads>, keys: &Keys) -> Self {
-        Self { uploads, marks: keys.store.derive("files in documents"), budget: Semaphore::new(BUDGET as usize) }
+        let (budget, liberty) = (Semaphore::new(BUDGET as usize), Semaphore::new(LIBERTY_BUDGET as usize));
+        Self { uploads, marks: keys.store.derive("files in documents"), budget, liberty }
     }
 
     /// The attachments of a delivery, which its sender has uploaded.
@@ -69,15 +74,24 @@ impl Files {
         format!("icjs-file-{}-", hex(mac.get(..16).unwrap_or_default()))
     }
 
-    /// The document with its files in place of their marks.
-    pub async fn fill(&self, inside: Inside, frozen: Bytes) -> Result<Result<Filled<'_>, Stop>, JournalError> {
+    /// The document of a lane with its files in place of their marks.
+    pub async fn fill(
+        &self,
+        inside: Inside,
+        frozen: Bytes,
+        lane: Lane,
+    ) -> Result<Result<Filled<'_>, Stop>, JournalError> {
         let parts = inside.parts(&frozen);
         if parts.is_empty() {
             return Ok(Ok(Filled { bytes: frozen, _share: None }));
         }
         let size = parts.iter().map(|(_, row)| row.offset.div_ceil(3) * 4).sum::<u64>() + frozen.len() as u64;
-        let share = u32::try_from(size).unwrap_or(BUDGET).min(BUDGET);
-        let share = self.budget.acquire_many(share).await.map_err(|_| JournalError::Closed)?;
+        let (budget, all) = match lane {
+            Lane::Liberty => (&self.liberty, LIBERTY_BUDGET),
+            _ => (&self.budget, BUDGET),
+        };
+        let share = u32::try_from(size).unwrap_or(all).min(all);
+        let share = budget.acquire_many(share).await.map_err(|_| JournalError::Closed)?;
         let parts: Vec<(usize, UploadRow)> = parts.into_iter().map(|(at, row)| (at, row.clone())).collect();
         let uploads = Arc::clone(&self.uploads);
         let length = inside.mark.len() + 64;
@@ -142,4 +156,38 @@ fn document(
     }
     bytes.extend_from_slice(frozen.get(from..).unwrap_or_default());
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::identifiers::MessageId;
+
+    #[tokio::test]
+    async fn an_order_about_liberty_waits_for_no_large_paper_that_is_under_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = Arc::new(Keys::open(dir.path()).unwrap());
+        let uploads = Arc::new(Uploads::new(dir.path().join("a"), Arc::clone(&keys)));
+        let files = Files::new(Arc::clone(&uploads), &keys);
+        let mut writer = uploads.begin().unwrap();
+        let key = writer.key().to_vec();
+        writer.write(b"%PDF-1.7").unwrap();
+        let digest = writer.finish().unwrap();
+        let filled = async |lane| {
+            let mark = files.mark(MessageId::from_bytes([1; 16]).delivery(1));
+            let row = UploadRow { system: "court".to_owned(), digest, offset: 8, done: true, key: key.clone() };
+            let frozen = Bytes::from(format!("{mark}{}", hex(&digest)));
+            let inside = Inside { rows: vec![row], mark, cap: 100 };
+            let filling = files.fill(inside, frozen, lane);
+            let filled = tokio::time::timeout(Duration::from_millis(500), filling).await.ok()?;
+            filled.unwrap().ok().map(|filled| filled.bytes.clone())
+        };
+        let _stuck = files.budget.acquire_many(BUDGET).await.unwrap();
+        assert_eq!(filled(Lane::Papers).await, None, "it waits its turn");
+        let mut written = Vec::new();
+        base64_into(b"%PDF-1.7", &mut written);
+        assert_eq!(filled(Lane::Liberty).await, Some(Bytes::from(written)));
+    }
 }

@@ -114,7 +114,7 @@ async fn carry(post: &Post, revision: &Revision, lease: &Lease) -> Result<Ended,
         // One commit both freezes it and gives it its place in the feed.
         return Ok(Ended::Available(ready.kept(lease)));
     };
-    let body = match post.files.fill(inside, post.freeze(lease, &ready).await?).await? {
+    let body = match post.files.fill(inside, post.freeze(lease, &ready).await?, lease.lane).await? {
         Ok(body) => body,
         Err(stop) => return Ok(Ended::Stopped(stop)),
     };
