@@ -168,10 +168,13 @@ impl CaseKey {
 
     /// Whether a delivery with these keys has to do with a thread: it does unless it is for other items of that scheme.
     pub fn any_of(keys: &[Self], thread: &str) -> bool {
-        let item = Self::item(thread);
-        let scheme = |key: &Self| key.value().rsplit_once('-').map(|(scheme, _)| scheme.to_owned());
-        let alike = |key: &&Self| key.is_item() && scheme(key) == scheme(&item);
-        keys.iter().find(alike).is_none() || keys.contains(&item)
+        let scheme = thread.split('/').next().unwrap_or_default();
+        !keys.iter().any(|key| key.is_item_of(scheme)) || keys.contains(&Self::item(thread))
+    }
+
+    /// Made by `item` of a thread of this scheme.
+    pub fn is_item_of(&self, scheme: &str) -> bool {
+        self.is_item() && self.value().rsplit_once('-').is_some_and(|(own, _)| own == scheme)
     }
 
     /// Made by `item`.

@@ -150,6 +150,7 @@ fn named(office: OfficeId, view: &MessageView, delivered: &DeliveryView, known: 
         park_on_reject: false,
         cases: Vec::new(),
         items: Vec::new(),
+        given: None,
     };
     Some(sent_on(to, view, delivered, known))
 }
@@ -176,6 +177,7 @@ fn unnamed(view: &MessageView, delivered: &DeliveryView, known: &Known) -> Optio
         park_on_reject: false,
         cases: Vec::new(),
         items: Vec::new(),
+        given: None,
     });
     Some(sent_on(to, view, delivered, known))
 }

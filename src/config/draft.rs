@@ -140,6 +140,7 @@ pub(super) fn parked(code: &str, why: String) -> Destination {
         park_on_reject: false,
         cases: Vec::new(),
         items: Vec::new(),
+        given: None,
     }
 }
 

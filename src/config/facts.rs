@@ -296,9 +296,10 @@ impl Facts {
 
     /// The keys of the cases, and of the items, for which a destination gets the record; `None` where it is all of it.
     pub fn keys_for(&self, to: &Destination) -> Option<Vec<CaseKey>> {
-        match to.items.as_slice() {
-            [] => self.keys_of(&to.cases),
-            items => Some(self.cases.iter().chain(items).cloned().collect()),
+        match (&to.given, to.items.as_slice()) {
+            (Some(given), _) => Some(given.clone()),
+            (None, []) => self.keys_of(&to.cases),
+            (None, items) => Some(self.cases.iter().chain(items).cloned().collect()),
         }
     }
 

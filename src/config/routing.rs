@@ -11,7 +11,6 @@ use super::Revision;
 use super::draft::{Chosen, Draft, Found, covers, missing, parked, reasons};
 use super::facts::Facts;
 use super::routes::{Route, Step};
-use super::split::items_of;
 use super::steps::{Case, Named, establishment};
 use super::systems::{PILLARS, System};
 use super::trail::{Taken, Trail, Trial};
@@ -41,6 +40,8 @@ pub struct Destination {
     pub cases: Vec<usize>,
     /// For which items of the record (`CaseKey::item`), where its route decides item by item; else empty.
     pub items: Vec<CaseKey>,
+    /// Exactly these cases and items, whatever the record has by now: what is taken back is what was given.
+    pub given: Option<Vec<CaseKey>>,
 }
 
 /// What routing looks at.
@@ -367,6 +368,7 @@ impl Revision {
             park_on_reject: route.park_on_reject && ask.facts.lane != Some(Lane::Liberty),
             cases: chosen.cases.clone(),
             items: Vec::new(),
+            given: None,
         }
     }
 }
@@ -464,8 +466,9 @@ pub fn rerouted(action: Action, now: Vec<Destination>, before: &[DeliveryView]) 
             why: format!("had {}", delivery.id),
             park_on_reject: false,
             cases: Vec::new(),
-            // What is taken back is what was given.
-            items: items_of(&delivery.cases),
+            items: Vec::new(),
+            // A correction that no longer concerns the office is about others' cases and items.
+            given: Some(delivery.cases.clone()),
         };
         plan.push((destination, Action::Withdraw));
     }

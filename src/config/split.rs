@@ -226,18 +226,24 @@ impl Revision {
     }
 
     /// Takes out the items of a record that another office gets; what is taken out, as `exhibits[]`. Without keys of items
-    /// among `own` it is one record for everybody.
+    /// among `own` it is one record for everybody. Of two lists of one scheme the one that has some of the record's own is
+    /// what it was split by; where a correction has none of them any more, nothing of either is this office's.
     pub(super) fn keep_own(&self, kind: &str, own: &[CaseKey], shared: &mut Value) -> Vec<String> {
         let mut taken = Vec::new();
         if !own.iter().any(CaseKey::is_item) {
             return taken;
         }
-        for items in self.kinds.get(kind).into_iter().flat_map(Items::of) {
-            let keys: Vec<CaseKey> = items.all(shared).into_iter().map(|(key, ..)| key).collect();
-            // A list that has none of the record's own items is not what it was split by.
-            if !keys.iter().any(|key| own.contains(key)) {
+        let lists: Vec<Items> = self.kinds.get(kind).into_iter().flat_map(Items::of).collect();
+        let has_own = |items: &Items| items.all(shared).iter().any(|(key, ..)| own.contains(key));
+        let with_own: Vec<bool> = lists.iter().map(has_own).collect();
+        for (items, has_own) in lists.iter().zip(&with_own) {
+            let split = |(other, has_own): (&Items, &bool)| *has_own && other.scheme == items.scheme;
+            if !own.iter().any(|key| key.is_item_of(&items.scheme))
+                || (!has_own && lists.iter().zip(&with_own).any(split))
+            {
                 continue;
             }
+            let keys: Vec<CaseKey> = items.all(shared).into_iter().map(|(key, ..)| key).collect();
             let mut keys = keys.into_iter();
             let mut gone = false;
             if let Some(list) = items.list_of(shared) {

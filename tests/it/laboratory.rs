@@ -52,6 +52,17 @@ impl Bench {
     }
 
     async fn asks_for(&self, station: u32, number: u32, more: &str, exhibits: &[(&str, &str)]) -> Answer {
+        self.asks_with(station, number, more, exhibits, &[]).await
+    }
+
+    async fn asks_with(
+        &self,
+        station: u32,
+        number: u32,
+        more: &str,
+        exhibits: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let exhibits: Vec<String> = exhibits.iter().map(|(qr, division)| exhibit(qr, division)).collect();
         let body = format!(
             "<ForensicRequisition><EVENT_NO>RQ-{station}-{number}</EVENT_NO><SENDER_PS_CD>{station}</SENDER_PS_CD>{more}\
@@ -61,8 +72,8 @@ impl Bench {
              <FULL_NAME>Imran</FULL_NAME></Accused></AccusedList><ExhibitList>{}</ExhibitList></ForensicRequisition>",
             exhibits.concat()
         );
-        let xml = [("content-type", "application/xml")];
-        self.police.call("POST", "/v1/records/forensic-requisition", &xml, body.as_bytes()).await.unwrap()
+        let headers = [&[("content-type", "application/xml")], headers].concat();
+        self.police.call("POST", "/v1/records/forensic-requisition", &headers, body.as_bytes()).await.unwrap()
     }
 
     /// The division's report.
@@ -139,6 +150,22 @@ async fn each_division_gets_its_own_exhibits_and_no_name() {
     assert!(withheld.contains("\"exhibits[]\"") && withheld.contains("\"accused[].name\""), "{withheld}");
     let document = biology[0]["data"].to_string();
     assert!(!document.contains("Imran") && !document.contains("EX-2") && document.contains("\"A1\""), "{document}");
+}
+
+#[tokio::test]
+async fn a_division_whose_exhibit_is_corrected_away_is_told_so_and_sees_nothing_of_the_others() {
+    let bench = Bench::start().await;
+    let first = bench.asks(1, "", &[("EX-1", DNA), ("EX-2", CYBER)]).await;
+    feed(&bench.lab, "office=lab:DLFSL/BIO", 1).await;
+    feed(&bench.lab, "office=lab:DLFSL/CYB", 1).await;
+    let replaces = first["id"].as_str().unwrap();
+    let headers = [("icjs-action", "correct"), ("icjs-replaces", replaces), ("icjs-reason", "no such exhibit")];
+    let second = bench.asks_with(38_101_004, 1, "", &[("EX-1", DNA)], &headers).await.expect(202).json();
+    let biology = feed(&bench.lab, "office=lab:DLFSL/BIO", 2).await;
+    let cyber = feed(&bench.lab, "office=lab:DLFSL/CYB", 2).await;
+    assert_eq!((&biology[1]["icjsaction"], marks(&biology[1])), (&json!("correct"), vec!["EX-1"]));
+    assert_eq!((&cyber[1]["icjsaction"], &cyber[1]["icjsmessage"]), (&json!("withdraw"), &second["id"]));
+    assert!(!cyber[1].to_string().contains("EX-1"), "the other division's exhibit: {}", cyber[1]);
 }
 
 #[tokio::test]
@@ -238,7 +265,8 @@ async fn a_re_examination_is_a_requisition_of_its_own_and_the_court_that_asked_k
     assert_eq!(told(&one)[1], states(&[("court:DLCT01", "queued")])[0], "{one}");
     assert_eq!(told(&two)[1], states(&[("court:DLCT01/3", "queued")])[0], "{two}");
     let at_court = feed(&bench.court, "kind=forensic-report", 2).await;
-    assert_eq!(at_court[1]["data"]["requisition"]["reexamination_of"], "FSL/38101004/1");
+    let asker = at_court.iter().find(|item| item["icjsoffice"] == "court:DLCT01/3").unwrap();
+    assert_eq!(asker["data"]["requisition"]["reexamination_of"], "FSL/38101004/1");
 }
 
 #[tokio::test]

@@ -82,6 +82,26 @@ async fn each_court_sees_its_own_cases_of_a_custody_update_and_the_numbers_of_th
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_court_whose_case_is_corrected_away_sees_nothing_of_the_case_that_is_left() {
+    let stage = stage().await;
+    let accepted = stage.prison.accepted("custody-update", "u", &update()).await;
+    page(&stage.central).await;
+    page(&stage.south).await;
+    let mut one_case = update();
+    one_case["cases"].as_array_mut().unwrap().truncate(1);
+    let replaces = accepted["id"].as_str().unwrap();
+    let headers = [("icjs-action", "correct"), ("icjs-replaces", replaces), ("icjs-reason", "another prisoner's case")];
+    let body = one_case.to_string();
+    stage.prison.submit("custody-update", "u2", &headers, body.as_bytes()).await.unwrap().expect(202);
+    let own = page(&stage.central).await;
+    assert_eq!((&own[1]["icjsaction"], &own[1]["data"]["cases"][0]), (&json!("correct"), &one_case["cases"][0]));
+    let seen = page(&stage.south).await;
+    assert_eq!(seen[1]["icjsaction"], json!("withdraw"), "{seen:?}");
+    let status = &one_case["cases"][0]["status"];
+    assert!(status.is_object() && seen[1]["data"]["cases"][0].get("status").is_none(), "{}", seen[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_that_became_narrower_stops_what_stood_in_a_feed() {
     let stage = stage().await;
     let accepted = stage.prison.accepted("custody-update", "u", &update()).await;
