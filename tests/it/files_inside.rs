@@ -31,8 +31,7 @@ fn files(folder: &Folder) {
 
 fn naming(files: &[&[u8]], case: u32, note: &str) -> Value {
     let mut record = paper(STATION, &[COURT], case, note);
-    let attachment =
-        |bytes: &&[u8]| json!({"sha256": digest(bytes), "size": bytes.len(), "media_type": "application/pdf"});
+    let attachment = |bytes: &&[u8]| json!({"sha256": digest(bytes), "size": bytes.len(), "media_type": "application/pdf", "sensitivity": "none"});
     record["attachments"] = files.iter().map(attachment).collect();
     record
 }
@@ -95,8 +94,10 @@ async fn a_file_inside_a_document_becomes_an_attachment_of_the_record_and_what_i
     let court = Client::connect(&folder, gateway.exchange, "court").await;
     let (file, page) = (pdf(300_000), b"<html>no PDF</html>".to_vec());
     let document = |contents: &[&str]| {
-        let documents: Vec<Value> =
-            contents.iter().map(|content| json!({"type": "application/pdf", "content": content})).collect();
+        let documents: Vec<Value> = contents
+            .iter()
+            .map(|content| json!({"type": "application/pdf", "class": "none", "content": content}))
+            .collect();
         json!({"sender": COURT, "desks": [STATION], "serial": 1, "station": "38101004", "year": 2026, "documents": documents})
     };
     let sent = document(&[&STANDARD.encode(&file), &STANDARD.encode(&page)]).to_string();

@@ -75,7 +75,8 @@ async fn files_that_are_dropped_are_accepted_or_refused_with_the_reason_beside_t
     let photograph = vec![7; 200_000];
     let digest = icjs::seal::hex(&icjs::seal::sha256(&photograph));
     let mut record = paper(POLICE, &[COURT], 1, "by file");
-    record["attachments"] = json!([{"sha256": digest, "size": photograph.len(), "media_type": "image/x-raw"}]);
+    record["attachments"] = json!([{"sha256": digest, "size": photograph.len(), "media_type": "image/x-raw",
+        "sensitivity": "none"}]);
     stage.drop("attachments/scene.raw", &photograph);
     assert_eq!(stage.result("done/attachments/scene.raw.answer.json").await["sha256"], json!(digest));
     stage.drop("papers/one.json", record.to_string().as_bytes());

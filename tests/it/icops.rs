@@ -64,7 +64,8 @@ async fn a_summons_goes_out_in_the_desks_words_with_its_pdf_and_is_sent_again_un
     let file = b"%PDF-1.4\nsigned".to_vec();
     let path = format!("/v1/attachments/{}", digest(&file));
     desk.court.call("PUT", &path, &[], &file).await.unwrap().expect(201);
-    let named = json!([{"sha256": digest(&file), "size": file.len(), "media_type": "application/pdf"}]);
+    let named =
+        json!([{"sha256": digest(&file), "size": file.len(), "media_type": "application/pdf", "sensitivity": "none"}]);
     let accepted = desk.order("o-1", "summons", json!({"attachments": named})).await;
     let seen = desk.icops.until(SOON, |seen| seen.len() == 2).await;
     assert_eq!(seen[0].id(), seen[1].id(), "one delivery");
