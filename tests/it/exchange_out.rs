@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::harness::folder::paper;
 use super::harness::http::request;
 use super::harness::trio::{COURT, POLICE, ROOM, Trio};
-use super::harness::{Client, Gateway};
+use super::harness::{Client, Folder, Gateway, Party};
 
 fn items(page: &Value) -> Vec<Value> {
     page["items"].as_array().unwrap().clone()
@@ -210,6 +210,29 @@ async fn a_record_at_the_wrong_office_that_names_no_other_waits_for_a_person_unl
     assert!(!repaired.status.success() && said.contains("no route leads"), "the court said it is not its own: {said}");
     let state = stage.police.message(both["id"].as_str().unwrap()).await;
     assert_eq!(state["deliveries"].as_array().unwrap().len(), 2, "the other court has it: {state:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_sent_from_office_to_office_stops_after_three_and_waits_for_a_person() {
+    let courts = ["court:DLCT01", "court:DLCT02", "court:DLCT03", "court:DLCT04", "court:DLCT05"];
+    let folder =
+        Folder::with(&[Party::pulling("police", "police", &[POLICE]), Party::pulling("court", "courts", &courts)]);
+    let gateway = Gateway::start(&folder).await;
+    let police = Client::connect(&folder, gateway.exchange, "police").await;
+    let court = Client::connect(&folder, gateway.exchange, "court").await;
+    let accepted = police.accepted("paper", "k", &paper(POLICE, &[courts[0]], 5, "x")).await;
+    for pair in courts.windows(2) {
+        let page = unsettled(&court, &format!("&office={}", pair[0]), 1).await;
+        let wrong = json!([{"id": page["items"][0]["id"], "outcome": "wrong-addressee",
+                            "reference": {"scheme": "office", "value": pair[1]}, "reason": "another court's"}]);
+        court.answer(wrong).await.unwrap().expect(200);
+    }
+    let state = police.message(accepted["id"].as_str().unwrap()).await;
+    let deliveries = state["deliveries"].as_array().unwrap();
+    let last = deliveries.last().unwrap();
+    assert_eq!((deliveries.len(), &last["office"]), (5, &json!(courts[4])), "{state:#}");
+    assert_eq!((&last["state"], &last["reason"]), (&json!("parked"), &json!("too-many-hops")), "{state:#}");
+    assert_eq!(state["status"], "attention");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
