@@ -90,6 +90,8 @@ const PROSECUTION_RECEIVES: &[&str] = &[
     "charge-sheet",
     "case-registration",
     "court-order",
+    "court-disposal",
+    "appeal",
     "custody-update",
     "scrutiny-request",
     "process-report",

@@ -14,16 +14,22 @@ const SEIZURE: &str = include_str!("../../adapters/cctns/examples/in/seizure-1.x
 
 /// Police that speak XML, courts that speak JSON rows and prisons that speak flat JSON, by the shipped configuration.
 async fn stage() -> (Folder, Gateway) {
+    stage_with(None).await
+}
+
+async fn stage_with(more: Option<Party>) -> (Folder, Gateway) {
     let sends = ["fir", "arrest", "crime-details", "seizure", "charge-sheet"];
     let ends = ["court-disposal", "appeal"];
     let registry = ["court-disposal", "appeal", "case-registration"];
     let takes = [sends.as_slice(), &["appeal"]].concat();
     let courts = ["court:DLCT01", "court:DLCT01/1", "court:DLCT01/3"];
-    let folder = Folder::shipped(&[
+    let mut parties = vec![
         Party::pulling("police", "police", &["ps:38101004"]).speaking("cctns", &sends, &ends),
         Party::pulling("courts", "courts", &courts).speaking("ecourts", &registry, &takes),
         Party::pulling("prisons", "prisons", &["prison:DL01"]).speaking("eprisons", &[], &ends),
-    ]);
+    ];
+    parties.extend(more);
+    let folder = Folder::shipped(&parties);
     let gateway = Gateway::start(&folder).await;
     (folder, gateway)
 }
@@ -114,6 +120,28 @@ async fn how_a_case_ended_goes_to_the_station_and_to_the_prison_of_who_is_inside
         ("CIS-DLCT01-2026-DSP-000399".into(), free["accused"][0]["custody"].clone());
     let went = sent(&courts, "court-disposal", "application/json", &free.to_string()).await;
     assert_eq!(went.iter().map(|(office, _)| office.as_str()).collect::<Vec<_>>(), ["ps:38101004"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_prosecution_learns_how_a_case_ended_and_what_became_of_it_on_appeal() {
+    let ends = ["court-disposal", "appeal"];
+    let prosecution = Party::pulling("prosecution", "prosecution", &["pp:DLCT"]).speaking("eprosecution", &[], &ends);
+    let (folder, gateway) = stage_with(Some(prosecution)).await;
+    let courts = Client::connect(&folder, gateway.exchange, "courts").await;
+    let prosecutor = Client::connect(&folder, gateway.exchange, "prosecution").await;
+    let mut appeal = json_of(APPEAL);
+    appeal["send_to"] = json!(["pp:DLCT"]);
+    for (kind, body) in [("court-disposal", json_of(DISPOSAL)), ("appeal", appeal)] {
+        let went = sent(&courts, kind, "application/json", &body.to_string()).await;
+        assert!(went.iter().any(|(office, _)| office == "pp:DLCT"), "{kind}: {went:?}");
+    }
+    let seen = arrived(&prosecutor, "pp:DLCT", 2).await;
+    let of = |kind: &str| &seen.iter().find(|item| item["type"].as_str().unwrap().contains(kind)).unwrap()["data"];
+    let (ended, appeal) = (of("court-disposal"), of("appeal"));
+    assert_eq!(ended["disposal"]["dispType"], "convicted", "{ended}");
+    assert_eq!(ended["accused"][1]["result"], "acquitted", "{ended}");
+    assert!(ended["reasons"].is_array(), "what an appeal is considered from: {ended}");
+    assert_eq!(appeal["lowerCnrNumber"], "DLCT010001232026", "{appeal}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
