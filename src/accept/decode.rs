@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use icjs_kit::{Codec, Limits, Violation};
+use icjs_kit::{Codec, Limits, Place, Violation};
 use serde_json::Value;
 
 use super::national::{self, Fields};
@@ -224,25 +224,25 @@ fn sending_office(door: &Door, facts: &Facts) -> Result<OfficeId, Refusal> {
     }
 }
 
-/// Violations of the native tree, at their places in the bytes.
+/// Violations of the native form, with their places in the bytes.
 fn placed(codec: &dyn Codec, bytes: &[u8], violations: Vec<Violation>) -> Vec<Violation> {
-    violations.into_iter().map(|violation| at(codec, bytes, &violation.pointer.clone(), violation)).collect()
+    let pointers = violations.iter().map(|violation| violation.pointer.clone()).collect();
+    at(codec, bytes, pointers, violations)
 }
 
 /// Violations of the shared form, traced back through the mapping to their places in the bytes.
-fn traced(dialect: &Dialect, bytes: &[u8], violations: Vec<Violation>) -> Vec<Violation> {
+fn traced(dialect: &Dialect, bytes: &[u8], mut violations: Vec<Violation>) -> Vec<Violation> {
     let native = |shared: &str| match &dialect.plan {
         None => shared.to_owned(),
         Some(plan) => ancestors(shared).find_map(|pointer| plan.native_pointer(pointer)).unwrap_or_default(),
     };
-    violations
-        .into_iter()
-        .map(|mut violation| {
-            let shared = violation.shared_pointer.take().unwrap_or_else(|| violation.pointer.clone());
-            violation.shared_pointer = Some(shared.clone());
-            at(dialect.codec.as_ref(), bytes, &native(&shared), violation)
-        })
-        .collect()
+    let mut pointers = Vec::with_capacity(violations.len());
+    for violation in &mut violations {
+        let shared = violation.shared_pointer.take().unwrap_or_else(|| violation.pointer.clone());
+        pointers.push(native(&shared));
+        violation.shared_pointer = Some(shared);
+    }
+    at(dialect.codec.as_ref(), bytes, pointers, violations)
 }
 
 /// `/a/b/c`, `/a/b`, `/a`: what is missing has no place of its own, but what should hold it has.
@@ -252,7 +252,16 @@ fn ancestors(pointer: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn at(codec: &dyn Codec, bytes: &[u8], pointer: &str, violation: Violation) -> Violation {
-    let place = codec.locate(bytes, pointer);
-    Violation { pointer: place.pointer, line: place.line, column: place.column, ..violation }
+fn at(codec: &dyn Codec, bytes: &[u8], pointers: Vec<String>, violations: Vec<Violation>) -> Vec<Violation> {
+    if violations.is_empty() {
+        return violations;
+    }
+    let places = codec.locate_all(bytes, &pointers);
+    let placed = |(violation, place): (Violation, Place)| Violation {
+        pointer: place.pointer,
+        line: place.line,
+        column: place.column,
+        ..violation
+    };
+    violations.into_iter().zip(places).map(placed).collect()
 }

@@ -71,6 +71,10 @@ pub trait Codec: Send + Sync + std::fmt::Debug {
     /// Where in `bytes` the part of the tree at `pointer` (JSON Pointer into the tree) came from.
     /// Only called when something is wrong with it: it may read the bytes again.
     fn locate(&self, bytes: &[u8], pointer: &str) -> Place;
+    /// The same for many pointers of one document: a format that reads all of it to find one place does so once.
+    fn locate_all(&self, bytes: &[u8], pointers: &[String]) -> Vec<Place> {
+        pointers.iter().map(|pointer| self.locate(bytes, pointer)).collect()
+    }
     /// Whether the tree holds all that the bytes do. Where it does not (images stay in the original), a receiver that reads
     /// the same wire gets the original, untouched or not at all.
     fn tree_is_whole(&self) -> bool {

@@ -56,12 +56,18 @@ impl Codec for XmlCodec {
     }
 
     fn locate(&self, bytes: &[u8], pointer: &str) -> Place {
+        self.locate_all(bytes, &[pointer.to_owned()]).into_iter().next().unwrap_or_default()
+    }
+
+    fn locate_all(&self, bytes: &[u8], pointers: &[String]) -> Vec<Place> {
         let text = std::str::from_utf8(bytes).unwrap_or_default();
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        match roxmltree::Document::parse(text) {
-            Ok(document) => read::locate(&document, &self.root, pointer),
-            Err(_) => Place { pointer: pointer.to_owned(), line: None, column: None },
-        }
+        let document = roxmltree::Document::parse(text);
+        let place = |pointer: &String| match &document {
+            Ok(document) => read::locate(document, &self.root, pointer),
+            Err(_) => Place { pointer: pointer.clone(), line: None, column: None },
+        };
+        pointers.iter().map(place).collect()
     }
 }
 

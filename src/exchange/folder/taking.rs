@@ -51,13 +51,16 @@ impl Room {
         let found = found.map_err(|error| Refusal::new(Code::Overloaded, error.to_string()))?;
         self.point_out(&found).await?;
         let of = |folder: &'static str| found.files.iter().filter(move |file| file.folder == folder);
-        for file in of("attachments") {
+        // What is not begun when the gateway ends is taken by the next one.
+        let goes_on = |_: &&Dropped| !self.stopping();
+        for file in of("attachments").take_while(goes_on) {
             self.one(file, self.attachment(file).await).await?;
         }
-        for file in found.files.iter().filter(|file| !matches!(file.folder.as_str(), "attachments" | "outcomes")) {
+        let records = found.files.iter().filter(|file| !matches!(file.folder.as_str(), "attachments" | "outcomes"));
+        for file in records.take_while(goes_on) {
             self.one(file, self.record(file).await).await?;
         }
-        for file in of("outcomes") {
+        for file in of("outcomes").take_while(goes_on) {
             self.one(file, self.outcomes(file).await).await?;
         }
         Ok(())
@@ -86,9 +89,6 @@ impl Room {
     /// Puts a file away with what came of it; digest and answer, or digest and refusal. What may pass by itself ends the
     /// look: a later file may be about the same case.
     async fn one(&self, file: &Dropped, came: (String, Result<Vec<u8>, Not>)) -> Result<(), Refusal> {
-        if self.stopping() {
-            return Ok(());
-        }
         let (digest, came) = came;
         let (to, word, result) = match came {
             Ok(answer) => ("done", "answer", answer),

@@ -91,6 +91,21 @@ fn a_pointer_becomes_an_xpath_with_line_and_column() {
 }
 
 #[test]
+fn many_places_of_one_document_cost_one_reading() {
+    let text = format!("<Report><List>{}</List></Report>", "<Accused><Name>x</Name></Accused>".repeat(4_000));
+    let pointers: Vec<String> = (0..100).map(|n| format!("/Report/List/Accused/{n}/Name")).collect();
+    let timed = |work: &dyn Fn() -> Vec<Place>| {
+        let began = std::time::Instant::now();
+        (work(), began.elapsed())
+    };
+    let (one_by_one, slow) =
+        timed(&|| pointers.iter().map(|pointer| codec().locate(text.as_bytes(), pointer)).collect());
+    let (at_once, quick) = timed(&|| codec().locate_all(text.as_bytes(), &pointers));
+    assert_eq!(at_once, one_by_one);
+    assert!(quick * 4 < slow, "{quick:?} for all, {slow:?} one by one");
+}
+
+#[test]
 fn an_answer_without_a_schema_is_read() {
     let tree = XmlCodec::untyped().read(b"<Ack><STATUS>OK</STATUS><E n='1'/><E/></Ack>", &LIMITS).unwrap();
     assert_eq!(tree, json!({"Ack": {"STATUS": "OK", "E": [{"n": "1"}, ""]}}));
