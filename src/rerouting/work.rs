@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::{Known, MOST_HOPS, Rerouting, SENT_ON};
 use crate::config::Destination;
-use crate::identifiers::MessageId;
+use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::wakes::Hint;
 use crate::journal::{Action, DeliveryView, JournalError, Lane, MessageView, Move, Moving, State, StrayVerb};
 
@@ -139,8 +139,8 @@ struct Plan {
     fresh: Vec<Destination>,
     /// Destinations that still have no office.
     unplaced: usize,
-    /// Routes by which the message has gone somewhere: where they lead now is no place for what waits by another route.
-    served: Vec<String>,
+    /// The routes of all deliveries: where one leads now is no place for what waits by another.
+    served: Vec<(DeliveryId, String)>,
 }
 
 enum Next {
@@ -162,7 +162,8 @@ impl Plan {
         if delivery.office.is_some() {
             return Next::Stay;
         }
-        let unserved = |to: &Destination| !self.served.iter().any(|one| one == route(&to.why));
+        let others = || self.served.iter().filter(|(id, _)| *id != delivery.id);
+        let unserved = |to: &Destination| !others().any(|(_, one)| one == route(&to.why));
         if let Some(at) = self.fresh.iter().position(unserved) {
             return Next::To(self.fresh.remove(at));
         }
@@ -200,11 +201,11 @@ pub(super) fn route(why: &str) -> &str {
     why.split(": ").next().unwrap_or_default()
 }
 
-/// The routes by which the message has gone to an office, or is about to.
-fn served(view: &MessageView) -> Vec<String> {
+/// The routes of a message's deliveries: those by which it has gone to an office, and those by which something waits.
+fn served(view: &MessageView) -> Vec<(DeliveryId, String)> {
     let gone = |one: &DeliveryView| matches!(one.state, State::Recalled | State::Superseded);
-    let made = view.deliveries.iter().filter(|one| one.office.is_some() && !gone(one));
-    made.map(|one| route(&one.why).to_owned()).collect()
+    let made = view.deliveries.iter().filter(|one| !gone(one));
+    made.flat_map(|one| one.why.split("; ").map(|why| (one.id, route(why).to_owned()))).collect()
 }
 
 /// See `Open::strays`. A withdrawal goes to whoever had the record, and nowhere else.

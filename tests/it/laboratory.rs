@@ -204,6 +204,20 @@ async fn a_report_goes_to_whoever_asked_and_is_held_for_the_court_until_a_cnr_ex
 }
 
 #[tokio::test]
+async fn an_exhibit_that_nobody_examines_stays_on_the_work_list_when_the_court_learns_of_the_others() {
+    let bench = Bench::start().await;
+    let asked = bench.asks(1, "", &[("EX-1", DNA), ("EX-2", BALLISTICS)]).await;
+    bench.registers().await;
+    feed(&bench.court, "kind=forensic-requisition", 1).await;
+    let message = bench.police.message(asked["id"].as_str().unwrap()).await;
+    let mut ends = told(&message);
+    ends.sort();
+    let parked = ends.iter().filter(|(place, state)| place == "no-office" && state == "parked").count();
+    assert_eq!((parked, ends.len()), (1, 3), "{message}");
+    assert!(ends.iter().all(|(_, state)| state != "held"), "{message}");
+}
+
+#[tokio::test]
 async fn a_report_that_is_amended_and_then_withdrawn_reaches_every_copy_and_raw_profiles_reach_no_court() {
     let bench = Bench::start().await;
     bench.asks(1, "", &[("EX-1", DNA)]).await;

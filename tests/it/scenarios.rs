@@ -117,10 +117,55 @@ fn a_draft_and_a_sanction_stay_between_police_and_prosecution() {
 }
 
 #[test]
+fn each_division_gets_its_exhibit_and_a_report_before_the_case_number_waits() {
+    holds("laboratory-before-cnr");
+}
+
+#[test]
+fn a_report_is_amended_examined_again_and_withdrawn_everywhere() {
+    holds("report-amended");
+}
+
+#[test]
+fn whoever_had_an_exhibit_hears_where_it_is() {
+    holds("exhibit-chain");
+}
+
+#[test]
+fn a_late_hit_and_its_withdrawal_reach_every_asker() {
+    holds("late-hit");
+}
+
+#[test]
+fn what_is_kept_of_an_acquitted_man_is_destroyed_and_the_bureau_says_so() {
+    holds("acquittal-and-destruction");
+}
+
+#[test]
+fn a_summons_is_put_off_served_and_reported_and_an_unclear_one_refused() {
+    holds("process-service");
+}
+
+#[test]
+fn an_agencys_case_comes_back_to_the_agency() {
+    holds("agency-case");
+}
+
+#[test]
+fn how_a_case_ended_and_what_became_of_it_on_appeal_reaches_everybody() {
+    holds("disposal-and-appeal");
+}
+
+#[test]
+fn a_child_goes_to_the_board_and_to_no_prison_or_bureau() {
+    holds("child-apprehended");
+}
+
+#[test]
 fn all_scenarios_hold_together_while_the_gateway_is_killed() {
     let report = play(&["all", "--kill", "5"]);
     assert_eq!(report["kills"], 5);
-    assert!(report["scenarios"].as_array().unwrap().len() >= 15, "{report}");
+    assert!(report["scenarios"].as_array().unwrap().len() >= 27, "{report}");
 }
 
 #[test]

@@ -85,6 +85,10 @@ pub mod kinds {
     pub const SPLIT: &str = "O42";
     /// A direction to an office.
     pub const DIRECTION: &str = "O52";
+    /// Summons to an expert (BNSS s.329(2)).
+    pub const EXPERT: &str = "O24";
+    /// Adjourned.
+    pub const ADJOURNED: &str = "O51";
     /// Measurements kept of a person to be destroyed.
     pub const DESTRUCTION: &str = "O53";
     /// Further investigation (BNSS s.193(9)).

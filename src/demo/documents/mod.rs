@@ -4,6 +4,7 @@
 
 mod form;
 mod agency;
+pub mod child;
 pub mod forms;
 pub mod police;
 pub mod court;
@@ -99,6 +100,8 @@ pub enum Division {
     Biology,
     /// Electronic devices.
     Cyber,
+    /// Firearms: a division that no laboratory of the demo has.
+    Ballistics,
 }
 
 impl Division {
@@ -107,6 +110,7 @@ impl Division {
         match self {
             Self::Biology => "2",
             Self::Cyber => "11",
+            Self::Ballistics => "8",
         }
     }
 }

@@ -91,6 +91,7 @@ pub fn search(
     let reason = if person.is_some() { "Measurements taken" } else { "Latent print from the scene" };
     fields.extend([(37, reason.to_owned()), (38, format!("{YEAR}1120"))]);
     fields.push((901, if person.is_some() { "ACC" } else { "SCN" }.to_owned()));
+    fields.extend(person.map(|person| (902, if person.age < 18 { "Y" } else { "N" }.to_owned())));
     // Sixteen by sixteen points: what the picture shows is of no interest here, that it arrives as it was is.
     let image: Vec<u8> = (0..=255_u8).map(|point| point.wrapping_mul(37)).collect();
     transaction(heading, &fields, Some(&image))

@@ -24,22 +24,27 @@ impl Plan {
 
     /// From now on the office answers the record with this event number so.
     pub fn learn(&self, event: &str, office: &str, word: &Word) {
-        self.words().insert((event.to_owned(), office.to_owned()), word.clone());
+        self.words().insert((tail(event).to_owned(), office.to_owned()), word.clone());
     }
 }
 
 impl Mind for Plan {
     fn first_word(&self, taken: &Taken) -> Word {
         let event = key(&taken.body);
-        self.words().get(&(event, taken.office.clone())).cloned().unwrap_or_else(Word::received)
+        self.words().get(&(tail(&event).to_owned(), taken.office.clone())).cloned().unwrap_or_else(Word::received)
     }
 
     fn act(self: Arc<Self>, _taken: Taken) {}
 }
 
+/// The last part of a number: all numbers of one story differ in it, and a bureau knows an order by it alone.
+fn tail(number: &str) -> &str {
+    number.rsplit('-').next().unwrap_or(number)
+}
+
 /// The number of the event in whichever format it came; a process desk and a bureau know the numbers of process and transaction.
 fn key(body: &str) -> String {
-    let named = element(body, &["EVENT_NO", "eventNo", "event_no", "eventId", "processUniqueId"]);
+    let named = element(body, &["EVENT_NO", "eventNo", "event_no", "eventId", "processUniqueId", "orderNo"]);
     if !named.is_empty() {
         return named;
     }

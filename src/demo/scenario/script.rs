@@ -135,6 +135,22 @@ impl Step {
         self
     }
 
+    /// Its receivers know it by another number than that of the event.
+    pub fn known_as(&mut self, key: &str) -> &mut Self {
+        if let Act::Send(sending) = &mut self.act {
+            key.clone_into(&mut sending.key);
+        }
+        self
+    }
+
+    /// It is about somebody's freedom.
+    pub fn liberty(&mut self) -> &mut Self {
+        if let Act::Send(sending) = &mut self.act {
+            sending.line.lane = "liberty";
+        }
+        self
+    }
+
     /// It is refused with this code.
     pub fn refused(&mut self, code: &'static str) -> &mut Self {
         if let Act::Send(sending) = &mut self.act {

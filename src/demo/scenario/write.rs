@@ -129,6 +129,12 @@ impl Writer {
         self.send(name, told, line, document)
     }
 
+    /// The step that is being written.
+    pub fn step(&mut self) -> &mut Step {
+        let empty = || Step::new("nothing", "", Act::Operate(Vec::new()));
+        self.newest.get_or_insert_with(empty)
+    }
+
     fn push(&mut self, step: Step) -> &mut Step {
         self.steps.extend(self.newest.take());
         self.newest.insert(step)

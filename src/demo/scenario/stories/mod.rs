@@ -7,6 +7,11 @@ mod papers;
 mod courts;
 mod prison;
 mod prosecution;
+mod laboratory;
+mod prints;
+mod process;
+mod agency;
+mod child;
 mod recall;
 mod links;
 
@@ -31,6 +36,16 @@ const OTHER_REGISTRY: &str = "court:DLST02";
 const FAR_JAIL: &str = "prison:TN01";
 /// The jail for men.
 const JAIL: &str = "prison:DL01";
+
+/// The jail for men of the other establishment.
+const OTHER_JAIL: &str = "prison:DL03";
+/// The laboratory's division of biology, and that for electronic devices.
+const BIOLOGY: &str = "lab:DLFSL/BIO";
+const CYBER: &str = "lab:DLFSL/CYB";
+/// The fingerprint bureau.
+const BUREAU: &str = "nafis:NCRB";
+/// The agency, whose cases go to `OTHER_COURT`.
+const AGENCY: &str = "agency:CBIACBDL";
 
 /// Writes one story.
 type Write = fn(&mut Writer);
@@ -96,7 +111,11 @@ const STORIES: &[(&str, &str, Write)] = &[
         "a prisoner is produced at the third attempt: the link was down, then he was ill",
         prison::production,
     ),
-    ("child-in-prison", "a boy taken for a man is found to be a child; no prison gets him again", prison::child),
+    (
+        "child-in-prison",
+        "a boy taken for a man is found to be a child; Board and home get him, no prison does again",
+        child::in_prison,
+    ),
     (
         "recall-and-expunction",
         "records are called back; each office removes, restricts or keeps its copy, and says so",
@@ -106,6 +125,35 @@ const STORIES: &[(&str, &str, Write)] = &[
         "draft-and-sanction",
         "a draft is found deficient, then fit; sanction is granted; no court learns of either",
         prosecution::draft_and_sanction,
+    ),
+    (
+        "laboratory-before-cnr",
+        "a requisition for three divisions; the report comes before the case has a number, and waits",
+        laboratory::before_cnr,
+    ),
+    (
+        "report-amended",
+        "a report is amended and withdrawn; by order of the court the exhibit is examined again",
+        laboratory::amended,
+    ),
+    ("exhibit-chain", "an exhibit from the station to the laboratory, back, and before the court", laboratory::exhibit),
+    ("late-hit", "a print is matched later: whoever asked hears of it, and that it was wrong", prints::late_hit),
+    (
+        "acquittal-and-destruction",
+        "after an acquittal what is kept of the man is destroyed, and the bureau says so",
+        prints::destruction,
+    ),
+    ("process-service", "a summons is requested, put off, served and reported; another is refused", process::service),
+    ("agency-case", "a central agency's case, from its own FIR to the judgment", agency::agency),
+    (
+        "disposal-and-appeal",
+        "a conviction, its appeal, the sentence suspended, the acquittal; the court below hears of it",
+        agency::disposal_and_appeal,
+    ),
+    (
+        "child-apprehended",
+        "a boy of sixteen: the Board gets what the court gets, prison and bureau get nothing",
+        child::apprehended,
     ),
 ];
 

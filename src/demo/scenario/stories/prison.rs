@@ -6,7 +6,6 @@ use super::super::super::documents::court::kinds;
 use super::super::super::documents::merged;
 use super::super::super::documents::police::Series;
 use super::super::super::mind::Word;
-use super::super::super::people::Person;
 use super::super::super::world::KAMLA;
 use super::super::write::{Order, Update, Writer};
 use super::custody::{Held, begin, remand};
@@ -85,35 +84,6 @@ pub fn production(story: &mut Writer) {
         .with(json!({ "production": { "mode": "VIDEO", "produced": true, "nextDate": "04-12-2026" } }));
     story.update("produced", "He was produced by video; the next date is noted.", shown).to(MAGISTRATE).to(POLICE);
     story.page(&case).shows("link-down").shows("illness").shows("Produced by video");
-}
-
-/// A boy who was taken for a man is in jail. The finding of his age takes him out; no order that would keep him there reaches
-/// a prison any more, and each that is tried waits for a person to look at it (JJ Act ss.9, 10, 94).
-pub fn child(story: &mut Writer) {
-    let boy = story.boy();
-    let taken_for = Person { age: 19, ..boy.clone() };
-    let case = story.case(KAMLA, &[&taken_for]);
-    story.fir("fir", "Kamla Bazar police register an FIR; he says that he is nineteen.", &case).to(MAGISTRATE);
-    let held = remand(story, ["arrest", "remand", "in-jail", "admission"], &case, &taken_for);
-    let finding = json!({ "age_finding": { "is_child": "Y", "years": 16, "basis": "1" } });
-    let age = Order::of(MAGISTRATE, kinds::AGE, &case, &boy).held(&held).to(&[JAIL]).about(finding);
-    story
-        .order("age", "The school record shows sixteen: the Magistrate finds that he is a child.", age)
-        .to(JAIL)
-        .to(POLICE);
-    story.says("out", "The jail: handed over to the home.", JAIL, "age", Word::new("executed"));
-    let home = Update::of("RELEASE", &held)
-        .in_case(&case, None, "UNDER_INVESTIGATION", json!({}))
-        .with(json!({ "release": { "releaseType": "TO_HOME", "handedTo": "Observation home" } }));
-    story.update("to-home", "Court and station are told.", home).to(MAGISTRATE).to(POLICE);
-    let wrong = Order::of(MAGISTRATE, kinds::REMAND, &case, &boy)
-        .to(&[JAIL])
-        .about(json!({ "custody": "J", "remand": { "custody": "2", "provision": "1", "days": 14 } }));
-    let told =
-        "By mistake he is remanded to the jail again: the order stops before the prison, and somebody must look.";
-    story.order("remand-2", told, wrong).parked(JAIL, "child-never-to-prison").parked("", "no-office").to(POLICE);
-    story.operator("alert", "The operators see it at once.", &["alerts"]).shows("child-never-to-prison");
-    story.page(&case).shows("Finding of age").shows("child-never-to-prison");
 }
 
 /// A prisoner is moved to another State while the order to release him is on its way to the jail that he left: it reaches the
