@@ -52,10 +52,9 @@ fn reports(story: &mut Writer, name: &'static str, told: &str, case: &Case, (kin
 /// at once, court and prosecution when the case is registered.
 pub fn before_cnr(story: &mut Writer) {
     let (case, reference) = begin(story);
-    let exhibits: Vec<Exhibit> = (1..)
-        .zip([Division::Biology, Division::Cyber, Division::Ballistics])
-        .map(|(number, division)| Exhibit::of(&case, number, division))
-        .collect();
+    let exhibit = |number, division| Exhibit::of(&case, number, division);
+    let exhibits = [exhibit(1, Division::Biology), exhibit(2, Division::Cyber), exhibit(3, Division::Ballistics)];
+    let [hair, telephone, _] = &exhibits;
     let told = "They seize three things; the report of it goes to the Magistrate.";
     let write = |head: &Head<'_>| forms::seizure(&case, head, &exhibits);
     story.record("seizure", told, (POLICE, "seizure"), &case, write).to(MAGISTRATE).to(PROSECUTION);
@@ -65,14 +64,14 @@ pub fn before_cnr(story: &mut Writer) {
     story
         .record("requisition", told, (POLICE, "forensic-requisition"), &case, write)
         .to(BIOLOGY)
-        .reads(&exhibits[0].qr)
-        .lacks(&exhibits[1].qr)
+        .reads(&hair.qr)
+        .lacks(&telephone.qr)
         .to(CYBER)
-        .reads(&exhibits[1].qr)
-        .lacks(&exhibits[0].qr)
+        .reads(&telephone.qr)
+        .lacks(&hair.qr)
         .parked("", "no-office")
         .to(PROSECUTION)
-        .lacks(&exhibits[0].qr)
+        .lacks(&hair.qr)
         .to(REGISTRY)
         .held();
     let told = "The division of biology reports: the station has it at once, court and prosecution must wait.";
@@ -95,7 +94,7 @@ pub fn before_cnr(story: &mut Writer) {
 /// the withdrawal of what was amended.
 pub fn amended(story: &mut Writer) {
     let (case, reference) = begin(story);
-    let exhibits = vec![Exhibit::of(&case, 1, Division::Biology)];
+    let exhibits = [Exhibit::of(&case, 1, Division::Biology)];
     let cnr = story.cnr("DLCT01");
     let write = |head: &Head<'_>| forms::requisition(&case, head, &reference, &exhibits);
     story
@@ -142,7 +141,8 @@ pub fn amended(story: &mut Writer) {
 /// An exhibit from the station to the laboratory, back, and before the court, where its examiner is heard.
 pub fn exhibit(story: &mut Writer) {
     let (case, reference) = begin(story);
-    let exhibits = vec![Exhibit::of(&case, 1, Division::Biology)];
+    let exhibits = [Exhibit::of(&case, 1, Division::Biology)];
+    let [hair] = &exhibits;
     let cnr = story.cnr("DLCT01");
     let write = |head: &Head<'_>| forms::requisition(&case, head, &reference, &exhibits);
     story
@@ -161,7 +161,7 @@ pub fn exhibit(story: &mut Writer) {
     story
         .record("despatched", "A messenger carries it.", (POLICE, "exhibit-movement"), &case, write)
         .to(BIOLOGY)
-        .reads(&exhibits[0].qr)
+        .reads(&hair.qr)
         .to(PROSECUTION);
     let at_laboratory = asked(&case, None, &reference);
     let moves = |kind: &'static str| {
