@@ -182,7 +182,7 @@ mod tests {
             let inside = Inside { rows: vec![row], mark, cap: 100 };
             let filling = files.fill(inside, frozen, lane);
             let filled = tokio::time::timeout(Duration::from_millis(500), filling).await.ok()?;
-            filled.unwrap().ok().map(|filled| filled.bytes.clone())
+            filled.unwrap().ok().map(|filled| filled.bytes)
         };
         let _stuck = files.budget.acquire_many(BUDGET).await.unwrap();
         assert_eq!(filled(Lane::Papers).await, None, "it waits its turn");

@@ -2,11 +2,14 @@
 
 use super::*;
 
+/// What stands in a file, what is written there instead, and what is said of it.
+type Edit = (&'static str, &'static str, &'static str);
+
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table of mistakes")]
 fn every_mistake_is_named_at_its_file_and_line() {
     // In a file that is right: what is written there instead, and what is said of it behind the file's name.
-    let edits: &[(&str, &str, &[(&str, &str, &str)])] = &[
+    let edits: &[(&str, &str, &[Edit])] = &[
         (
             "config/kinds.toml",
             KINDS,
