@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::books::{Books, Expect, Final, Taken, fingerprint, message_of};
 use super::link::line;
 use super::proof::{Proof, check};
-use super::world;
+use super::{rows, world};
 use crate::config::{Folder, Revision};
 
 const FIRST: &str = "00000000-0000-7000-8000-000000010000";
@@ -263,6 +263,38 @@ fn a_receipt_that_a_later_outcome_made_needless_is_not_lost() {
     let back = Final { system: "police".to_owned(), office: "ps:1".to_owned(), ..end(BACK, "outcome", "delivered") };
     forgery.finals.push(back);
     assert!(forgery.proof().holds(), "{:?}", forgery.proof().faults());
+}
+
+/// A FIR of the police that went to the court and the prosecution.
+fn directed() -> (Books, Vec<Final>) {
+    let mut books = Books::default();
+    let place = books.send(line("cctns-dl", "ps:1", "fir", "E1".to_owned(), "fir/1", ""));
+    books.answered(place, Some(FIRST), None, 1.0, false);
+    let to = |number: u8, system: &str| Final {
+        id: format!("{}000{number}", &FIRST[..FIRST.len() - 4]),
+        system: system.to_owned(),
+        ..end(FIRST, "fir", "delivered")
+    };
+    (books, vec![to(1, "ecourts-dl"), to(2, "eprosecution-dl")])
+}
+
+#[test]
+fn a_copy_for_a_stranger_and_one_that_is_missing_are_misdirected() {
+    let (books, mut finals) = directed();
+    assert_eq!(rows::misdirected(&books, &finals), Vec::<String>::new());
+    finals[1].system = "eforensics".to_owned();
+    let found = rows::misdirected(&books, &finals);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].contains("went to eforensics") && found[1].contains("did not go to eprosecution"), "{found:?}");
+}
+
+#[test]
+fn a_row_that_never_ran_is_named_with_what_is_missing() {
+    let (books, _) = directed();
+    let never = rows::never(&rows::count(&books));
+    let fir = never.iter().find(|row| row.contains("`fir`")).unwrap();
+    assert!(fir.contains("from agency") && fir.contains("to ecourts") && !fir.contains("from cctns"), "{fir}");
+    assert!(never.iter().any(|row| row.contains("`appeal`")), "{never:?}");
 }
 
 #[test]
