@@ -425,7 +425,7 @@ fn name(step: &Step) -> &'static str {
 }
 
 /// The record as conditions see it: with those case numbers that are known by links, where it has none of its own.
-fn with_joined_cases(shared: &Value, joined: &[CaseKey]) -> Value {
+pub(super) fn with_joined_cases(shared: &Value, joined: &[CaseKey]) -> Value {
     let mut tree = shared.clone();
     let Some(fields) = tree.as_object_mut() else { return tree };
     let case = fields.entry("case").or_insert_with(|| Value::Object(serde_json::Map::new()));

@@ -21,6 +21,7 @@ use super::document::{Document, Findings};
 use super::facts::Path;
 use super::folder::Folder;
 use super::kinds::{Kinds, OUTCOME};
+use super::routing::with_joined_cases;
 use super::systems::System;
 use crate::identifiers::{CaseKey, KindName};
 use crate::seal::MacKey;
@@ -73,6 +74,12 @@ impl Sharing {
         self.of(kind, system).is_some_and(|lines| !matches!(lines, [line] if line.suspects() == Some(&[])))
     }
 
+    /// Whether what the system may see of the kind depends on what a record says, such as whether its case was filed: then the
+    /// case numbers that links have brought count too.
+    pub fn depends(&self, kind: &str, system: &System) -> bool {
+        self.of(kind, system).is_some_and(|lines| lines.iter().any(Line::depends))
+    }
+
     /// The lines for a system: those that name it go before those of its pillar.
     fn of(&self, kind: &str, system: &System) -> Option<&[Line]> {
         let lines = self.lines.get(kind)?;
@@ -118,6 +125,18 @@ impl Revision {
         system: &System,
         sender: &str,
         own: &[CaseKey],
+        shared: Value,
+    ) -> Option<Permitted> {
+        self.permit_joined(kind, system, sender, (own, &[]), shared)
+    }
+
+    /// The same, where the record's case has other numbers beside those that it names itself (`joined`): conditions see them.
+    pub fn permit_joined(
+        &self,
+        kind: &str,
+        system: &System,
+        sender: &str,
+        (own, joined): (&[CaseKey], &[CaseKey]),
         mut shared: Value,
     ) -> Option<Permitted> {
         let lines = self.sharing.of(kind, system);
@@ -130,7 +149,8 @@ impl Revision {
         }
         let (chosen, sure) = match lines {
             _ if kind == OUTCOME => (Vec::new(), true),
-            lines => lines::chosen(lines?, &shared)?,
+            lines if joined.is_empty() => lines::chosen(lines?, &shared)?,
+            lines => lines::chosen(lines?, &with_joined_cases(&shared, joined))?,
         };
         let named: Vec<&Path> = chosen.first().filter(|_| sure).map_or_else(Vec::new, |line| line.extensions());
         let original = (!named.is_empty()).then(|| shared.clone());

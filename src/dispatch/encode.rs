@@ -61,7 +61,8 @@ pub enum Draft<'r> {
 
 /// What the system may see of the message, under the newest sharing rules. Outcomes are never refused by sharing: they are
 /// about the sender's own record.
-pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Permit, Stop> {
+/// `joined`: other numbers of the record's case.
+pub fn permit(revision: &Revision, system: &System, lease: &Lease, joined: &[CaseKey]) -> Result<Permit, Stop> {
     let message = &lease.message;
     let reads_it = dialect(revision, system, &message.kind)
         .map_or(message.kind == outcome::KIND, |dialect| dialect.native.is_none() && dialect.plan.is_none());
@@ -85,7 +86,7 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease) -> Result<Per
     {
         return Err(Stop::parked(&code, "a rule forbids this delivery"));
     }
-    let permitted = revision.permit(&message.kind, system, &message.system, &lease.cases, shared);
+    let permitted = revision.permit_joined(&message.kind, system, &message.system, (&lease.cases, joined), shared);
     let original = revision.passes_original(&message.kind, (&message.system, &message.media_type), system);
     match (&lease.frozen, permitted) {
         (None, None) => Err(Stop::parked("not-permitted", "no sharing line gives this kind to the receiver")),

@@ -30,8 +30,8 @@ use verdict::{Judgement, Reply, judge};
 use crate::clock::Clock;
 use crate::config::{Revision, System};
 use crate::envelope::Envelope;
-use crate::identifiers::SystemName;
-use crate::journal::{Frozen, Journal, JournalError, Lease, OutcomeWord, Settled, Settlement};
+use crate::identifiers::{CaseKey, SystemName};
+use crate::journal::{Frozen, Journal, JournalError, Lease, OutcomeWord, Settled, Settlement, joined};
 use crate::live::Live;
 use crate::rerouting::Rerouting;
 use crate::telemetry;
@@ -106,7 +106,8 @@ pub async fn dispatch(post: &Post, reach: &Reach, lease: &Lease) -> Result<(), J
 /// not read, and nothing leaves before its bytes are fixed and durable.
 async fn carry(post: &Post, revision: &Revision, lease: &Lease) -> Result<Ended, JournalError> {
     let mut inside = post.inside(revision, lease).await?;
-    let ready = match make(revision, lease, &mut inside) {
+    let joined = post.joined(revision, lease).await?;
+    let ready = match make(revision, lease, &joined, &mut inside) {
         Ok(ready) => ready,
         Err(stop) => return Ok(Ended::Stopped(stop)),
     };
@@ -125,9 +126,9 @@ async fn carry(post: &Post, revision: &Revision, lease: &Lease) -> Result<Ended,
     }
 }
 
-fn make(revision: &Revision, lease: &Lease, inside: &mut Inside) -> Result<Ready, Stop> {
+fn make(revision: &Revision, lease: &Lease, joined: &[CaseKey], inside: &mut Inside) -> Result<Ready, Stop> {
     let system = receiver(revision, lease)?;
-    let permitted = permit(revision, system, lease)?;
+    let permitted = permit(revision, system, lease, joined)?;
     let draft = encode(revision, system, lease, permitted, inside)?;
     validate(revision, lease, draft)
 }
@@ -153,6 +154,15 @@ impl Post {
         match cap.filter(|_| !lease.message.attachments.is_empty()) {
             Some(cap) => self.files.of(self.journal.as_ref(), lease, cap).await,
             None => Ok(Inside::default()),
+        }
+    }
+
+    /// The other numbers of the record's case, where what the receiver may see depends on them.
+    async fn joined(&self, revision: &Revision, lease: &Lease) -> Result<Vec<CaseKey>, JournalError> {
+        let system = revision.systems.get(&lease.system);
+        match system.is_some_and(|system| revision.sharing.depends(&lease.message.kind, system)) {
+            true => joined(self.journal.as_ref(), &lease.cases).await,
+            false => Ok(Vec::new()),
         }
     }
 

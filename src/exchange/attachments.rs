@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 
 use super::Exchange;
 use super::access::{Known, demand};
+use super::held::find;
 use super::problem::{Problem, Usual};
 use super::request::{self, Part};
 use crate::accept::{Code, Refusal};
@@ -212,15 +213,6 @@ fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Refusal> {
     let read =
         |text: String| text.parse().map_err(|_| Refusal::header(name, "format", format!("`{name}` is a number")));
     sent.map(read).transpose()
-}
-
-/// The caller's own upload, and what they were sent.
-async fn find(exchange: &Exchange, caller: &Caller, digest: Digest) -> Result<Vec<UploadRow>, Refusal> {
-    let given = caller.revision().sharing.kinds_for(caller.system()?);
-    let answer =
-        exchange.journal().upload(UploadVerb::Find { system: caller.name().to_owned(), digest, given }).await?;
-    // Of somebody else's upload only what is whole can have been sent.
-    Ok(answer.rows.into_iter().filter(|row| row.done || row.system == caller.name()).collect())
 }
 
 async fn begin(exchange: &Arc<Exchange>) -> Result<Writer, Refusal> {

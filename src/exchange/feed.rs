@@ -24,7 +24,7 @@ use crate::config::{Revision, System};
 use crate::envelope::Envelope;
 use crate::identifiers::OfficeId;
 use crate::journal::wakes::Hint;
-use crate::journal::{FeedAsk, FeedItem, FeedPage, Order, OrderVerb, withholds_attachment};
+use crate::journal::{FeedAsk, FeedItem, FeedPage, Order, OrderVerb, joined, withholds_attachment};
 use crate::outcome;
 use crate::seal;
 use crate::tokens::Caller;
@@ -174,7 +174,11 @@ async fn given(
     }
     let Some(payload) = exchange.journal().payload(head.id).await? else { return Ok(false) };
     let Ok(shared) = serde_json::from_slice(&payload.shared) else { return Ok(false) };
-    let permitted = revision.permit(&head.kind, system, &head.system, &item.cases, shared);
+    let joined = match revision.sharing.depends(&head.kind, system) {
+        true => joined(exchange.journal(), &item.cases).await?,
+        false => Vec::new(),
+    };
+    let permitted = revision.permit_joined(&head.kind, system, &head.system, (&item.cases, &joined), shared);
     Ok(permitted.is_some_and(|permitted| item.frozen.lacks(&permitted.withheld)))
 }
 

@@ -14,6 +14,7 @@ pub mod outcomes;
 pub mod messages;
 pub mod cases;
 pub mod attachments;
+mod held;
 pub mod folder;
 pub mod model;
 pub mod token;

@@ -2,7 +2,7 @@
 //! with a source and a date, never a merge: everything here is asked anew over the links, so that ending one undoes it.
 //! Pure; the store reads the rows. Read `entry` for how a record brings one.
 
-use super::NewLink;
+use super::{Journal, JournalError, NewLink, SnapshotAsk};
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, MessageId};
 
@@ -62,6 +62,13 @@ pub struct Joint {
 /// The links that are alive around some keys, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Joints(pub Vec<Joint>);
+
+/// All numbers of the cases that these keys name, as the links of now join them.
+pub async fn joined(journal: &dyn Journal, keys: &[CaseKey]) -> Result<Vec<CaseKey>, JournalError> {
+    let cases: Vec<CaseKey> = keys.iter().filter(|key| !key.is_item()).cloned().collect();
+    let known = journal.snapshot(SnapshotAsk { cases: cases.clone(), ..SnapshotAsk::default() }).await?;
+    Ok(known.links.same(&cases))
+}
 
 /// A case number of a court, and the link that led to it; `None`: the record names it.
 pub type Docket<'j> = (CaseKey, Option<&'j Joint>);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Lane, NewDelivery, State};
+use super::{Digest, Lane, MessageHead, NewDelivery, State};
 use crate::clock::Timestamp;
 use crate::identifiers::{DeliveryId, KindName, SystemName};
 
@@ -94,6 +94,19 @@ pub enum UploadVerb {
 pub struct UploadAnswer {
     /// The rows that match.
     pub rows: Vec<UploadRow>,
+    /// Of somebody else's upload: the records with which it was sent to the asker.
+    pub sent: Vec<SentUpload>,
+}
+
+/// An attachment that came with a record.
+#[derive(Clone, Debug)]
+pub struct SentUpload {
+    /// The record.
+    pub message: MessageHead,
+    /// The revision by which it was decided that the attachment is given.
+    pub revision: u64,
+    /// The sender's upload.
+    pub upload: UploadRow,
 }
 
 /// One attachment of one uploader.

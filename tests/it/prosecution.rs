@@ -67,7 +67,10 @@ async fn the_prosecution_gets_the_facts_at_once_and_the_report_as_filed_once_the
     assert!(why.contains("table ps_court line") && why.contains("(court:DLCT01/"), "{why}");
     assert!(why.contains("table court_prosecution line 2"), "both rows are named: {why}");
 
-    let accepted = police.accepted("charge-sheet", "report", &example("charge-sheet-1")).await;
+    let mut report = example("charge-sheet-1");
+    report["acts"][0]["section"] = json!("64(1)");
+    report["witnesses"][0]["statement"] = json!("5a".repeat(32));
+    let accepted = police.accepted("charge-sheet", "report", &report).await;
     let delivery = to_prosecution(&accepted).unwrap();
     assert_eq!((&delivery["office"], &delivery["state"]), (&json!(OFFICE), &json!("held")), "{accepted}");
     let seen = page(&prosecutor, "wait=5").await;
@@ -90,6 +93,11 @@ async fn the_prosecution_gets_the_facts_at_once_and_the_report_as_filed_once_the
         if seen.len() == 3 {
             let report = seen.iter().find(|item| item["type"] == "in.icjs.charge-sheet.v1").unwrap();
             assert!(report["data"].get("complainant").is_some(), "as filed: {report}");
+            let said = report["data"].to_string().contains(&"5a".repeat(32));
+            assert!(
+                said,
+                "filed by the court's registration, though the report names no number of the court: {report}"
+            );
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -124,3 +124,38 @@ async fn a_line_that_became_narrower_stops_what_stood_in_a_feed() {
     // What the police got never held it.
     assert_eq!(page(&stage.police).await.len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_the_rule_of_now_withholds_is_found_no_more_and_the_others_are() {
+    let stage = stage().await;
+    let mut update = update();
+    let bytes = ["the prison's letter", "the doctor's report"];
+    let digests = bytes.map(|bytes| icjs::seal::hex(&icjs::seal::sha256(bytes.as_bytes())));
+    update["attachments"] = json!([]);
+    for ((bytes, digest), sensitivity) in bytes.iter().zip(&digests).zip(["none", "medical"]) {
+        let headers = [("content-type", "application/octet-stream")];
+        let put = stage.prison.call("PUT", &format!("/v1/attachments/{digest}"), &headers, bytes.as_bytes()).await;
+        put.unwrap().expect(201);
+        let file =
+            json!({"sha256": digest, "size": bytes.len(), "media_type": "text/plain", "sensitivity": sensitivity});
+        update["attachments"].as_array_mut().unwrap().push(file);
+    }
+    stage.prison.accepted("custody-update", "u", &update).await;
+    assert_eq!(page(&stage.central).await.len(), 1);
+    let found = async || {
+        let mut found = Vec::new();
+        for digest in &digests {
+            found.push(stage.central.get(&format!("/v1/attachments/{digest}")).await.unwrap().status);
+        }
+        found
+    };
+    assert_eq!(found().await, [200, 200]);
+    let lines = include_str!("../../config/sharing.toml");
+    let (before, line) = lines.split_once("kind = \"custody-update\"\nto = \"courts\"").unwrap();
+    let line = line.replacen("full = [\"*\"]", "full = [\"*\"], withheld = [\"medical\"]", 1);
+    let lines = format!("{before}kind = \"custody-update\"\nto = \"courts\"{line}");
+    stage.folder.file("config/sharing.toml", &lines);
+    let applied = Gateway::command(&stage.folder).args(["apply", "--reason", "narrower"]).output().unwrap();
+    assert!(applied.status.success(), "{applied:?}");
+    assert_eq!(found().await, [200, 404]);
+}

@@ -44,6 +44,11 @@ impl Line {
         self.suspects.as_deref()
     }
 
+    /// Whether it counts only where a condition holds.
+    pub(super) fn depends(&self) -> bool {
+        self.when.is_some()
+    }
+
     /// Whether some name may be replaced by a code.
     pub(super) fn codes(&self) -> bool {
         self.codes

@@ -147,7 +147,13 @@ fn rows() -> Vec<Row> {
 
 /// The shipped configuration with one system of each pillar.
 fn revision() -> Revision {
+    revision_with("")
+}
+
+/// The same with more lines for sharing.
+fn revision_with(more: &str) -> Revision {
     let mut folder = Folder::default();
+    folder.put(FILE, &format!("{}\n{more}", include_str!("../../../config/sharing.toml")));
     for (pillar, office) in PILLARS {
         let text = format!(
             "name = \"x-{pillar}\"\nadapter = \"shared\"\npillar = \"{pillar}\"\noffices = [\"{office}\"]\nsend = []\n\
@@ -443,4 +449,24 @@ fn what_a_court_ordered_reaches_whoever_carries_it_out_and_its_reasons_do_not() 
             assert!(seen.get("reasons").is_none(), "{kind} to {to}");
         }
     }
+}
+
+#[test]
+fn the_manuals_example_does_what_the_manual_says() {
+    let manual = include_str!("../../../docs/configuration.md");
+    let (_, from) = manual.split_once("<!-- example: sharing -->\n```toml\n").unwrap();
+    let (example, _) = from.split_once("```").unwrap();
+    let revision = revision_with(example);
+    let (mut record, _) = full(&revision.kinds["fir"].schema.resolved());
+    variant(&mut record, "unfiled");
+    let system = &revision.systems["x-agency"];
+    let seen = revision.permit("fir", system, "sender", &[], record).unwrap();
+    let text = seen.tree.to_string();
+    assert!(text.contains("<contents[].text>") && text.contains("<acts[].section>"), "{text}");
+    assert!(seen.tree["victims"][0]["person"]["name"]["full"].as_str().unwrap().starts_with("person-"), "{text}");
+    assert!(seen.tree.get("accused").is_none() && !text.contains("<place"), "{text}");
+    assert!(seen.withheld.contains(&"accused[]".to_owned()), "{:?}", seen.withheld);
+    let told: Vec<String> = revision.warnings.iter().map(ToString::to_string).collect();
+    let fields = "`fir` to `agency` says nothing of `delay_reason`, `place`: withheld";
+    assert!(told.len() == 1 && told[0].contains(fields) && manual.contains(fields), "{told:?}");
 }

@@ -46,12 +46,9 @@ async fn revisions_are_numbered_and_kept(mut stage: Box<dyn Stage>) {
 async fn attachments_are_found_by_who_uploaded_or_was_sent_them(stage: Box<dyn Stage>) {
     let digest = [7; 32];
     let find = async |system: &str| {
-        stage
-            .journal()
-            .upload(UploadVerb::Find { system: system.into(), digest, given: vec!["charge-sheet".into()] })
-            .await
-            .unwrap()
-            .rows
+        let ask = UploadVerb::Find { system: system.into(), digest, given: vec!["charge-sheet".into()] };
+        let found = stage.journal().upload(ask).await.unwrap();
+        found.rows.into_iter().chain(found.sent.into_iter().map(|sent| sent.upload)).collect::<Vec<_>>()
     };
     let put = |done| UploadVerb::Put { system: POLICE.into(), digest, offset: 5, done, key: vec![1], at: dawn() };
     stage.journal().upload(put(false)).await.unwrap();

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 
 use super::super::{
-    Counts, Digest, JournalError, NewRevision, Refused, RevisionRow, RevisionVerb, State, UploadAnswer, UploadRow,
-    UploadVerb, withholds_attachment,
+    Counts, Digest, JournalError, NewRevision, Refused, RevisionRow, RevisionVerb, SentUpload, State, UploadAnswer,
+    UploadRow, UploadVerb, withholds_attachment,
 };
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
@@ -21,6 +21,8 @@ use crate::seal::hex;
 /// Refusals kept with their digest for one system and day; the rest of that day is counted only.
 const REFUSALS_A_DAY: i64 = 1000;
 const DAY_MILLIS: i64 = 86_400_000;
+/// Records with which one attachment was sent to one system that are looked at: corrections carry it again.
+const MOST_SENT: usize = 16;
 
 impl Store {
     fn put_upload(&mut self, verb: &UploadVerb) -> Result<UploadAnswer, JournalError> {
@@ -40,7 +42,7 @@ impl Store {
                     self.write()?;
                     self.run("DELETE FROM upload WHERE bound = 0 AND at < ?1", params![before.millis()])?;
                 }
-                Ok(UploadAnswer { rows })
+                Ok(UploadAnswer { rows, sent: Vec::new() })
             }
             UploadVerb::Find { .. } | UploadVerb::Page { .. } => Ok(UploadAnswer::default()),
         }
@@ -239,7 +241,7 @@ fn page_of_uploads(
     let sql = "SELECT system, digest, size, done, key FROM upload WHERE (system, digest) > (?1, ?2)
                ORDER BY system, digest LIMIT ?3";
     let (system, digest) = after.map_or(("", [].as_slice()), |(system, digest)| (system.as_str(), digest.as_slice()));
-    Ok(UploadAnswer { rows: uploads(conn, sql, params![system, digest, signed(limit as u64)])? })
+    Ok(UploadAnswer { rows: uploads(conn, sql, params![system, digest, signed(limit as u64)])?, sent: Vec::new() })
 }
 
 /// An attachment for who uploaded it, or for who was sent a record of one of these kinds that carries it. An upload of their
@@ -253,24 +255,31 @@ fn find_upload(
     const ONE: &str = "SELECT system, digest, size, done, key FROM upload WHERE system = ?1 AND digest = ?2";
     // The newest first: of a letterhead that goes with every record, somebody asks for the one that just came.
     const CARRIERS: &str = "SELECT seq FROM carried WHERE digest = ?1 ORDER BY seq DESC";
-    let mut rows = uploads(conn, ONE, params![system, digest])?;
+    let rows = uploads(conn, ONE, params![system, digest])?;
     if given.is_empty() || rows.iter().any(|own| own.done) {
-        return Ok(UploadAnswer { rows });
+        return Ok(UploadAnswer { rows, sent: Vec::new() });
     }
+    let mut sent = Vec::new();
     let mut carriers = conn.prepare_cached(CARRIERS).map_err(storage)?;
     let carriers = carriers.query_map(params![digest], |row| row.get::<_, i64>(0)).map_err(storage)?;
     for seq in carriers {
         let seq = unsigned(seq.map_err(storage)?);
         let Some(row) = read::head_row(conn, seq)?.filter(|row| given.contains(&row.head.kind)) else { continue };
-        if was_sent(conn, seq, row.id, system, row.head.deliveries.len(), &hex(digest))? {
-            rows.extend(uploads(conn, ONE, params![row.head.system, digest])?);
+        let Some(revision) = was_sent(conn, seq, row.id, system, row.head.deliveries.len(), &hex(digest))? else {
+            continue;
+        };
+        for upload in uploads(conn, ONE, params![row.head.system, digest])? {
+            sent.push(SentUpload { message: row.head.head(row.id, None)?, revision, upload });
+        }
+        if sent.len() >= MOST_SENT {
             break;
         }
     }
-    Ok(UploadAnswer { rows })
+    Ok(UploadAnswer { rows, sent })
 }
 
-/// Whether a delivery of the message was frozen for the system with its attachments: it was, or is being, sent to it.
+/// The revision by which a delivery of the message was frozen for the system with this attachment: it was, or is being, sent
+/// to it.
 fn was_sent(
     conn: &Connection,
     seq: u64,
@@ -278,7 +287,7 @@ fn was_sent(
     system: &str,
     made: usize,
     sha256: &str,
-) -> Result<bool, JournalError> {
+) -> Result<Option<u64>, JournalError> {
     let mut numbers: Vec<u64> = (1..=made as u64).map(|n| (seq << 16) | n).collect();
     numbers.extend(read::added(conn, seq)?);
     for number in numbers {
@@ -288,9 +297,9 @@ fn was_sent(
             continue;
         }
         let frozen: Option<FrozenRow> = read::guarded_row(conn, "frozen", number)?;
-        if frozen.is_some_and(|frozen| !withholds_attachment(&frozen.withheld, sha256)) {
-            return Ok(true);
+        if let Some(frozen) = frozen.filter(|frozen| !withholds_attachment(&frozen.withheld, sha256)) {
+            return Ok(Some(frozen.revision));
         }
     }
-    Ok(false)
+    Ok(None)
 }
