@@ -8,7 +8,11 @@ use crate::seal;
 use crate::tokens::Caller;
 
 /// The caller's own upload, and what they were sent and are still given.
-pub(super) async fn find(exchange: &Exchange, caller: &Caller, digest: Digest) -> Result<Vec<UploadRow>, Refusal> {
+pub(in crate::exchange) async fn find(
+    exchange: &Exchange,
+    caller: &Caller,
+    digest: Digest,
+) -> Result<Vec<UploadRow>, Refusal> {
     let given = caller.revision().sharing.kinds_for(caller.system()?);
     let answer =
         exchange.journal().upload(UploadVerb::Find { system: caller.name().to_owned(), digest, given }).await?;

@@ -49,6 +49,18 @@ async fn page(client: &Client) -> Vec<Value> {
     page["items"].as_array().unwrap().clone()
 }
 
+/// A page once it has so many items.
+async fn pages(client: &Client, many: usize) -> Vec<Value> {
+    for _ in 0..200 {
+        let seen = page(client).await;
+        if seen.len() >= many {
+            return seen;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("there were never {many} items");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_court_sees_its_own_cases_of_a_custody_update_and_the_numbers_of_the_others() {
     let stage = stage().await;
@@ -93,9 +105,9 @@ async fn a_court_whose_case_is_corrected_away_sees_nothing_of_the_case_that_is_l
     let headers = [("icjs-action", "correct"), ("icjs-replaces", replaces), ("icjs-reason", "another prisoner's case")];
     let body = one_case.to_string();
     stage.prison.submit("custody-update", "u2", &headers, body.as_bytes()).await.unwrap().expect(202);
-    let own = page(&stage.central).await;
+    let own = pages(&stage.central, 2).await;
     assert_eq!((&own[1]["icjsaction"], &own[1]["data"]["cases"][0]), (&json!("correct"), &one_case["cases"][0]));
-    let seen = page(&stage.south).await;
+    let seen = pages(&stage.south, 2).await;
     assert_eq!(seen[1]["icjsaction"], json!("withdraw"), "{seen:?}");
     let status = &one_case["cases"][0]["status"];
     assert!(status.is_object() && seen[1]["data"]["cases"][0].get("status").is_none(), "{}", seen[1]);

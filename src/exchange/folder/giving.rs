@@ -9,8 +9,9 @@ use super::guarded::Shelf;
 use super::{Room, blocking};
 use crate::accept::Refusal;
 use crate::envelope::Envelope;
+use crate::exchange::held::find;
 use crate::exchange::{feed, outcomes};
-use crate::journal::{FeedAsk, FeedItem, UploadRow, UploadVerb, withholds_attachment};
+use crate::journal::{FeedAsk, FeedItem, UploadRow, withholds_attachment};
 use crate::seal;
 
 /// Deliveries in one page.
@@ -72,9 +73,7 @@ impl Room {
     async fn write_attachments(&self, item: &FeedItem) -> Result<(), Refusal> {
         let shown = |digest: &&[u8; 32]| !withholds_attachment(&item.frozen.withheld, &seal::hex(*digest));
         for digest in item.message.attachments.iter().filter(shown) {
-            let given = vec![item.message.kind.clone()];
-            let ask = UploadVerb::Find { system: self.caller.name().to_owned(), digest: *digest, given };
-            let row = self.exchange.journal().upload(ask).await?.rows.into_iter().find(|row| row.done);
+            let row = find(&self.exchange, &self.caller, *digest).await?.into_iter().find(|row| row.done);
             if let Some(row) = row {
                 self.copy(row, seal::hex(digest)).await?;
             }
