@@ -220,7 +220,7 @@ fn attachments(section: &mut Section<'_, '_>, tree: Option<&Value>, terms: &mut 
             terms.given.push(path);
         }
     }
-    if !roles.is_empty() && !said.is_some_and(|said| said.value == "by-class") {
+    if !roles.is_empty() && said.is_none_or(|said| said.value != "by-class") {
         section.error(
             section.line_of("roles"),
             "`roles` are of attachments that are given: add `attachments = \"by-class\"`",
