@@ -33,19 +33,23 @@ use play::{Cast, Play};
 use script::Story;
 use tell::Told;
 
-/// The stories that a name means: one, or `all`.
+/// The stories that a name means: one, several with commas between them, or `all`.
 pub fn named(name: &str, seed: u64) -> Result<Vec<Story>, Failure> {
     let mut stories = stories::all(seed);
     if name == "all" {
         return Ok(stories);
     }
     let names: Vec<String> = stories.iter().map(|story| format!("  {:28} {}", story.name, story.title)).collect();
-    stories.retain(|story| story.name == name);
-    if stories.is_empty() {
-        let failure =
-            Failure::new(Exit::Usage, format!("there is no scenario `{name}`"), "name one of those above, or `all`");
+    let wanted: Vec<&str> = name.split(',').collect();
+    if let Some(unknown) = wanted.iter().find(|name| stories.iter().all(|story| story.name != **name)) {
+        let failure = Failure::new(
+            Exit::Usage,
+            format!("there is no scenario `{unknown}`"),
+            "name some of those above, or `all`",
+        );
         return Err(failure.with(names));
     }
+    stories.retain(|story| wanted.contains(&story.name));
     Ok(stories)
 }
 
