@@ -135,6 +135,7 @@ pub(super) fn parked(code: &str, why: String) -> Destination {
         system: SystemName::new(),
         how: How::Feed,
         code: Some(code.to_owned()),
+        forbidden: false,
         hold: None,
         why,
         park_on_reject: false,

@@ -29,6 +29,8 @@ pub struct Destination {
     pub how: How,
     /// `no-route`, `no-office`, `ambiguous-office`, `not-permitted`, `expression-failed`.
     pub code: Option<String>,
+    /// `code` is that of a rule by which the record never goes there (`[[never]]`).
+    pub forbidden: bool,
     /// Held until its route's condition is true; with the deadline from acceptance.
     pub hold: Option<Duration>,
     /// Which route, step and row decided.
@@ -363,6 +365,7 @@ impl Revision {
             system: system.name.clone(),
             how: how(system),
             code: code.map(str::to_owned),
+            forbidden: false,
             hold: None,
             why,
             park_on_reject: route.park_on_reject && ask.facts.lane != Some(Lane::Liberty),
@@ -441,10 +444,17 @@ pub(super) fn with_joined_cases(shared: &Value, joined: &[CaseKey]) -> Value {
 
 /// What a correction or withdrawal means for each office, from where it would go now and where the newest version went.
 /// Offices that had it and are addressed still get `action`; new ones get a correction as `new`; those no longer addressed get
-/// a `withdraw`. A withdrawal goes to everyone who had it and to nobody else.
+/// a `withdraw`, and so do those that have it and to which it must never go by what it says now: a man who is found to be a
+/// child. A withdrawal goes to everyone who had it and to nobody else.
 pub fn rerouted(action: Action, now: Vec<Destination>, before: &[DeliveryView]) -> Vec<(Destination, Action)> {
     let had =
         |office: &OfficeId| before.iter().any(|delivery| delivery.office.as_ref() == Some(office) && stands(delivery));
+    let sent = |office: &OfficeId| {
+        let to = |delivery: &&DeliveryView| delivery.office.as_ref() == Some(office) && stands(delivery);
+        before.iter().filter(to).any(|delivery| delivery.state != State::Parked)
+    };
+    let (barred, now): (Vec<Destination>, Vec<Destination>) =
+        now.into_iter().partition(|to| to.forbidden && to.office.as_ref().is_some_and(sent));
     let mut plan: Vec<(Destination, Action)> = Vec::new();
     if action != Action::Withdraw {
         for destination in now {
@@ -457,13 +467,15 @@ pub fn rerouted(action: Action, now: Vec<Destination>, before: &[DeliveryView]) 
         if plan.iter().any(|(destination, _)| destination.office.as_ref() == Some(office)) {
             continue;
         }
+        let barred = barred.iter().find(|to| to.office.as_ref() == Some(office));
         let destination = Destination {
             office: Some(office.clone()),
             system: delivery.system.clone(),
             how: delivery.how,
             code: None,
+            forbidden: false,
             hold: None,
-            why: format!("had {}", delivery.id),
+            why: barred.map_or_else(|| format!("had {}", delivery.id), |to| format!("had {}; {}", delivery.id, to.why)),
             park_on_reject: false,
             cases: Vec::new(),
             items: Vec::new(),

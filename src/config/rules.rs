@@ -250,6 +250,7 @@ impl Revision {
             if let Some(code) = self.never(kind, shared, system) {
                 destination.why = format!("{}; rule {code}", destination.why);
                 (destination.code, destination.hold) = (Some(code), None);
+                destination.forbidden = true;
             }
         }
     }

@@ -159,6 +159,32 @@ async fn a_child_who_is_a_witness_does_not_keep_the_order_about_the_accused_from
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn papers_of_a_man_who_is_found_to_be_a_child_are_taken_back_from_the_prison() {
+    let stage = stage().await;
+    let police = stage.client("police").await;
+    let mut arrest = example(ARREST, "A-1");
+    arrest["memo"]["status"] = json!({"code": "forwarded"});
+    arrest["to"] = json!(["prison:DL01"]);
+    assert_eq!(stage.sent(&police, "arrest", &arrest).await, ["court:DLCT01/3", "prison:DL01"]);
+    let page = stage.client("prison").await.feed("wait=20").await.unwrap().expect(200).json();
+    let id = page["items"][0]["icjsmessage"].as_str().unwrap();
+    arrest["accused"]["person"]["age"]["years"] = 16.into();
+    arrest["event"]["number"] = "A-2".into();
+    let more = [("icjs-action", "correct"), ("icjs-replaces", id), ("icjs-reason", "the school record")];
+    let answer = police.submit("arrest", "corrected", &more, arrest.to_string().as_bytes()).await.unwrap();
+    let answer = answer.expect(202).json();
+    let prison = answer["deliveries"].as_array().unwrap().iter().find(|one| one["office"] == "prison:DL01").unwrap();
+    assert!(prison["why"].as_str().unwrap().contains("child-never-to-prison"), "{answer}");
+    let page = stage.client("prison").await.feed("wait=20").await.unwrap().expect(200).json();
+    let last = page["items"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["id"], &last["icjsaction"]), (&prison["id"], &json!("withdraw")), "{page}");
+    assert_eq!(last["data"]["accused"], Value::Null, "who the child is, the prison does not learn again: {page}");
+    let court = stage.client("court").await.feed("wait=20").await.unwrap().expect(200).json();
+    let last = court["items"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["data"]["accused"]["person"]["age"]["years"], 16, "{court}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_age_order_takes_a_child_from_prison_to_a_home_and_later_orders_follow() {
     let stage = stage().await;
     let (court, prison) = (stage.client("court").await, stage.client("prison").await);
