@@ -47,6 +47,7 @@ pub struct Destination {
 }
 
 /// What routing looks at.
+#[derive(Clone)]
 pub(super) struct Ask<'a> {
     pub(super) kind: &'a str,
     pub(super) shared: &'a Value,
@@ -325,7 +326,7 @@ impl Revision {
                 continue;
             }
             let one_each = step.names_all() || (*step == Step::Custody && !crowded(ask));
-            if served.len() > 1 && !liberty && !one_each {
+            if served.len() > 1 && !liberty && !one_each && !self.each_their_own(step, route, case, ask) {
                 return Found::Several(name(step), served);
             }
             found.extend(served);

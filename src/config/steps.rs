@@ -3,7 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::Revision;
+use super::facts::{Facts, Path};
 use super::reference::{DIR, Reference, Row};
 use super::routes::{Route, Step};
 use super::routing::Ask;
@@ -131,6 +134,20 @@ impl Revision {
             && route.steps.iter().all(|step| matches!(step, Step::Addressee | Step::Asker(_)))
     }
 
+    /// The record is about several persons, and the step names one office for each of them alone: then all of these are
+    /// meant, as the prison for men and that for women are by papers about a man and a woman.
+    pub(super) fn each_their_own(&self, step: &Step, route: &Route, case: &Case<'_>, ask: &Ask<'_>) -> bool {
+        let list = route.for_whom.iter().find_map(|(_, path)| path.in_list()).map(|(list, _)| list);
+        let persons = list.as_ref().map_or(0, |list| list.values(ask.shared).len());
+        let alone = |nth: usize| {
+            let shared = list.as_ref().map_or(Value::Null, |list| only(ask.shared, list, nth));
+            let facts = Facts { people: Vec::new(), ..ask.facts.clone() };
+            let ask = Ask { shared: &shared, facts: &facts, ..ask.clone() };
+            self.apart(self.step(step, route, case, &ask)).0.len() == 1
+        };
+        persons > 1 && (0..persons).all(alone)
+    }
+
     /// The office itself, or whoever took over from it.
     fn standing(&self, mut named: Named, ask: &Ask<'_>) -> Named {
         for _ in 0..SUCCESSORS {
@@ -222,6 +239,16 @@ fn is_for(row: &Row, route: &Route, ask: &Ask<'_>) -> bool {
         let unsaid = values.is_empty() || values.len() < ask.facts.people.len();
         unsaid || values.iter().any(|value| only.takes(value))
     })
+}
+
+/// The record with one item of a list alone.
+fn only(shared: &Value, list: &Path, nth: usize) -> Value {
+    let mut shared = shared.clone();
+    let pointer: String = list.steps.iter().map(|(name, _)| format!("/{name}")).collect();
+    if let Some(Value::Array(items)) = shared.pointer_mut(&pointer) {
+        *items = items.get(nth).cloned().into_iter().collect();
+    }
+    shared
 }
 
 /// The courts of a case: the one that sends the record, else where links have taken it, else the establishment of the CNR.

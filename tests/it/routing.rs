@@ -230,3 +230,33 @@ fn explain_shows_every_step_with_its_row_without_a_gateway() {
     let early = explain("38101004", &["--date", "1999-01-01"]);
     assert!(!early.contains("ps_court.csv:2"), "the table did not hold then: {early}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn papers_about_a_man_and_a_woman_go_to_the_prison_of_each() {
+    let kinds = ["charge-sheet"];
+    let party =
+        |name, pillar, offices: &[&str]| Party::pulling(name, pillar, offices).speaking("shared", &kinds, &kinds);
+    let folder = Folder::shipped(&[
+        party("police", "police", &["ps:38101004"]),
+        party("court", "courts", &["court:DLCT01", "court:DLCT01/3"]),
+        party("prison", "prisons", &["prison:DL01", "prison:DL02"]),
+    ]);
+    let gateway = Gateway::start(&folder).await;
+    let police = Client::connect(&folder, gateway.exchange, "police").await;
+    let mut sheet: Value = serde_json::from_str(include_str!("../../schemas/examples/charge-sheet-1.json")).unwrap();
+    for key in ["attachments", "to", "extensions"] {
+        sheet.as_object_mut().unwrap().remove(key);
+    }
+    let prisons = |answer: &Value| -> Vec<String> {
+        let about = |one: &&Value| one["why"].as_str().unwrap().contains("charge-sheet-to-prison");
+        let place = |one: &Value| one["office"].as_str().or(one["reason"].as_str()).unwrap().to_owned();
+        answer["deliveries"].as_array().unwrap().iter().filter(about).map(place).collect()
+    };
+    sheet["accused"][1]["person"]["gender"] = json!({"code": "female"});
+    let both = police.accepted("charge-sheet", "both", &sheet).await;
+    assert_eq!(prisons(&both), ["prison:DL01", "prison:DL02"], "{both}");
+    sheet["event"]["number"] = "another".into();
+    sheet["accused"][1]["person"]["gender"] = json!({"code": "male"});
+    let one = police.accepted("charge-sheet", "one", &sheet).await;
+    assert_eq!(prisons(&one), ["prison:DL01"], "{one}");
+}
