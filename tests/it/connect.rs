@@ -130,7 +130,7 @@ fn a_developer_of_a_court_system_gets_through_the_page_by_its_own_commands() {
     page.says(6, &["\"shared\":", "cnr"]);
     page.says(7, &["cnr/DLCT010001232026", "\"receipt\":\"ey"]);
     page.says(8, &["prison:DL01"]);
-    page.says(9, &["received: 2 settled", "\"outcome\":\"received\"", "CIS-DLCT01-2026-ORD-007001"]);
+    page.says(9, &["received: 1 settled", "\"outcome\":\"received\"", "CIS-DLCT01-2026-ORD-007001"]);
     page.says(10, &["\"state\":\"delivered\"", "prison:DL01"]);
     let told = page.started.made.icjs(&["feed", "--as", "cctns-dl", "--json"]);
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
