@@ -57,7 +57,11 @@ impl Shapes {
             Some(shape) if shape.list => {
                 Value::Array(value.split(char::from(RS)).map(|subfield| shape.subfield(subfield)).collect())
             }
-            Some(shape) if !value.contains(char::from(RS)) => shape.subfield(value),
+            Some(shape) if !value.contains(char::from(RS)) => match shape.subfield(value) {
+                // Items without names: a list in the list of subfields, as everywhere, or they would come back as subfields.
+                Value::Array(items) => Value::Array(vec![Value::Array(items)]),
+                one => one,
+            },
             _ if value.contains([char::from(RS), char::from(US)]) => {
                 Value::Array(value.split(char::from(RS)).map(items).collect())
             }

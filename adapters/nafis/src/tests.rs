@@ -72,7 +72,9 @@ fn head(digits: usize, listed: &[(u8, u8)], more: &[(u16, &[u8])]) -> Vec<u8> {
         (12, b"19.69"),
         (13, b"NORAM\x1f"),
     ];
+    fields.retain(|(number, _)| more.iter().all(|(other, _)| other != number));
     fields.extend(more);
+    fields.sort_by_key(|(number, _)| *number);
     tagged(1, digits, &fields)
 }
 
@@ -331,6 +333,16 @@ fn utf_8_must_be_announced_and_utf_16_is_refused() {
     assert_eq!(refusal(&with(b"002\x1fUTF-16\x1f4.0", b"A")), ("1.015".to_owned(), "encoding-refused"));
     assert_eq!(refusal(&with(b"003\x1fUTF-8\x1f4.0", &[0xE0, 0xA4])), ("2.018".to_owned(), "encoding-refused"));
     assert_eq!(refusal(&with(b"000", "आशा".as_bytes())), ("2.018".to_owned(), "encoding-refused"));
+}
+
+#[test]
+fn more_items_than_the_schema_names_come_back_as_they_were() {
+    for value in [b"\x1fORAM\x1f" as &[u8], b"NORAM\x1f1\x1f2", b"\x1f\x1f\x1f", b"A\x1f1\x1f2\x1eB"] {
+        back("an object", &[head(3, &[(2, 0)], &[(13, value)]), tagged(2, 3, &[(2, b"00")])].concat());
+        for field in [18, 19, 64, 70, 80] {
+            back("any shape", &[head(3, &[(2, 0)], &[]), tagged(2, 3, &[(2, b"00"), (field, value)])].concat());
+        }
+    }
 }
 
 #[test]
