@@ -97,7 +97,8 @@ impl Rerouting {
         delivery(to, &known.facts, (was.action, was.lane), keys, self.clock.now())
     }
 
-    /// What makes two deliveries of one lane and office wait for each other: a joined case key, for liberty also a person.
+    /// What makes two deliveries of one lane and office wait for each other: a joined case key, for liberty also a person,
+    /// without any of these a thread.
     pub fn keys(
         &self,
         facts: &Facts,
@@ -106,7 +107,8 @@ impl Rerouting {
         lane: Lane,
         id: MessageId,
     ) -> Vec<String> {
-        // A record of its own lane, or of no case, is ordered with its own versions only.
+        // A record of its own lane is ordered with its own versions only; one of no case also with what else is about the
+        // question that it answers: two reports about one process.
         let own = || replaces.iter().copied().chain([id]).map(record_key).collect::<Vec<_>>();
         if lane == Lane::Record {
             return own();
@@ -119,12 +121,16 @@ impl Rerouting {
                 }
             }
         }
+        // Lane keys lie in the store as they are: a person's number must not, nor a reference.
+        let blind = |scheme: &str, text: &String| format!("{scheme}/{}", seal::hex(&self.persons.mac(text.as_bytes())));
         if lane == Lane::Liberty {
-            // Lane keys lie in the store as they are: a person's number must not.
-            let blind = |person: &String| format!("person/{}", seal::hex(&self.persons.mac(person.as_bytes())));
-            keys.extend(facts.persons.iter().map(blind));
+            keys.extend(facts.persons.iter().map(|person| blind("person", person)));
         }
-        if keys.is_empty() { own() } else { keys }
+        if keys.is_empty() {
+            keys = own();
+            keys.extend(facts.threads.iter().map(|thread| blind("thread", thread)));
+        }
+        keys
     }
 }
 

@@ -312,9 +312,7 @@ fn ordered(view: &View<'_>, proof: &mut Proof) {
                 let told = name == "liberty" && late.passed.contains(&early.delivery);
                 // What was sent on from another office stands where it came.
                 let sent_on = !before.offices.is_empty() && !before.offices.contains(&early.office);
-                // A report about a process names no case, and reports of two offices about one have no order between them.
-                let apart = before.kind == "process-report" && before.system != after.system;
-                if precedes(view, before, after) && !told && !sent_on && !apart {
+                if precedes(view, before, after) && !told && !sent_on {
                     let (first, second) = (&late.delivery, &early.delivery);
                     proof
                         .out_of_order

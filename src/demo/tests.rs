@@ -160,17 +160,6 @@ fn what_overtakes_in_its_lane_is_out_of_order() {
 }
 
 #[test]
-fn reports_of_two_systems_about_one_process_have_no_order_between_them() {
-    let mut forgery = Forgery::good();
-    let (left, right) = forgery.books.taken.split_at_mut(1);
-    std::mem::swap(&mut left[0].order, &mut right[0].order);
-    forgery.books.sent[0].kind = "process-report";
-    assert_eq!(forgery.proof().out_of_order.len(), 1, "of one system they have");
-    forgery.books.sent[1].system = "prison".to_owned();
-    assert!(forgery.proof().out_of_order.is_empty());
-}
-
-#[test]
 fn a_correction_stands_where_its_original_stood() {
     let mut forgery = Forgery::good();
     let place = forgery.send(BACK, "fir", "E3");

@@ -1,6 +1,9 @@
 //! A process desk of a State police (adapter `icops`), through the socket: a summons goes there in its exact words with the
 //! signed PDF inside, its acknowledgement is judged, and what it reports goes to the court that issued the process.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -25,12 +28,15 @@ struct Desk {
 
 impl Desk {
     async fn with(script: impl Fn(u32) -> Reply + Send + Sync + 'static) -> Self {
+        Self::of(&Party::pulling("court", "courts", &[COURT]), script).await
+    }
+
+    async fn of(court: &Party, script: impl Fn(u32) -> Reply + Send + Sync + 'static) -> Self {
         let icops = Receiver::start(move |push| script(u32::try_from(push.number).unwrap())).await;
         let desk = Party::pushed("icops", "police", &[DESK], &icops.url());
-        let court = Party::pulling("court", "courts", &[COURT]);
         let folder = Folder::shipped(&[
             desk.speaking("icops", &["process-report"], &["court-order"]),
-            court.speaking("shared", &["court-order"], &["process-report"]),
+            court.clone().speaking("shared", &["court-order"], &["process-report"]),
         ]);
         let gateway = Gateway::start(&folder).await;
         let court = Client::connect(&folder, gateway.exchange, "court").await;
@@ -138,4 +144,29 @@ async fn a_report_goes_to_the_court_that_issued_the_process_and_its_pdf_is_an_at
     let rules: Vec<&str> =
         accepted["warnings"].as_array().unwrap().iter().filter_map(|one| one["rule"].as_str()).collect();
     assert!(rules.contains(&"code-unknown"), "{accepted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reports_about_one_process_keep_their_order_though_they_name_no_case() {
+    let down = Arc::new(AtomicBool::new(true));
+    let up = down.clone();
+    let inbox = Receiver::start(move |_| Reply::status(if up.load(Ordering::SeqCst) { 503 } else { 200 })).await;
+    let desk = Desk::of(&Party::pushed("court", "courts", &[COURT], &inbox.url()), |_| ack("SUCCESS", "")).await;
+    desk.order("o-4", "summons", json!({})).await;
+    let icops = Client::connect(&desk.folder, desk.gateway.exchange, "icops").await;
+    let report = |status: &str| {
+        json!({"processUniqueId": PROCESS, "processCourtCode": "DLCT01/3", "processActionDate": "18/04/2026",
+            "processActionStatus": status, "processActionStatusCd": "9", "processSubmittingOfficeCode": "38101004",
+            "processReportSubmittingDateTime": "2026-04-18 17:05:42"})
+    };
+    let first = icops.accepted("process-report", "r-1", &report("Pending")).await;
+    inbox.until(SOON, |seen| !seen.is_empty()).await;
+    let second = icops.accepted("process-report", "r-2", &report("Executed")).await;
+    down.store(false, Ordering::SeqCst);
+    let id = |answer: &Value| answer["deliveries"][0]["id"].as_str().unwrap().to_owned();
+    let seen = inbox.until(SOON, |seen| seen.iter().any(|push| push.id() == id(&second))).await;
+    let place =
+        |of: &str| seen.iter().position(|push| push.id() == of && push.answered.is_some_and(|(_, is)| is == 200));
+    let first = place(&id(&first)).expect("the first was taken before the second was seen");
+    assert!(first < seen.iter().position(|push| push.id() == id(&second)).unwrap());
 }
