@@ -10,6 +10,7 @@ pub mod clock;
 pub mod identifiers;
 pub mod seal;
 pub mod memory;
+pub mod faults;
 pub mod keys;
 
 // The model: schemas, codes, conditions, translation, and the configuration that binds them.

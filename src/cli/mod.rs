@@ -32,7 +32,7 @@ use crate::shell::output::Output;
 /// Exit codes: 0 done; 64 usage; 65 input refused; 66 no such file; 69 gateway not reachable; 70 a bug, or a proof that
 /// does not hold; 74 storage; 75 try later; 77 not allowed; 78 configuration.
 #[derive(Parser, Debug)]
-#[command(name = "icjs", version, verbatim_doc_comment)]
+#[command(name = "icjs", version = VERSION, verbatim_doc_comment)]
 struct Arguments {
     /// The gateway's folder; else the variable ICJS_DIR, else the folder you are in.
     #[arg(long, global = true, value_name = "DIR")]
@@ -43,6 +43,13 @@ struct Arguments {
     #[command(subcommand)]
     verb: Verb,
 }
+
+/// A test build says that it is one: it may be made to fail on purpose, and is not for production.
+const VERSION: &str = if crate::faults::compiled_in() {
+    concat!(env!("CARGO_PKG_VERSION"), " (test build with failpoints, not for production)")
+} else {
+    env!("CARGO_PKG_VERSION")
+};
 
 #[derive(Subcommand, Debug)]
 enum Verb {

@@ -30,6 +30,7 @@ use verdict::{Judgement, Reply, judge};
 use crate::clock::Clock;
 use crate::config::{Revision, System};
 use crate::envelope::Envelope;
+use crate::faults;
 use crate::identifiers::{CaseKey, SystemName};
 use crate::journal::{Frozen, Journal, JournalError, Lease, OutcomeWord, Settled, Settlement, joined};
 use crate::live::Live;
@@ -120,7 +121,10 @@ async fn carry(post: &Post, revision: &Revision, lease: &Lease) -> Result<Ended,
         Err(stop) => return Ok(Ended::Stopped(stop)),
     };
     let envelope = Envelope::of_lease(lease, &ready.frozen);
-    match post.door.post(push, &envelope, body.bytes.clone(), post.clock.now()).await {
+    faults::point("deliver::before");
+    let posted = post.door.post(push, &envelope, body.bytes.clone(), post.clock.now()).await;
+    faults::point("deliver::after");
+    match posted {
         Posted::Answered(reply) => Ok(Ended::Answered(judged(revision, lease, &reply), reply)),
         Posted::Unreachable(class) => Ok(Ended::Unreachable(class)),
     }

@@ -34,6 +34,7 @@ use crate::dispatch::standing::Standings;
 use crate::dispatch::worker::{self, Pace};
 use crate::exchange::ops::Ops;
 use crate::exchange::{self, Exchange};
+use crate::faults;
 use crate::http_edge::{self, EdgeLimits};
 use crate::journal::Journal;
 use crate::journal::sqlite::{Options, SqliteJournal};
@@ -74,6 +75,7 @@ pub struct Gateway {
 pub fn serve(dir: &Path, apply: bool) -> Result<(), Ended> {
     let settings = Settings::load(dir).map_err(|errors| Ended::configuration(&errors))?;
     telemetry::log::start(&settings.log.level, settings.log.json);
+    faults::begin();
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| Ended::bug(&error))?;
     runtime.block_on(async {
@@ -103,7 +105,7 @@ impl Gateway {
     /// Starts everything. When it returns, the listeners answer and `data/listen.json` says where.
     pub async fn start(dir: &Path, settings: Settings, apply: bool) -> Result<Self, Ended> {
         let settings = Arc::new(settings);
-        let clock: Arc<dyn Clock> = Arc::new(WallClock);
+        let clock: Arc<dyn Clock> = faults::clock(Arc::new(WallClock));
         let data = dir.join("data");
         let listen_file = data.join("listen.json");
         std::fs::create_dir_all(&data).map_err(|error| Ended::storage(&data, &error))?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::clock::Timestamp;
+use crate::faults;
 
 /// Writes a file so that it is whole and durable under its name when this returns, or not there at all.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -17,7 +18,9 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
+    faults::check("rename::before")?;
     fs::rename(&draft, path)?;
+    faults::check("rename::after")?;
     sync_folder(path)
 }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::clock::Timestamp;
+use crate::faults;
 use crate::keys::Keys;
 use crate::seal::{self, DataKey, SEAL_OVERHEAD, SealError, Sha256};
 
@@ -253,7 +254,9 @@ impl Writer {
             self.file.write_all(&self.key.seal(&context(self.pieces), &self.rest)?)?;
         }
         self.flushed()?;
+        faults::check("upload::before")?;
         self.file.sync_all()?;
+        faults::check("upload::after")?;
         File::open(self.path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// `accept` and `dispatch` stand side by side on purpose: they meet in the journal and never name each other.
 const LAYERS: &[&[&str]] = &[
     &["clock", "seal", "memory"],
-    &["identifiers", "keys"],
+    &["identifiers", "keys", "faults"],
     &["schema", "journal"],
     &["expression", "telemetry"],
     &["codes", "reference"],
@@ -41,6 +41,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("clap", &["src/cli/", "src/main.rs"]),
     ("clap_complete", &["src/cli/"]),
     ("csv", &["src/codes", "src/reference", "src/config/", "adapters/kit/", "src/mapping/"]),
+    ("fail", &["src/faults.rs"]),
     ("fastrand", &[]),
     ("futures_util", &[]),
     ("governor", &["src/exchange/"]),

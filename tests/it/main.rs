@@ -45,6 +45,8 @@ mod laboratory;
 mod icops;
 mod connect;
 mod kill;
+#[path = "../faults/mod.rs"]
+mod faults;
 mod dispatch;
 mod cli_mistakes;
 mod cli_journey;

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use super::super::JournalError;
 use super::index::Index;
 use super::tables::storage;
+use crate::faults;
 
 /// How often the log is looked at. Small checkpoints and many of them: one of 16 MiB kept the disk, and with it every commit,
 /// waiting for tens of milliseconds.
@@ -64,7 +65,9 @@ fn work(conn: &Connection, index: &Index, stopped: &Receiver<()>) {
 }
 
 fn checkpoint(conn: &Connection) -> Result<(), rusqlite::Error> {
+    faults::point("checkpoint::before");
     let (mut log, mut done) = pass(conn, "PASSIVE")?;
+    faults::point("checkpoint::after");
     if log < WORTH_IT {
         return Ok(());
     }

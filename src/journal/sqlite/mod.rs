@@ -44,6 +44,7 @@ use super::{
     UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
+use crate::faults;
 use crate::identifiers::MessageId;
 use crate::seal::StoreKey;
 use append::Done;
@@ -211,7 +212,9 @@ impl Journal for SqliteJournal {
         let prepared = self.workshop.prepare(entry, standing).await?;
         let large = [("original", prepared.original.is_none()), ("shared", prepared.shared.is_none())];
         let large = large.map(|(part, gone)| gone.then(|| self.workshop.file(part, id)));
+        faults::point("append::before");
         let done = self.writer.run(move |store| store.append(prepared)).await;
+        faults::point("append::after");
         // A commit whose fate is unknown may have named its files; what else did not write the message did not.
         if !matches!(done, Ok(Done::New(..)) | Err(JournalError::Fatal(_) | JournalError::Closed)) {
             // Nothing points to its files. Where they are not there to begin with, all is well too.

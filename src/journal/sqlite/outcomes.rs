@@ -17,6 +17,7 @@ use super::store::{Change, Ending, Store, settled_counter};
 use super::tables::storage;
 use super::words;
 use crate::clock::Timestamp;
+use crate::faults;
 use crate::identifiers::{DeliveryId, MessageId};
 use crate::seal::StoreKey;
 
@@ -197,7 +198,10 @@ impl SqliteJournal {
             });
             each.collect()
         };
-        self.writer.run(answer).await
+        faults::point("answer::before");
+        let answers = self.writer.run(answer).await?;
+        faults::point("answer::after");
+        Ok(answers)
     }
 
     /// Seals an outcome and its message. `StaleLease` where the system has no such delivery.

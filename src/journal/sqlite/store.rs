@@ -17,6 +17,7 @@ use super::rows::{SettledRow, checked, guarded};
 use super::tables::storage;
 use super::writer::Fate;
 use crate::clock::Clock;
+use crate::faults;
 use crate::journal::leaf::{self, Leaf};
 
 /// Limits and names that the writer needs.
@@ -276,10 +277,13 @@ impl Store {
             self.set_meta("merged links", self.merge_marks.1)?;
             self.merged = true;
         }
+        faults::point("commit::before");
         self.cached("COMMIT").map_err(|error| match error {
             JournalError::Full => JournalError::Full,
             other => JournalError::Fatal(other.to_string()),
-        })
+        })?;
+        faults::point("commit::after");
+        Ok(())
     }
 
     /// A full disk: undo the batch, read memory again, go on. If even that fails, nobody knows what is true.

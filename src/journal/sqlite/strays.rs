@@ -14,6 +14,7 @@ use super::rows::json;
 use super::store::{Change, Store};
 use super::tables::storage;
 use crate::clock::Timestamp;
+use crate::faults;
 use crate::identifiers::{CaseKey, MessageId};
 
 /// Messages of one key that one step looks through.
@@ -136,7 +137,9 @@ impl SqliteJournal {
                     prepared.extend(self.prepare_move(one)?);
                 }
                 let (told, at) = (step.clone(), self.clock.now());
+                faults::point("reroute::before");
                 self.writer.run(move |store| store.moved(&told, prepared, at)).await?;
+                faults::point("reroute::after");
                 Ok(step)
             }
         }

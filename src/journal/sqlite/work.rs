@@ -15,6 +15,7 @@ use super::read;
 use super::rows::{FrozenRow, guarded, pack, unpack};
 use super::store::{Change, Ending, Store};
 use crate::clock::Timestamp;
+use crate::faults;
 use crate::identifiers::{DeliveryId, MessageId, OfficeId};
 use crate::seal::{self, DataKey};
 
@@ -166,7 +167,11 @@ pub(super) struct Attempt {
 
 impl SqliteJournal {
     pub(super) async fn claim_due(&self, ask: ClaimAsk) -> Result<Vec<Lease>, JournalError> {
+        faults::point("lease::before");
         let claimed = self.writer.run(move |store| store.claim(&ask)).await?;
+        if !claimed.is_empty() {
+            faults::point("lease::after");
+        }
         let mut leases = Vec::with_capacity(claimed.len());
         for claimed in claimed {
             let number = claimed.open.number;
@@ -242,7 +247,10 @@ impl SqliteJournal {
     pub(super) async fn freeze_leased(&self, lease: &LeaseToken, frozen: Frozen) -> Result<(), JournalError> {
         let frozen = prepare_frozen(lease, &frozen)?;
         let (lease, at) = (lease.clone(), self.clock.now());
-        self.writer.run(move |store| store.freeze(&lease, &frozen, at)).await
+        faults::point("freeze::before");
+        self.writer.run(move |store| store.freeze(&lease, &frozen, at)).await?;
+        faults::point("freeze::after");
+        Ok(())
     }
 
     pub(super) async fn settle_leased(&self, lease: &LeaseToken, end: Settlement) -> Result<(), JournalError> {
@@ -257,7 +265,10 @@ impl SqliteJournal {
             }
         };
         let lease = lease.clone();
-        self.writer.run(move |store| store.settle(&lease, end, &attempt)).await
+        faults::point("settle::before");
+        self.writer.run(move |store| store.settle(&lease, end, &attempt)).await?;
+        faults::point("settle::after");
+        Ok(())
     }
 }
 

@@ -224,6 +224,7 @@ fn schema(kind: &str) -> Value {
         "case": object(json!({"fir": fir, "cnr": value})),
         "attachments": {"type": "array", "maxItems": 16, "items": attachment},
         "note": text,
+        "filler": text,
         "extensions": {"$ref": "urn:icjs:common:header#/$defs/extensions"},
     });
     if kind == "order" {

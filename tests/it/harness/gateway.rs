@@ -29,6 +29,20 @@ pub struct Gateway {
 impl Gateway {
     /// Starts `icjs serve` on the folder and waits until it listens.
     pub async fn start(folder: &Folder) -> Self {
+        Self::start_with(folder, &[]).await
+    }
+
+    /// The same with more variables, such as `FAILPOINTS`. A gateway that a failpoint ends before it listens is started
+    /// once more, without them.
+    pub async fn start_with(folder: &Folder, variables: &[(&str, &str)]) -> Self {
+        match Self::attempt(folder, variables).await {
+            Ok(gateway) => gateway,
+            Err(ended) if variables.is_empty() => panic!("{ended}: {}", tail(folder)),
+            Err(_) => Self::attempt(folder, &[]).await.unwrap_or_else(|ended| panic!("{ended}: {}", tail(folder))),
+        }
+    }
+
+    async fn attempt(folder: &Folder, variables: &[(&str, &str)]) -> Result<Self, String> {
         let listen = folder.path("data/listen.json");
         let _ = std::fs::remove_file(&listen);
         let log = File::options().create(true).append(true).open(folder.path("gateway.log")).unwrap();
@@ -39,6 +53,7 @@ impl Gateway {
         if owner != std::fs::metadata("/proc/self").unwrap().uid() {
             command.uid(owner);
         }
+        let command = command.envs(variables.iter().copied());
         let child =
             command.arg("serve").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut gateway = Self { child, exchange: NOWHERE, admin: NOWHERE, ops: NOWHERE, started_in: Duration::ZERO };
@@ -49,10 +64,12 @@ impl Gateway {
                 gateway.admin = address("admin").unwrap_or(NOWHERE);
                 gateway.ops = address("ops").unwrap_or(NOWHERE);
                 gateway.started_in = began.elapsed();
-                return gateway;
+                return Ok(gateway);
             }
-            let ended = gateway.child.try_wait().unwrap();
-            assert!(ended.is_none() && began.elapsed() < START_WITHIN, "{ended:?}: {}", tail(folder));
+            if let Some(ended) = gateway.child.try_wait().unwrap() {
+                return Err(ended.to_string());
+            }
+            assert!(began.elapsed() < START_WITHIN, "no start in {START_WITHIN:?}: {}", tail(folder));
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -86,6 +103,18 @@ impl Gateway {
             assert!(began.elapsed() < Duration::from_secs(30), "SIGTERM did not end the gateway in 30 s");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until it has ended by itself, at most so long; whether it has.
+    pub async fn dies_within(&mut self, patience: Duration) -> bool {
+        let began = Instant::now();
+        while self.ended().is_none() {
+            if began.elapsed() > patience {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        true
     }
 
     /// How it ended by itself, if it did.

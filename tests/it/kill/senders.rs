@@ -14,6 +14,9 @@ use crate::harness::{folder, tick};
 const CASES: u32 = 24;
 const PERSONS: u32 = 12;
 
+/// Of two hundred new records, how many are large.
+const LARGE: u32 = 2;
+
 /// A newest version that its sender may correct or withdraw.
 struct Version {
     mark: String,
@@ -67,6 +70,10 @@ async fn begin(world: &World, rng: &mut fastrand::Rng, mark: &str) -> Option<Ver
         "order" => folder::order(station, &to, case, person, code, mark),
         _ => folder::paper(station, &to, case, mark),
     };
+    if rng.u32(0..200) < LARGE {
+        // Not to be made small: such a record's parts lie in files of their own.
+        record["filler"] = json!(std::iter::repeat_with(|| rng.alphanumeric()).take(150_000).collect::<String>());
+    }
     let liberty = kind == "order" && code != "adjournment";
     let mut keys = vec![format!("case {case}")];
     if liberty {

@@ -182,7 +182,7 @@ fn pushed(push: &Push) -> Seen {
     Seen {
         delivery: push.id(),
         mark: push.json()["note"].as_str().unwrap_or_default().to_owned(),
-        digest: push.body.clone(),
+        digest: icjs::seal::sha256(&push.body).to_vec(),
         arrived: push.arrived,
         answered: push.answered,
         after: ids("ce-icjsafter"),

@@ -1,0 +1,6 @@
+//! Faults on purpose, and what must hold in spite of them. Each module is one kind of fault, in a short form that runs with
+//! every test; `tests/run --long` runs the same tests with larger numbers and writes the page of promises. `report` is how
+//! a test says what it has tried. Judged by what clients sent, what they were answered, and what receivers saw.
+
+pub mod report;
+mod points;
