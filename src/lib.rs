@@ -45,6 +45,7 @@ pub mod gateway;
 
 // The command line and what it brings along.
 pub mod shell;
+pub mod promises;
 pub mod demo;
 pub mod bench;
 pub mod cli;

@@ -16,6 +16,7 @@ mod case;
 mod alerts;
 mod links;
 mod receipt;
+mod promises;
 mod bench;
 
 use std::path::PathBuf;
@@ -147,6 +148,8 @@ enum Verb {
         #[command(subcommand)]
         verb: receipt::ReceiptVerb,
     },
+    /// What is promised, how far it is proved, and what the last long runs found.
+    Promises(promises::PromisesArguments),
     /// Measure this machine: accept, journey, mapping, start, memory; against a bare echo in the same run.
     Bench(bench::BenchArguments),
     #[command(hide = true)]
@@ -270,6 +273,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
             narrow(alerts::run(dir, verb.unwrap_or(alerts::AlertsVerb::List(list)), output))?
         }
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
+        Verb::Promises(asked) => promises::run(&asked, output),
         Verb::Bench(arguments) => narrow(bench::bench(arguments, output))?,
         Verb::BenchLoad => narrow(bench::load(output))?,
         Verb::BenchSink { slow } => narrow(bench::sink(slow))?,

@@ -4,3 +4,4 @@
 
 pub mod report;
 mod points;
+mod promises;
