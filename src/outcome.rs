@@ -113,6 +113,7 @@ fn message(revision: &Revision, said: &Said<'_>, outcome: &Outcome) -> Entry {
         threads: Vec::new(),
         whereabouts: Vec::new(),
         attachments: Vec::new(),
+        bulk: false,
         deliveries: vec![to_sender(revision, head)],
         warnings: Vec::new(),
     }

@@ -30,6 +30,8 @@ pub struct Submission {
     pub reason: Option<String>,
     /// `Icjs-Actor`.
     pub actor: Option<String>,
+    /// It came in a batch: what is live goes first.
+    pub bulk: bool,
 }
 
 /// A submission that may come in: every header is understood.
@@ -51,6 +53,8 @@ pub struct Door {
     pub reason: Option<String>,
     /// The officer.
     pub actor: Option<String>,
+    /// It came in a batch.
+    pub bulk: bool,
     /// Bytes that the body may have.
     pub limit: usize,
 }
@@ -100,6 +104,7 @@ pub fn receive(desk: &Desk, caller: &Caller, submission: Submission) -> Result<D
         replaces,
         reason: text("Icjs-Reason", submission.reason)?,
         actor: text("Icjs-Actor", submission.actor)?,
+        bulk: submission.bulk,
         // Files inside the document come besides, up to their cap.
         limit: limit(desk, revision, dialect, &submission.kind).saturating_add(inside),
         kind: submission.kind,

@@ -64,6 +64,7 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
         links: facts.links,
         whereabouts,
         attachments: facts.attachments,
+        bulk: door.bulk,
         deliveries,
         warnings,
     })

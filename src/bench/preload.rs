@@ -127,6 +127,7 @@ async fn append(journal: &dyn Journal, template: &Template, number: u64) -> Resu
         threads: Vec::new(),
         whereabouts: Vec::new(),
         attachments: Vec::new(),
+        bulk: false,
         warnings: Vec::new(),
     };
     journal.append(entry).await.map(drop)

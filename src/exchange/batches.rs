@@ -175,6 +175,7 @@ fn read(text: &[u8]) -> Result<(Submission, Bytes), Refusal> {
         replaces: header("icjs-replaces"),
         reason: header("icjs-reason"),
         actor: header("icjs-actor"),
+        bulk: true,
         kind: line.kind.clone(),
     };
     let body = if is_text { request::parse::<String>(whole.as_bytes())? } else { whole.to_owned() };

@@ -31,6 +31,7 @@ pub fn submission(kind: String, headers: &HeaderMap) -> Submission {
         replaces: request::header(headers, "icjs-replaces"),
         reason: request::header(headers, "icjs-reason"),
         actor: request::header(headers, "icjs-actor"),
+        bulk: false,
     }
 }
 

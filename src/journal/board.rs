@@ -20,6 +20,9 @@ pub type Number = u64;
 /// Liberty's feed counter, and that of everything else.
 pub const CLASSES: usize = 2;
 
+/// Who is pushed first: liberty, what came by itself, what came in a batch.
+const QUEUES: usize = 3;
+
 /// One delivery that is not settled, or holds its lane although it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Open {
@@ -69,6 +72,9 @@ pub struct Open {
     pub released: bool,
     /// Why it is parked or held.
     pub code: Option<String>,
+    /// It came in a batch.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bulk: bool,
     /// Its place in the feed; 0 before it has one.
     pub position: u64,
     /// Bytes of its frozen payload.
@@ -131,6 +137,7 @@ impl Default for Open {
             park_on_reject: false,
             released: false,
             code: None,
+            bulk: false,
             position: 0,
             size: 0,
             overtaken_by: Vec::new(),
@@ -153,6 +160,11 @@ impl Open {
     /// 0 for liberty, 1 for the rest: which feed counter, which half of a page.
     pub fn class(&self) -> usize {
         usize::from(self.lane != Lane::Liberty)
+    }
+
+    /// Its queue of what is ready to be pushed. Liberty stays liberty, also in a batch.
+    fn queue(&self) -> usize {
+        self.class() + usize::from(self.bulk && self.lane != Lane::Liberty)
     }
 
     /// A byte of it may have reached its office.
@@ -192,7 +204,7 @@ impl Open {
 /// What is kept for one receiving system.
 #[derive(Debug, Default)]
 struct Desk {
-    ready: [BTreeSet<Spot>; CLASSES],
+    ready: [BTreeSet<Spot>; QUEUES],
     due: BTreeSet<(Timestamp, Number)>,
     leased: BTreeSet<(Timestamp, Number)>,
     held: BTreeSet<(Timestamp, Number)>,
@@ -375,7 +387,7 @@ impl Board {
         let class = open.class();
         match open.seat {
             Seat::None => {}
-            Seat::Ready => drop(desk.ready.get_mut(class).map(|ready| ready.remove(&open.spot()))),
+            Seat::Ready => drop(desk.ready.get_mut(open.queue()).map(|ready| ready.remove(&open.spot()))),
             Seat::Due(at) => drop(desk.due.remove(&(at, number))),
             Seat::Leased(until) => drop(desk.leased.remove(&(until, number))),
             Seat::Held(until) => drop(desk.held.remove(&(until, number))),
@@ -421,7 +433,7 @@ impl Board {
             Seat::None => return,
             Seat::Leased(until) => drop(desk.leased.insert((until, number))),
             Seat::Held(until) => drop(desk.held.insert((until, number))),
-            Seat::Ready => drop(desk.ready.get_mut(class).map(|ready| ready.insert(open.spot()))),
+            Seat::Ready => drop(desk.ready.get_mut(open.queue()).map(|ready| ready.insert(open.spot()))),
             Seat::Due(at) => drop(desk.due.insert((at, number))),
             Seat::Available(position) => {
                 desk.available.get_mut(class).map(|shelf| shelf.insert(position, number));

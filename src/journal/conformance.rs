@@ -98,6 +98,7 @@ pub fn record(stage: &dyn Stage, body: &str) -> Entry {
         threads: vec![],
         whereabouts: vec![],
         attachments: vec![],
+        bulk: false,
         deliveries: vec![],
         warnings: vec![],
     }

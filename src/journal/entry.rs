@@ -137,6 +137,8 @@ pub struct Entry {
     pub whereabouts: Vec<Whereabout>,
     /// Attachments that it names; each must have been uploaded by `system`, and is bound here.
     pub attachments: Vec<Digest>,
+    /// It came in a batch: its pushes stand behind those of what came by itself.
+    pub bulk: bool,
     /// Who gets it. Number `n` of the delivery id is the place here, from 1.
     pub deliveries: Vec<NewDelivery>,
     /// Warnings, part of the stored answer.

@@ -2,11 +2,13 @@
 //! worked on at once, a batch that broke off goes on, and the report says what was wrong with which lines.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::harness::folder::paper;
-use super::harness::{Client, Folder, Gateway, Party};
+use super::harness::scene::{SOON, Scene};
+use super::harness::{Client, Folder, Gateway, Party, Receiver, Reply};
 
 const POLICE: &str = "ps:38101004";
 const COURT: &str = "court:DLCT01";
@@ -176,4 +178,20 @@ async fn the_command_line_sends_a_batch_and_reports_its_quality() {
     assert!(said.contains("200 lines, 200 accepted (200 of them before), 0 refused"), "{said}");
     assert_eq!(String::from_utf8_lossy(&again.stderr), "", "no bar where nobody looks");
     assert!(again.status.success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_record_passes_what_a_batch_left_waiting_for_the_same_receiver() {
+    let court = Receiver::start(|_| Reply::status(200).after(Duration::from_millis(100))).await;
+    let scene = Scene::with(&court, |_| {}).await;
+    let lines: Vec<String> = (0..200).map(|n| line(n, 1000 + n)).collect();
+    let answers = send(&scene.police, &lines).await;
+    assert!(answers.iter().all(|answer| answer["status"] == 202), "{answers:?}");
+    let before = court.seen().len();
+    assert!(before < 120, "{before} of the batch are there already: nothing waits");
+    let live = scene.paper(COURT, 1, "live").await;
+    let seen = court.until(SOON, |seen| seen.iter().any(|push| push.id() == live)).await;
+    let place = seen.iter().position(|push| push.id() == live).unwrap();
+    assert!(place < 160, "it came as number {place}, {before} were there when it was sent");
+    court.until(SOON, |seen| seen.len() == 201).await;
 }

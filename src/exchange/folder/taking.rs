@@ -141,6 +141,7 @@ impl Room {
             replaces: header("icjs-replaces"),
             reason: header("icjs-reason"),
             actor: header("icjs-actor"),
+            bulk: false,
         };
         let _place = self.exchange.place()?;
         let read = |limit| {

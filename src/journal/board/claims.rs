@@ -12,14 +12,21 @@ use crate::journal::{JournalError, Lane, LeaseToken, State};
 /// How many overtaking or overtaken deliveries are named in a list.
 const NAMED: usize = 100;
 
+/// Of so many pushes that begin while both wait, one is of a batch.
+const BULK_SHARE: usize = 16;
+
 impl Board {
-    /// Leases up to `limit` due deliveries of a system, liberty first.
+    /// Leases up to `limit` due deliveries of a system: liberty first, then what came by itself, then what came in batches,
+    /// which keeps a small share so that it gets on while live records never end.
     pub fn claim(&mut self, system: &str, limit: usize, now: Timestamp, lease: Duration, only: bool) -> Vec<Number> {
         self.tick(system, now);
         let Some(desk) = self.desks.get(system) else { return Vec::new() };
-        let [liberty, rest] = &desk.ready;
+        let [liberty, live, bulk] = &desk.ready;
+        let share = limit / BULK_SHARE + usize::from(self.tokens.is_multiple_of(BULK_SHARE as u64));
+        let first = limit.saturating_sub(share);
         // `take`, not `filter`: behind an open breaker stand many, and every wake would walk past all of them.
-        let rest = rest.iter().take(if only { 0 } else { limit });
+        let rest = live.iter().take(first).chain(bulk).chain(live.iter().skip(first));
+        let rest = rest.take(if only { 0 } else { limit });
         let chosen: Vec<Number> = liberty.iter().chain(rest).take(limit).map(|spot| spot.number).collect();
         for number in &chosen {
             let Some(mut open) = self.find(*number).cloned() else { continue };

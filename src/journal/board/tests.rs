@@ -45,6 +45,7 @@ fn fresh(number: u64, keys: Vec<LineKey>) -> Open {
         place: Place { first: number, then: 0 },
         keys,
         park_on_reject: true,
+        bulk: number.is_multiple_of(3),
         ..Open::default()
     }
 }
@@ -83,9 +84,15 @@ proptest! {
                     model.insert(number, fresh(number, keys));
                 }
                 Step::Claim(limit) => {
-                    let expected: Vec<u64> = due_in_model(&model).into_iter().take(limit).collect();
+                    let due = due_in_model(&model);
                     let claimed = board.claim("s", limit, now, lease, false);
-                    prop_assert_eq!(&claimed, &expected);
+                    prop_assert_eq!(claimed.len(), due.len().min(limit));
+                    for bulk in [false, true] {
+                        let of = |list: &[u64]| -> Vec<u64> {
+                            list.iter().copied().filter(|number| model[number].bulk == bulk).collect()
+                        };
+                        prop_assert!(of(&due).starts_with(&of(&claimed)), "{claimed:?} of {due:?}");
+                    }
                     for number in claimed {
                         model.get_mut(&number).unwrap().lease = board.find(number).unwrap().lease;
                     }
@@ -117,7 +124,9 @@ proptest! {
         for open in model.values_mut() {
             open.lease = None;
         }
-        prop_assert_eq!(again.claim("s", 1000, now, lease, false), due_in_model(&model));
+        let mut due = due_in_model(&model);
+        due.sort_by_key(|number| (model[number].bulk, *number));
+        prop_assert_eq!(again.claim("s", 1000, now, lease, false), due);
         for number in model.keys() {
             board.remove(*number);
         }
@@ -138,4 +147,25 @@ fn a_long_backlog_of_one_case_is_claimed_one_by_one_and_quickly() {
         board.remove(number);
     }
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn what_came_by_itself_goes_before_a_batch_which_still_gets_on() {
+    let mut board = Board::new(0, Duration::from_secs(10));
+    let (now, lease) = (Timestamp::from_millis(1000), Duration::from_secs(60));
+    for number in 1..=100 {
+        board.insert(Open { bulk: number <= 50, ..fresh(number, vec![number]) });
+    }
+    let mut order = Vec::new();
+    while let [number] = board.claim("s", 1, now, lease, false)[..] {
+        order.push(number);
+    }
+    assert_eq!(order.len(), 100);
+    let bulk = order.iter().take(50).filter(|number| **number <= 50).count();
+    assert!((1..=50 / 16 + 1).contains(&bulk), "{order:?}");
+    let mut board = Board::new(0, Duration::from_secs(10));
+    board.insert(Open { bulk: true, ..fresh(1, vec![1]) });
+    board.insert(Open { bulk: false, ..fresh(2, vec![2]) });
+    board.insert(Open { bulk: true, lane: Lane::Liberty, ..fresh(3, vec![3]) });
+    assert_eq!(board.claim("s", 3, now, lease, false)[0], 3, "liberty is first, in a batch too");
 }

@@ -261,7 +261,7 @@ impl SqliteJournal {
         let keys = to.keys.iter().map(|key| self.workshop.blind.line(office, to.lane, key));
         let keys = if office.is_empty() { Vec::new() } else { keys.collect() };
         let (message, accepted_at) = (row.id, row.head.accepted_at);
-        let new = NewOpen { message, kind: &row.head.kind, accepted_at, to, ordinal: base | ordinal };
+        let new = NewOpen { message, kind: &row.head.kind, accepted_at, to, ordinal: base | ordinal, bulk: false };
         let action = if to.action == Action::New { row.head.action } else { to.action };
         let open = Open { action, ..new_open(&new, keys) };
         let party = (!to.system.is_empty()).then(|| self.workshop.blind.hash("party", &[&to.system]));

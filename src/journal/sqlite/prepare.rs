@@ -196,7 +196,8 @@ impl Workshop {
             keys.sort_unstable();
             keys.dedup();
         }
-        new_open(&NewOpen { message: entry.id, kind: &entry.kind, accepted_at: entry.accepted_at, to, ordinal }, keys)
+        let Entry { id: message, accepted_at, bulk, .. } = *entry;
+        new_open(&NewOpen { message, kind: &entry.kind, accepted_at, to, ordinal, bulk }, keys)
     }
 
     /// The line in which the versions of one record (or the outcomes about one record) keep their order.
@@ -302,6 +303,7 @@ pub(super) struct NewOpen<'a> {
     pub(super) accepted_at: crate::clock::Timestamp,
     pub(super) to: &'a NewDelivery,
     pub(super) ordinal: u64,
+    pub(super) bulk: bool,
 }
 
 /// A delivery at its beginning.
@@ -324,6 +326,7 @@ pub(super) fn new_open(new: &NewOpen<'_>, keys: Vec<LineKey>) -> Open {
         // Never for liberty: a rejected order must not hold the next one.
         park_on_reject: to.park_on_reject && to.lane != Lane::Liberty,
         code: to.code.clone(),
+        bulk: new.bulk,
         ..Open::default()
     }
 }
