@@ -253,8 +253,9 @@ impl Revision {
     /// The addressees first; then every case for which no addressee stands is decided by itself. `None`: the route does not
     /// apply, because it is by addressee alone and there is none.
     fn find(&self, route: &Route, ask: &Ask<'_>, trail: &mut Trail) -> Option<Vec<Destination>> {
-        if let Some(found) = route.split.as_ref().and_then(|split| self.find_items(route, split, ask, trail)) {
-            return Some(found);
+        let items = route.split.as_ref().map_or_else(Vec::new, |split| split.items(ask.shared));
+        if let Some(case) = ask.cases.first().filter(|_| !items.is_empty()) {
+            return self.find_items(route, (&items, case), ask, trail);
         }
         let (served, strangers) = self.apart(self.addressees(route, ask));
         trail.step(route, "", "addressee", &served, &strangers);

@@ -1,6 +1,7 @@
-//! Routes that decide item by item: the exhibits of one requisition go each to the laboratory division that examines it. An
-//! item's office is an addressee that has its division, else the row of a table for it; what is left is parked with the
-//! item's place. Every office gets the record with its own items, which `keep_own` sees to.
+//! Routes that decide item by item: the exhibits of one requisition go each to the laboratory division that examines it, and
+//! the movement of an exhibit to those who had that one. An item's office is an addressee that has its division, else the row
+//! of a table for it, or who had to do with it; what is left is parked with the item's place. Every office gets the record
+//! with its own items, which `keep_own` sees to.
 
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ use crate::identifiers::{CaseKey, thread_key};
 pub struct Split {
     items: Items,
     /// Where an item says which division of an office it is for.
-    division: Path,
+    division: Option<Path>,
 }
 
 /// The items that threads of one scheme name: `exhibit:exhibits[].qr` means each of `exhibits[]`.
@@ -43,11 +44,11 @@ pub(super) struct Item {
 }
 
 impl Split {
-    /// Reads `split = { thread = "exhibit", division = "exhibits[].division.code" }`.
+    /// Reads `split = { thread = "exhibit", division = "exhibits[].division.code" }`; `division` may be left out.
     pub(super) fn read(section: &mut Section<'_, '_>, kind: Option<&Kind>) -> Option<Self> {
         let mut table = section.section("split")?;
         let thread = table.required("thread");
-        let division = table.required("division");
+        let division = table.text("division");
         let kind = kind?;
         let items = thread.and_then(|said| {
             let items = Items::of(kind).find(|items| items.scheme == said.value);
@@ -73,13 +74,15 @@ impl Split {
             }
         });
         table.finish();
-        Some(Self { items: items?, division: division? })
+        Some(Self { items: items?, division })
     }
 
-    fn items(&self, shared: &Value) -> Vec<Item> {
+    /// The items of a record.
+    pub(super) fn items(&self, shared: &Value) -> Vec<Item> {
         let items = self.items.all(shared).into_iter().enumerate();
         let items = items.map(|(nth, (key, id, item))| {
-            let division = self.division.values(item).first().and_then(|value| plain(value));
+            let division =
+                self.division.as_ref().and_then(|path| path.values(item).first().and_then(|value| plain(value)));
             Item {
                 key,
                 division,
@@ -91,6 +94,11 @@ impl Split {
 }
 
 impl Item {
+    /// It is the item that a thread names, or the thread is of another scheme.
+    pub(super) fn is_of(&self, thread: &str) -> bool {
+        CaseKey::any_of(std::slice::from_ref(&self.key), thread)
+    }
+
     /// A row is for the divisions that it names; one that names none, for items that say none.
     pub(super) fn fits(&self, row: &Row) -> bool {
         match &self.division {
@@ -131,19 +139,14 @@ impl Items {
 }
 
 impl Revision {
-    /// What a route gives that decides item by item; `None` where the record has no items.
+    /// What a route gives that decides item by item; `None` where it does not apply, because nobody has to do with any.
     pub(super) fn find_items(
         &self,
         route: &Route,
-        split: &Split,
+        (items, case): (&[Item], &Case<'_>),
         ask: &Ask<'_>,
         trail: &mut Trail,
     ) -> Option<Vec<Destination>> {
-        let items = split.items(ask.shared);
-        if items.is_empty() {
-            return None;
-        }
-        let case = ask.cases.first()?;
         let (served, strangers) = self.apart(self.addressees(route, ask));
         trail.step(route, "", "addressee", &served, &strangers);
         let mut draft = Draft::of(route, Vec::new(), Vec::new());
@@ -151,7 +154,7 @@ impl Revision {
             let case = Case { item: Some(item.clone()), ..case.clone() };
             let found = if served.is_empty() && strangers.is_empty() {
                 match self.look(route, &case, ask, trail) {
-                    Found::Nothing => Found::Lacking(self.no_row(route, item, ask)),
+                    Found::Nothing if !route.by_chance() => Found::Lacking(self.no_row(route, item, ask)),
                     found => found,
                 }
             } else {
@@ -169,7 +172,7 @@ impl Revision {
             });
         }
         found.extend(draft.stuck);
-        Some(found)
+        (!found.is_empty() || !route.by_chance()).then_some(found)
     }
 
     /// Where the sender sends an item, its papers go: to the addressee's division, or nowhere until somebody says where.

@@ -78,8 +78,8 @@ impl Revision {
                 case.same.iter().filter_map(establishment).map(|(office, why)| Named::by(office, why)).collect()
             }
             Step::Custody => held(ask),
-            Step::Asker(scheme) => self.parties(scheme, true, route, ask),
-            Step::Holders(scheme) => self.parties(scheme, false, route, ask),
+            Step::Asker(scheme) => self.parties(scheme, true, route, case, ask),
+            Step::Holders(scheme) => self.parties(scheme, false, route, case, ask),
             Step::Station => self.registrants(route, case),
             Step::Table(table, class) => self.rows(table, class, route, case, ask),
             Step::Then(table, class, next) => {
@@ -93,9 +93,11 @@ impl Revision {
         named.map(|named| self.standing(named, ask)).collect()
     }
 
-    /// Offices of the route's pillar that had to do with the record's threads of a scheme: who asked, or everybody.
-    fn parties(&self, scheme: &str, askers: bool, route: &Route, ask: &Ask<'_>) -> Vec<Named> {
-        let fitting = others_of(scheme, askers, ask).filter(|party| self.fits(&party.office, &route.to));
+    /// Offices of the route's pillar that had to do with the record's threads of a scheme, or with the one item that is
+    /// decided: who asked, or everybody.
+    fn parties(&self, scheme: &str, askers: bool, route: &Route, case: &Case<'_>, ask: &Ask<'_>) -> Vec<Named> {
+        let meant = |party: &&Party| case.item.as_ref().is_none_or(|item| item.is_of(&party.thread));
+        let fitting = others_of(scheme, askers, ask).filter(meant).filter(|party| self.fits(&party.office, &route.to));
         fitting
             .map(|party| {
                 let did = if party.sent { "sent" } else { "got" };

@@ -137,7 +137,7 @@ async fn a_line_that_comes_byte_by_byte_costs_no_more_than_its_bytes() {
     let mut answer = Vec::new();
     let _ = tokio::io::AsyncReadExt::read_to_end(&mut socket, &mut answer).await;
     assert!(String::from_utf8_lossy(&answer).contains("\"status\":202"), "{}", String::from_utf8_lossy(&answer));
-    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

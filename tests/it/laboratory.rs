@@ -303,6 +303,36 @@ async fn a_movement_reaches_those_who_hold_the_exhibit_and_the_laboratory_that_h
 }
 
 #[tokio::test]
+async fn of_a_movement_each_laboratory_sees_its_own_exhibits_and_the_court_the_whole_chain() {
+    let bench = Bench::start().await;
+    let exhibits = [("EX-1", DNA), ("EX-2", CYBER), ("EX-3", DNA)];
+    bench.asks(1, "", &exhibits).await;
+    bench.asks(2, "", &[("EX-8", BALLISTICS)]).await;
+    let items: String =
+        exhibits.iter().map(|(qr, _)| format!("<Exhibit><EXHIBIT_QR>{qr}</EXHIBIT_QR></Exhibit>")).collect();
+    let moved = format!(
+        "<ExhibitMovement><EVENT_NO>MV-1</EVENT_NO><SENDER_OFFICE>ps:38101004</SENDER_OFFICE><SendToList>\
+         <SEND_TO>court:DLCT01</SEND_TO></SendToList><OCCURRED_ON>20/01/2026 10:30:00</OCCURRED_ON><PS_CD>38101004</PS_CD>\
+         <REG_YEAR>2026</REG_YEAR><FIR_SRNO>45</FIR_SRNO><Movement><MOVEMENT_DT>20/01/2026 10:30:00</MOVEMENT_DT>\
+         <MOVEMENT_TYPE_CD>4</MOVEMENT_TYPE_CD></Movement><ExhibitList>{items}</ExhibitList></ExhibitMovement>"
+    );
+    let headers = [("content-type", "application/xml")];
+    let answer = bench.police.call("POST", "/v1/records/exhibit-movement", &headers, moved.as_bytes()).await.unwrap();
+    let answer = answer.expect(202).json();
+    let expected = [("court:DLCT01", "queued"), ("lab:DLFSL/BIO", "queued"), ("lab:DLFSL/CYB", "queued")];
+    assert_eq!(told(&answer), states(&expected), "who has another one of the case does not hear of it: {answer}");
+    let seen = async |client: &Client, office: &str| {
+        let items = feed(client, &format!("kind=exhibit-movement&office={office}"), 1).await;
+        let text = items[0]["data"].to_string();
+        let qrs: Vec<&str> = exhibits.iter().map(|(qr, _)| *qr).filter(|qr| text.contains(qr)).collect();
+        (qrs, items[0]["icjswithheld"].to_string().contains("\"exhibits[]\""))
+    };
+    assert_eq!(seen(&bench.lab, "lab:DLFSL/BIO").await, (vec!["EX-1", "EX-3"], true));
+    assert_eq!(seen(&bench.lab, "lab:DLFSL/CYB").await, (vec!["EX-2"], true));
+    assert_eq!(seen(&bench.court, "court:DLCT01").await, (vec!["EX-1", "EX-2", "EX-3"], false));
+}
+
+#[tokio::test]
 async fn an_exhibit_that_was_never_sent_is_named_in_a_warning_with_its_place() {
     let bench = Bench::start().await;
     bench.asks(1, "", &[("EX-1", DNA)]).await;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::identifiers::MessageId;
+use crate::journal::lanes::{LineKey, Place};
 
 #[derive(Clone, Debug)]
 enum Step {
