@@ -46,7 +46,9 @@ impl Keys {
     /// Reads the keys of the folder `dir`, making those that are missing.
     pub fn open(dir: &Path) -> Result<Self, KeyError> {
         let keys = dir.join("keys");
-        fs::create_dir_all(&keys).map_err(|source| KeyError::File { path: keys.clone(), source })?;
+        // A folder's name is durable once the one above is synced: what is sealed must never outlive the key that opens it.
+        let made = fs::create_dir_all(&keys).and_then(|()| fs::File::open(dir)?.sync_all());
+        made.map_err(|source| KeyError::File { path: keys.clone(), source })?;
         let path = keys.join("store.key");
         let store = read_or_make(&path, StoreKey::generate_hex)?;
         Ok(Self {

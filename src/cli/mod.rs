@@ -17,6 +17,7 @@ mod alerts;
 mod links;
 mod receipt;
 mod promises;
+mod store;
 mod bench;
 
 use std::path::PathBuf;
@@ -150,6 +151,11 @@ enum Verb {
     },
     /// What is promised, how far it is proved, and what the last long runs found.
     Promises(promises::PromisesArguments),
+    /// Verify, back up and restore the store.
+    Store {
+        #[command(subcommand)]
+        verb: store::StoreVerb,
+    },
     /// Measure this machine: accept, journey, mapping, start, memory; against a bare echo in the same run.
     Bench(bench::BenchArguments),
     #[command(hide = true)]
@@ -274,6 +280,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         }
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Promises(asked) => promises::run(&asked, output),
+        Verb::Store { verb } => store::run(dir, &verb, output),
         Verb::Bench(arguments) => narrow(bench::bench(arguments, output))?,
         Verb::BenchLoad => narrow(bench::load(output))?,
         Verb::BenchSink { slow } => narrow(bench::sink(slow))?,

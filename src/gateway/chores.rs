@@ -1,12 +1,14 @@
 //! What must be done every now and then, and by nobody in particular: uploads that no record ever named are dropped, files
 //! that a crash left behind are removed, histograms are folded, free memory goes back. Nothing here is urgent, and nothing depends on its being on time.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Timestamp};
+use crate::journal::durable::Keeping;
 use crate::journal::uploads::{UploadError, Uploads};
 use crate::journal::{Journal, JournalError, UploadVerb};
 use crate::telemetry::Telemetry;
@@ -34,6 +36,8 @@ pub(super) struct Terms {
     pub(super) unbound_uploads: Duration,
     /// Their files.
     pub(super) uploads: Arc<Uploads>,
+    /// The folder of the store.
+    pub(super) data: PathBuf,
 }
 
 /// Does them until told to stop.
@@ -53,10 +57,13 @@ pub(super) async fn run(
         if round.is_multiple_of(MEMORY_EVERY) {
             crate::memory::give_back();
         }
-        if round.is_multiple_of(UPLOADS_EVERY) {
+        // While a backup is taken, what it names stays; the next time is soon enough.
+        let removing =
+            round.is_multiple_of(UPLOADS_EVERY).then(|| Keeping::suspend(&terms.data).ok().flatten()).flatten();
+        if removing.is_some() {
             expire_uploads(journal.as_ref(), &terms).await;
         }
-        if round.is_multiple_of(FILES_EVERY) {
+        if removing.is_some() && round.is_multiple_of(FILES_EVERY) {
             match sweep(journal.as_ref(), &terms).await {
                 Ok(0) => {}
                 Ok(files) => tracing::info!(files, "files that nothing named were removed"),

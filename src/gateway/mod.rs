@@ -108,7 +108,7 @@ impl Gateway {
         let clock: Arc<dyn Clock> = faults::clock(Arc::new(WallClock));
         let data = dir.join("data");
         let listen_file = data.join("listen.json");
-        std::fs::create_dir_all(&data).map_err(|error| Ended::storage(&data, &error))?;
+        crate::journal::durable::make_folder(&data).map_err(|error| Ended::storage(&data, &error))?;
         // Addresses first: a port in use is the usual mistake, and nothing has been touched yet.
         let listeners = Listeners::bind(&settings).await?;
         let keys = Arc::new(Keys::open(dir).map_err(|error| Ended::keys(&error))?);
@@ -198,7 +198,10 @@ impl Gateway {
         self.part("exchange listener", http_edge::serve(on.exchange, exchange::router(exchange), limits, stopping()));
         self.part("admin listener", http_edge::serve(on.admin, pages, limits, stopping()));
         self.part("ops listener", http_edge::serve(on.ops, exchange::ops::router(ops), limits, stopping()));
-        self.part("chores", chores::run(Arc::clone(&core.journal), core.chores(), telemetry, core.stopping.clone()));
+        self.part(
+            "chores",
+            chores::run(Arc::clone(&core.journal), core.chores(data), telemetry, core.stopping.clone()),
+        );
         Ok(())
     }
 
@@ -295,11 +298,12 @@ impl Core {
         }
     }
 
-    fn chores(&self) -> chores::Terms {
+    fn chores(&self, data: &Path) -> chores::Terms {
         chores::Terms {
             clock: Arc::clone(&self.clock),
             unbound_uploads: self.settings.store.unbound_uploads,
             uploads: Arc::clone(&self.uploads),
+            data: data.to_owned(),
         }
     }
 }

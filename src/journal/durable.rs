@@ -12,7 +12,7 @@ use crate::faults;
 /// Writes a file so that it is whole and durable under its name when this returns, or not there at all.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("a file needs a folder"))?;
-    fs::create_dir_all(folder)?;
+    make_folder(folder)?;
     let draft = path.with_added_extension("draft");
     let mut file = File::create(&draft)?;
     file.write_all(bytes)?;
@@ -21,7 +21,7 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     faults::check("rename::before")?;
     fs::rename(&draft, path)?;
     faults::check("rename::after")?;
-    sync_folder(path)
+    sync_folders(path)
 }
 
 /// The files in the folders of a folder that were last written before a moment.
@@ -48,10 +48,55 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
 }
 
-/// A name is durable once its folder is, and a new folder once the one above it is.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    for folder in path.ancestors().skip(1).take(2) {
-        File::open(folder)?.sync_all()?;
+/// Makes a folder, and those above it that are not there, so that their names are durable when this returns.
+pub fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
     }
-    Ok(())
+    let above = folder.parent().unwrap_or(folder);
+    make_folder(above)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(above),
+    }
+}
+
+/// A name is durable once its folder is, and a new folder once the one above it is.
+pub fn sync_folders(path: &Path) -> io::Result<()> {
+    path.ancestors().skip(1).take(2).try_for_each(sync_folder)
+}
+
+/// Syncs one folder: the names in it.
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(here)?.sync_all()
+}
+
+/// While this lives, no file that a row names or named is removed: somebody copies them (a backup, in a process of its own).
+#[derive(Debug)]
+pub struct Keeping {
+    _lock: File,
+}
+
+impl Keeping {
+    /// Waits until nobody is removing any.
+    pub fn begin(data: &Path) -> io::Result<Self> {
+        let lock = lock_file(data)?;
+        lock.lock_shared()?;
+        Ok(Self { _lock: lock })
+    }
+
+    /// The right to remove files, while it lives; `None` while somebody keeps them.
+    pub fn suspend(data: &Path) -> io::Result<Option<Self>> {
+        let lock = lock_file(data)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(Self { _lock: lock })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+fn lock_file(data: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(data.join("files.lock"))
 }

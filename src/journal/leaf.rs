@@ -54,6 +54,15 @@ pub fn hash(leaf: &[u8]) -> [u8; 32] {
     digest.finish()
 }
 
+/// The hash of a node over two others (RFC 6962 section 2.1): SHA-256 over a one byte and both.
+pub fn joined(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+    let mut digest = seal::Sha256::new();
+    digest.update(&[1]);
+    digest.update(left);
+    digest.update(right);
+    digest.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

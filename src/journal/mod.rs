@@ -12,7 +12,7 @@ pub mod leaf;
 pub mod lanes;
 pub mod board;
 pub mod wakes;
-mod durable;
+pub mod durable;
 pub mod uploads;
 pub mod sqlite;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use crate::clock::Timestamp;
 use crate::faults;
 use crate::keys::Keys;
-use crate::seal::{self, DataKey, SEAL_OVERHEAD, SealError, Sha256};
+use crate::seal::{self, DataKey, SEAL_OVERHEAD, SealError, Sha256, StoreKey};
 
 use super::{Digest, durable};
 
@@ -92,7 +92,7 @@ impl Uploads {
         let (key, wrapped) = self.keys.store.data_key()?;
         let path = self.path(&wrapped);
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+            durable::make_folder(folder)?;
         }
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
         let digest = Some(Sha256::new());
@@ -127,9 +127,7 @@ impl Uploads {
 
     /// Whether the file of a key is there with so many plain bytes. It is not opened: a range that is read is checked then.
     pub fn is_whole(&self, wrapped: &[u8], size: u64) -> bool {
-        let tail = size % PIECE as u64;
-        let sealed = size / PIECE as u64 * SEALED + if tail > 0 { tail + SEAL_OVERHEAD as u64 } else { 0 };
-        fs::metadata(self.path(wrapped)).is_ok_and(|file| file.len() == sealed)
+        fs::metadata(self.path(wrapped)).is_ok_and(|file| file.len() == sealed_size(size))
     }
 
     /// Where an upload goes on whose row says `offset`: there, or before the last piece where a crash cut that off while it
@@ -183,9 +181,35 @@ impl Uploads {
 
     /// The file of a wrapped key.
     pub fn path(&self, wrapped: &[u8]) -> PathBuf {
-        let name = seal::hex(&seal::sha256(wrapped));
-        self.dir.join(name.get(..2).unwrap_or("00")).join(name)
+        file_of(&self.dir, wrapped)
     }
+}
+
+/// The file of a wrapped key below the folder of uploads.
+pub fn file_of(dir: &Path, wrapped: &[u8]) -> PathBuf {
+    let name = seal::hex(&seal::sha256(wrapped));
+    dir.join(name.get(..2).unwrap_or("00")).join(name)
+}
+
+/// Bytes of the file that has so many plain ones.
+pub fn sealed_size(size: u64) -> u64 {
+    let tail = size % PIECE as u64;
+    size / PIECE as u64 * SEALED + if tail > 0 { tail + SEAL_OVERHEAD as u64 } else { 0 }
+}
+
+/// The digest of what lies sealed in a file, every piece opened in its place.
+pub fn digest_of(path: &Path, keys: &StoreKey, wrapped: &[u8]) -> Result<Digest, UploadError> {
+    let key = keys.unwrap(wrapped)?;
+    let mut file = File::open(path)?;
+    let mut digest = Sha256::new();
+    for number in 0.. {
+        let piece = read_piece(&mut file, &key, number)?;
+        if piece.is_empty() {
+            break;
+        }
+        digest.update(&piece);
+    }
+    Ok(digest.finish())
 }
 
 impl Writer {

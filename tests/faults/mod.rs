@@ -5,3 +5,6 @@
 pub mod report;
 mod points;
 mod promises;
+mod store_backup;
+mod store_damage;
+mod store_scene;

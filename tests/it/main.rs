@@ -36,6 +36,8 @@ mod rerouting;
 mod threads;
 mod fingerprints;
 mod full_disk;
+#[path = "../faults/mod.rs"]
+mod faults;
 mod checker;
 mod liberty;
 mod alerts;
@@ -45,8 +47,6 @@ mod laboratory;
 mod icops;
 mod connect;
 mod kill;
-#[path = "../faults/mod.rs"]
-mod faults;
 mod dispatch;
 mod cli_mistakes;
 mod cli_journey;

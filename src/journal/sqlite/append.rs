@@ -10,11 +10,12 @@ use super::super::{Action, Digest, IdempotencyKey, JournalError, State};
 use super::correct::Replaced;
 use super::index::signed;
 use super::links::Source;
-use super::prepare::{Prepared, message_guard};
+use super::prepare::{GuardedRow, Prepared};
 use super::read;
-use super::rows::{DeliveryRow, HeadRow, json};
+use super::rows::{DeliveryRow, HeadRow, damaged, json};
 use super::store::{Change, Store};
 use super::strays::About;
+use super::sums::{CARRIED, FEED, UPLOAD};
 use super::tables::storage;
 use crate::identifiers::MessageId;
 
@@ -67,7 +68,8 @@ impl Store {
         let (Some(key), Some(named)) = (&message.key, message.named) else { return Ok(None) };
         let mut newest = None;
         for seq in self.index.find(&self.conn, named, u64::MAX, CANDIDATES)? {
-            let Some(row) = read::head_row(&self.conn, seq)? else { continue };
+            // What the index names is there, or was lost: to go on would accept the same thing twice.
+            let row = read::head_row(&self.conn, seq)?.ok_or_else(|| damaged("message row", seq))?;
             if !row.head.is_named(&message.head.system, &message.head.kind, key) || self.is_old(key, &row.head) {
                 continue;
             }
@@ -100,7 +102,10 @@ impl Store {
     fn missing(&self, message: &Prepared) -> Result<Vec<Digest>, JournalError> {
         let mut rows = self
             .conn
-            .prepare_cached("SELECT 1 FROM upload WHERE system = ?1 AND digest = ?2 AND done = 1")
+            .prepare_cached(&format!(
+                "SELECT {} FROM upload WHERE system = ?1 AND digest = ?2 AND done = 1",
+                UPLOAD.sound()
+            ))
             .map_err(storage)?;
         let mut missing = Vec::new();
         for digest in &message.attachments {
@@ -157,7 +162,8 @@ impl Store {
     fn put_message(&self, seq: u64, message: &Prepared, leaf: u64) -> Result<(), JournalError> {
         let keys: Vec<u8> = message.hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
         let private = message.private.as_deref();
-        let guard = message_guard(message.id, &message.head_json, &message.wrapped, &keys, private);
+        let (id, head, wrapped) = (message.id, message.head_json.as_slice(), message.wrapped.as_slice());
+        let guard = GuardedRow { seq, leaf, id, head, wrapped, keys: &keys, private }.guard();
         let sql = "INSERT INTO message (seq, id, leaf, head, guard, wrapped, keys, private, original, shared)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let id = message.id.bytes();
@@ -205,10 +211,10 @@ impl Store {
         });
         let last = given.max().unwrap_or(0).max(self.board.position(&open.system, class));
         open.position = last + 1;
-        let sql = "INSERT INTO feed (system, class, position, number, office, kind) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let (system, office, kind) = (&*open.system, &*open.office, &*open.kind);
         let half = signed(class as u64);
-        self.run(sql, params![system, half, signed(open.position), signed(open.number), office, kind])?;
+        let row = params![system, half, signed(open.position), signed(open.number), office, kind];
+        self.run(&FEED.insert(), row)?;
         changes.push(Change::Position(Arc::clone(&open.system), class, open.position));
         Ok(())
     }
@@ -216,9 +222,10 @@ impl Store {
     /// Binds the attachments, so that they are kept, and found by those who get the record.
     fn bind(&self, message: &Prepared, seq: u64) -> Result<(), JournalError> {
         for digest in &message.attachments {
-            let sql = "UPDATE upload SET bound = 1 WHERE system = ?1 AND digest = ?2";
-            self.run(sql, params![message.head.system, digest])?;
-            self.run("INSERT OR IGNORE INTO carried (digest, seq) VALUES (?1, ?2)", params![digest, signed(seq)])?;
+            let sum = UPLOAD.sum("system, digest, size, done, key, at, 1");
+            let sql = format!("UPDATE upload SET bound = 1, guard = {sum} WHERE system = ?1 AND digest = ?2");
+            self.run(&sql, params![message.head.system, digest])?;
+            self.run(&CARRIED.replace(), params![digest, signed(seq)])?;
         }
         Ok(())
     }

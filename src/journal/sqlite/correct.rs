@@ -9,6 +9,7 @@ use super::prepare::Prepared;
 use super::read;
 use super::rows::{HeadRow, SettledRow};
 use super::store::{Change, Ending, Store};
+use super::sums::VERSION;
 use crate::clock::Timestamp;
 use crate::identifiers::MessageId;
 
@@ -91,8 +92,10 @@ impl Store {
         for (number, _) in &numbers {
             self.answered(*number, changes)?;
         }
-        let sql = "INSERT INTO version (seq, next) VALUES (?1, ?2)";
-        self.run(sql, rusqlite::params![super::index::signed(replaced.seq), super::index::signed(self.seq)])?;
+        self.run(
+            &VERSION.insert(),
+            rusqlite::params![super::index::signed(replaced.seq), super::index::signed(self.seq)],
+        )?;
         Ok(unsent)
     }
 

@@ -10,6 +10,7 @@ use super::index::signed;
 use super::prepare::Prepared;
 use super::store::Store;
 use super::strays::About;
+use super::sums::HELD;
 use super::tables::storage;
 use crate::clock::Timestamp;
 use crate::identifiers::OfficeId;
@@ -65,8 +66,7 @@ impl Store {
         for person in &message.head.persons {
             for one in &message.whereabouts {
                 let prison = one.prison.as_str();
-                let sql = "INSERT OR REPLACE INTO held (person, prison, seq, at, holds) VALUES (?1, ?2, ?3, ?4, ?5)";
-                self.run(sql, params![person, prison, signed(seq), one.at.millis(), one.holds])?;
+                self.run(&HELD.replace(), params![person, prison, signed(seq), one.at.millis(), one.holds])?;
                 let sql = "DELETE FROM held WHERE person = ?1 AND prison = ?2 AND seq NOT IN
                            (SELECT seq FROM held WHERE person = ?1 AND prison = ?2 ORDER BY at DESC, seq DESC LIMIT ?3)";
                 self.run(sql, params![person, prison, KEPT])?;
@@ -91,8 +91,11 @@ impl SqliteJournal {
 
 /// The prisons whose newest word of a person is that they hold them, with its time.
 pub(super) fn holders(conn: &Connection, person: i64) -> Result<Vec<(OfficeId, Timestamp)>, JournalError> {
-    let sql = "SELECT prison, at, holds FROM held WHERE person = ?1 ORDER BY prison, at DESC, seq DESC LIMIT ?2";
-    let mut rows = conn.prepare_cached(sql).map_err(storage)?;
+    let sound = HELD.sound();
+    let sql = format!(
+        "SELECT prison, at, holds FROM held WHERE person = ?1 AND {sound} ORDER BY prison, at DESC, seq DESC LIMIT ?2"
+    );
+    let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
     let mut rows = rows.query(params![person, LOOKED_AT]).map_err(storage)?;
     let mut newest: Vec<(String, Timestamp, bool)> = Vec::new();
     while let Some(row) = rows.next().map_err(storage)? {

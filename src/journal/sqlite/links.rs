@@ -10,6 +10,7 @@ use super::prepare::PreparedLink;
 use super::read;
 use super::store::{Change, Store};
 use super::strays::About;
+use super::sums::LINK;
 use super::tables::storage;
 use crate::clock::Timestamp;
 use crate::identifiers::CaseKey;
@@ -41,9 +42,12 @@ impl Store {
         changes: &mut Vec<Change>,
     ) -> Result<(), JournalError> {
         if let (Some(replaced), Source::Message { written, .. }) = (replaced, source) {
-            let sql = "UPDATE link SET ended_at = ?1, ended_by = ?2, ended_reason = '' WHERE message = ?3
-                       AND ended_at IS NULL";
-            self.run(sql, params![written.millis(), CORRECTION, signed(replaced)])?;
+            let sum = LINK.sum(&ended("''"));
+            let sql = format!(
+                "UPDATE link SET ended_at = ?1, ended_by = ?2, ended_reason = '', guard = {sum}
+                 WHERE message = ?3 AND ended_at IS NULL"
+            );
+            self.run(&sql, params![written.millis(), CORRECTION, signed(replaced)])?;
             self.tell(self.ends_of(replaced)?)?;
         }
         let mut news: Vec<String> = Vec::new();
@@ -64,8 +68,10 @@ impl Store {
 
     /// The keys that a message's links had.
     fn ends_of(&self, message: u64) -> Result<Vec<String>, JournalError> {
-        let sql = "SELECT source FROM link WHERE message = ?1 UNION SELECT target FROM link WHERE message = ?1";
-        let mut rows = self.conn.prepare_cached(sql).map_err(storage)?;
+        let sound = LINK.sound();
+        let end = |end: &str| format!("SELECT {end} FROM link WHERE message = ?1 AND {sound}");
+        let sql = format!("{} UNION {}", end("source"), end("target"));
+        let mut rows = self.conn.prepare_cached(&sql).map_err(storage)?;
         let rows = rows.query_map(params![signed(message)], |row| row.get::<_, String>(0)).map_err(storage)?;
         rows.map(|key| key.map_err(storage)).collect()
     }
@@ -90,11 +96,12 @@ impl Store {
             Source::Message { seq, at, .. } => (signed(*seq), at, None),
             Source::Person { order, at } => (0, at, Some(order)),
         };
-        let sql = "INSERT INTO link (number, link, source, target, message, at, keys, by, reason)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let (from, to) = (link.link.from.as_str(), link.link.to.as_str());
         let (by, reason) = (order.map(|order| &order.by), order.map(|order| &order.reason));
-        self.run(sql, params![signed(number), link.link.link, from, to, message, at.millis(), keys, by, reason])?;
+        let (number_, none) = (signed(number), None::<String>);
+        let row =
+            params![number_, link.link.link, from, to, message, at.millis(), keys, by, reason, None::<i64>, none, none];
+        self.run(&LINK.insert(), row)?;
         self.link += 1;
         changes.push(Change::Indexed(link.hashes.clone(), number));
         Ok(number)
@@ -132,9 +139,11 @@ impl Store {
             return Ok(known);
         }
         self.write()?;
-        let sql = "UPDATE link SET ended_at = ?1, ended_by = ?2, ended_reason = ?3 WHERE number = ?4";
+        let sum = LINK.sum(&ended("?3"));
+        let sql =
+            format!("UPDATE link SET ended_at = ?1, ended_by = ?2, ended_reason = ?3, guard = {sum} WHERE number = ?4");
         for row in &mut known {
-            self.run(sql, params![at.millis(), order.by, order.reason, signed(row.number)])?;
+            self.run(&sql, params![at.millis(), order.by, order.reason, signed(row.number)])?;
             row.ended = Some((at, order.clone()));
         }
         self.tell([&link.link.from, &link.link.to].map(ToString::to_string).to_vec())?;
@@ -199,10 +208,18 @@ impl SqliteJournal {
     }
 }
 
+/// The columns of a link that has ended: at `?1` by `?2` for this reason.
+fn ended(reason: &str) -> String {
+    format!("number, link, source, target, message, at, keys, by, reason, ?1, ?2, {reason}")
+}
+
 fn link_row(conn: &Connection, number: u64) -> Result<Option<LinkRow>, JournalError> {
-    let sql = "SELECT link, source, target, message, at, by, reason, ended_at, ended_by, ended_reason FROM link
-               WHERE number = ?1";
-    let mut rows = conn.prepare_cached(sql).map_err(storage)?;
+    let sound = LINK.sound();
+    let sql = format!(
+        "SELECT link, source, target, message, at, by, reason, ended_at, ended_by, ended_reason FROM link
+         WHERE number = ?1 AND {sound}"
+    );
+    let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
     let mut rows = rows.query(params![signed(number)]).map_err(storage)?;
     match rows.next().map_err(storage)? {
         Some(row) => parse(conn, number, row),

@@ -4,11 +4,14 @@
 
 mod alerts;
 mod append;
+pub mod backup;
 mod checkpoint;
 mod correct;
 mod held;
 mod index;
+mod inspect;
 mod links;
+mod mark;
 mod orders;
 mod outcomes;
 mod pages;
@@ -20,8 +23,10 @@ mod rows;
 mod sieve;
 mod store;
 mod strays;
+mod sums;
 mod sweep;
 mod tables;
+pub mod verify;
 mod views;
 mod words;
 mod work;
@@ -36,6 +41,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::durable;
 use super::wakes::Wakes;
 use super::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
@@ -99,9 +105,10 @@ impl SqliteJournal {
     /// Opens `journal.db` in the folder `data`, making it where there is none. Only one process may have it open.
     pub fn open(data: &Path, options: Options) -> Result<Self, JournalError> {
         let io = |error: std::io::Error| JournalError::Storage(format!("`{}`: {error}", data.display()));
-        std::fs::create_dir_all(data).map_err(io)?;
+        durable::make_folder(data).map_err(io)?;
         let lock = lock(&data.join("journal.lock"))?;
         let path = data.join("journal.db");
+        inspect::file(&path)?;
         let conn = tables::open_writer(&path)?;
         let index = Arc::new(Index::default());
         let limits = Limits {
@@ -110,7 +117,11 @@ impl SqliteJournal {
             header_keys_kept: HEADER_KEYS_KEPT,
             clock: Arc::clone(&options.clock),
         };
-        let store = Store::load(conn, Arc::clone(&index), limits)?;
+        inspect::tail(&conn)?;
+        let mut store = Store::load(conn, Arc::clone(&index), limits)?;
+        let mark = mark::Mark::open(data)?;
+        mark.check(store.reached())?;
+        store.mark = Some(mark);
         let kinds = store.counters("accepted/").map(|(kind, _)| kind.to_owned()).collect();
         let (wakes, seen) = (Arc::new(Wakes::default()), Arc::clone(&store.seen));
         let (writer, thread) = Writer::start(store, Arc::clone(&wakes))?;

@@ -11,6 +11,7 @@ use super::prepare::{NewOpen, delivery_row, new_open};
 use super::read;
 use super::rows::{DeliveryRow, FrozenRow, SettledRow};
 use super::store::{Change, Store, settled_counter};
+use super::sums::ORDERS;
 use crate::identifiers::DeliveryId;
 
 impl Store {
@@ -62,7 +63,7 @@ impl Store {
             "delivery": order.delivery.to_string(), "verb": verb, "by": order.by, "reason": order.reason,
             "at": order.at.millis(), "now": now.to_string(),
         });
-        self.run("INSERT INTO orders (row) VALUES (?1)", params![row.to_string().into_bytes()])
+        self.run(&ORDERS.insert(), params![row.to_string().into_bytes()])
     }
 
     fn retry(&self, open: Open, order: &Order, changes: &mut Vec<Change>) -> Result<OrderAnswer, JournalError> {

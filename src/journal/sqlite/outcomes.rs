@@ -14,6 +14,7 @@ use super::prepare::{Prepared, PreparedLink, Standing};
 use super::read;
 use super::rows::{DeliveryRow, HeadRow, SettledRow, json, pack, sealing, unpack};
 use super::store::{Change, Ending, Store, settled_counter};
+use super::sums::SAID;
 use super::tables::storage;
 use super::words;
 use crate::clock::Timestamp;
@@ -137,8 +138,8 @@ impl Store {
 
     /// Whether these words were said before, or contradict what was.
     fn said_before(&self, outcome: &PreparedOutcome) -> Result<Option<OutcomeAnswer>, JournalError> {
-        let mut rows =
-            self.conn.prepare_cached("SELECT word, mac FROM said WHERE number = ?1 ORDER BY nth").map_err(storage)?;
+        let sql = format!("SELECT word, mac FROM said WHERE number = ?1 AND {} ORDER BY nth", SAID.sound());
+        let mut rows = self.conn.prepare_cached(&sql).map_err(storage)?;
         let said = rows
             .query_map(params![signed(outcome.number)], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))
             .map_err(storage)?;
@@ -166,10 +167,13 @@ impl Store {
         if outcome.word != OutcomeWord::Received {
             self.answered(outcome.number, changes)?;
         }
-        let sql = "INSERT INTO said (number, nth, word, mac, wrapped, sealed)
-                   SELECT ?1, count(*), ?2, ?3, ?4, ?5 FROM said WHERE number = ?1";
+        let sum = SAID.sum("?1, count(*), ?2, ?3, ?4, ?5");
+        let sql = format!(
+            "INSERT INTO said (number, nth, word, mac, wrapped, sealed, guard)
+             SELECT ?1, count(*), ?2, ?3, ?4, ?5, {sum} FROM said WHERE number = ?1"
+        );
         let word = words::outcome(outcome.word);
-        self.run(sql, params![number, word, outcome.mac, outcome.wrapped, outcome.sealed])?;
+        self.run(&sql, params![number, word, outcome.mac, outcome.wrapped, outcome.sealed])?;
         let mut about = outcome.number >> 16;
         if let Some(entry) = outcome.entry {
             about = self.seq;
@@ -275,6 +279,16 @@ pub(super) fn made(
     }
 }
 
+/// Opens everything that was said of these deliveries.
+pub(super) fn said_of_all(
+    conn: &rusqlite::Connection,
+    keys: &StoreKey,
+    message: MessageId,
+    numbers: &[u64],
+) -> Result<(), JournalError> {
+    numbers.iter().try_for_each(|number| said(conn, keys, message, *number).map(drop))
+}
+
 /// What was said of a delivery, oldest first.
 pub(super) fn said(
     conn: &rusqlite::Connection,
@@ -282,8 +296,8 @@ pub(super) fn said(
     message: MessageId,
     number: u64,
 ) -> Result<Vec<Outcome>, JournalError> {
-    let mut rows =
-        conn.prepare_cached("SELECT wrapped, sealed FROM said WHERE number = ?1 ORDER BY nth").map_err(storage)?;
+    let sql = format!("SELECT wrapped, sealed FROM said WHERE number = ?1 AND {} ORDER BY nth", SAID.sound());
+    let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
     let rows = rows
         .query_map(params![signed(number)], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))
         .map_err(storage)?;

@@ -11,6 +11,7 @@ use super::SqliteJournal;
 use super::index::{signed, unsigned};
 use super::rows::{SettledRow, damaged};
 use super::store::Store;
+use super::sums::FEED;
 use super::tables::storage;
 use super::{read, work};
 use crate::identifiers::{DeliveryId, OfficeId};
@@ -100,7 +101,7 @@ impl SqliteJournal {
             office: open.office.to_string(),
         });
         let listed: Vec<Listed> = listed.collect();
-        let (items, next) = self.items(&listed, &shown, listing.start, heads)?;
+        let (items, next) = self.items(&listed, &shown, listing.start, heads).await?;
         Ok(FeedPage { items, next, more: listing.more })
     }
 
@@ -115,7 +116,7 @@ impl SqliteJournal {
             listed.truncate(fitting);
             more = true;
         }
-        let (items, last) = self.items(&listed, &shown, after, heads)?;
+        let (items, last) = self.items(&listed, &shown, after, heads).await?;
         // Where the page was cut for its size, it ends with its last item; otherwise behind all that was looked through.
         if more && !items.is_empty() {
             next = last;
@@ -138,8 +139,9 @@ impl SqliteJournal {
         })
     }
 
-    /// Reads the items, and says where the page ends.
-    fn items(
+    /// Reads the items, and says where the page ends. One that is damaged is parked, where a person sees it: the others of
+    /// its feed do not wait for it.
+    async fn items(
         &self,
         listed: &[Listed],
         shown: &Shown,
@@ -157,7 +159,14 @@ impl SqliteJournal {
             let open = shown.opens.iter().find(|(open, _)| open.number == item.number);
             let settled = shown.overtaken.get(&item.number);
             let overtaken = open.map(|(open, _)| &open.overtaken_by).or(settled).map_or(&[][..], Vec::as_slice);
-            items.push(self.readers.with(|conn| self.item(conn, item, open, overtaken, (position, heads)))?);
+            match self.readers.with(|conn| self.item(conn, item, open, overtaken, (position, heads))) {
+                Ok(item) => items.push(item),
+                Err(JournalError::Damaged(place)) => {
+                    tracing::error!(%place, "an item of a feed cannot be read and is left out");
+                    self.park_damaged(item.number).await?;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok((items, position))
     }
@@ -214,11 +223,14 @@ fn above(
     let offices: HashSet<&str> = ask.offices.iter().map(OfficeId::as_str).collect();
     let mut listed = Vec::new();
     let mut next = after;
-    let sql = "SELECT position, number, office, kind FROM feed
-               WHERE system = ?1 AND class = ?2 AND position > ?3 ORDER BY position LIMIT ?4";
+    let sound = FEED.sound();
+    let sql = format!(
+        "SELECT position, number, office, kind FROM feed
+         WHERE system = ?1 AND class = ?2 AND position > ?3 AND {sound} ORDER BY position LIMIT ?4"
+    );
     for class in 0..super::super::board::CLASSES {
         let end = if class == 0 { &mut next.liberty } else { &mut next.rest };
-        let mut rows = conn.prepare_cached(sql).map_err(storage)?;
+        let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
         let mut rows =
             rows.query(params![ask.system, signed(class as u64), signed(*end), LOOKED_THROUGH]).map_err(storage)?;
         let mut looked = 0;

@@ -289,11 +289,16 @@ impl Workshop {
 
     /// Where a large part of a message lies.
     pub(super) fn file(&self, part: &str, id: MessageId) -> PathBuf {
-        let name = id.to_string();
-        // The first letters of a version 7 id are time: the last ones spread files evenly.
-        let shard: String = name.chars().rev().skip(4).take(2).collect();
-        self.files.join("records").join(shard).join(format!("{name}.{part}"))
+        part_file(&self.files, part, id)
     }
+}
+
+/// Where a large part of a message lies below the folder of files.
+pub(super) fn part_file(files: &std::path::Path, part: &str, id: MessageId) -> PathBuf {
+    let name = id.to_string();
+    // The first letters of a version 7 id are time: the last ones spread files evenly.
+    let shard: String = name.chars().rev().skip(4).take(2).collect();
+    files.join("records").join(shard).join(format!("{name}.{part}"))
 }
 
 /// What an open delivery is made of.
@@ -385,7 +390,27 @@ fn status(entry: &Entry) -> &'static str {
     }
 }
 
-/// The guard of a message row.
-pub(super) fn message_guard(id: MessageId, head: &[u8], wrapped: &[u8], keys: &[u8], private: Option<&[u8]>) -> i64 {
-    guard(&id.bytes(), &[head, wrapped, keys, private.unwrap_or_default()])
+/// What a message row's guard is made of.
+pub(super) struct GuardedRow<'a> {
+    pub(super) seq: u64,
+    pub(super) leaf: u64,
+    pub(super) id: MessageId,
+    pub(super) head: &'a [u8],
+    pub(super) wrapped: &'a [u8],
+    pub(super) keys: &'a [u8],
+    pub(super) private: Option<&'a [u8]>,
+}
+
+impl GuardedRow<'_> {
+    /// The guard of a message row.
+    pub(super) fn guard(&self) -> i64 {
+        let (seq, leaf) = (self.seq.to_be_bytes(), self.leaf.to_be_bytes());
+        guard(&self.id.bytes(), &[self.head, self.wrapped, self.keys, self.private.unwrap_or_default(), &seq, &leaf])
+    }
+
+    /// Whether the row is as it was written. Rows of the formats before 3 have a guard without their numbers.
+    pub(super) fn is_sound(&self, said: i64) -> bool {
+        let old = || guard(&self.id.bytes(), &[self.head, self.wrapped, self.keys, self.private.unwrap_or_default()]);
+        self.guard() == said || old() == said
+    }
 }

@@ -9,8 +9,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::JournalError;
 use super::index::{signed, unsigned};
-use super::prepare::message_guard;
+use super::prepare::GuardedRow;
 use super::rows::{HeadRow, checked, damaged};
+use super::sums::VERSION;
 use super::tables::{open_reader, storage};
 use crate::identifiers::MessageId;
 
@@ -47,7 +48,7 @@ impl Readers {
 
 /// Every statement of one look sees the same state of the store: a delivery that moves from `open` to `settled` between
 /// two of them would otherwise be in neither. The outer error means that the connection is good for nothing any more.
-fn in_one_state<T>(
+pub(super) fn in_one_state<T>(
     conn: &Connection,
     look: impl FnOnce(&Connection) -> Result<T, JournalError>,
 ) -> Result<Result<T, JournalError>, JournalError> {
@@ -65,6 +66,8 @@ pub(super) struct MessageRow {
     pub(super) leaf: u64,
     pub(super) head: HeadRow,
     pub(super) wrapped: Vec<u8>,
+    /// Hashes for the index, where the payloads were asked for too.
+    pub(super) keys: Option<Vec<u8>>,
     pub(super) private: Option<Vec<u8>>,
     pub(super) original: Option<Vec<u8>>,
     pub(super) shared: Option<Vec<u8>>,
@@ -107,14 +110,16 @@ fn parse(row: &Row<'_>, seq: u64, full: bool) -> Result<MessageRow, JournalError
     let wrapped = blob(row, 5)?.ok_or_else(bad)?;
     let keys = blob(row, 6)?.ok_or_else(bad)?;
     let private = blob(row, 7)?;
-    if message_guard(id, head, wrapped, keys, private) != said {
+    let leaf = unsigned(row.get(2).map_err(|_| bad())?);
+    if !(GuardedRow { seq, leaf, id, head, wrapped, keys, private }).is_sound(said) {
         return Err(bad());
     }
     Ok(MessageRow {
         id,
-        leaf: unsigned(row.get(2).map_err(|_| bad())?),
+        leaf,
         head: serde_json::from_slice(head).map_err(|_| bad())?,
         wrapped: wrapped.to_vec(),
+        keys: full.then(|| keys.to_vec()),
         private: private.map(<[u8]>::to_vec),
         original: if full { blob(row, 8)?.map(<[u8]>::to_vec) } else { None },
         shared: if full { blob(row, 9)?.map(<[u8]>::to_vec) } else { None },
@@ -131,7 +136,8 @@ fn blob<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a [u8]>, Journal
 
 /// The next version of a message, if there is one.
 pub(super) fn next_version(conn: &Connection, seq: u64) -> Result<Option<u64>, JournalError> {
-    let mut rows = conn.prepare_cached("SELECT next FROM version WHERE seq = ?1").map_err(storage)?;
+    let sql = format!("SELECT next FROM version WHERE seq = ?1 AND {}", VERSION.sound());
+    let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
     let next: Option<i64> = rows.query_row(params![signed(seq)], |row| row.get(0)).optional().map_err(storage)?;
     Ok(next.map(unsigned))
 }

@@ -12,6 +12,7 @@ use super::index::{signed, unsigned};
 use super::read;
 use super::rows::{FrozenRow, damaged, guard};
 use super::store::{Change, Store};
+use super::sums::{CARRIED, REFUSAL, SPENT, UPLOAD};
 use super::tables::storage;
 use super::views::counted;
 use crate::clock::Timestamp;
@@ -21,6 +22,7 @@ use crate::seal::hex;
 /// Refusals kept with their digest for one system and day; the rest of that day is counted only.
 const REFUSALS_A_DAY: i64 = 1000;
 const DAY_MILLIS: i64 = 86_400_000;
+const REVISION: &str = "SELECT number, author, reason, difference, oldest_binary, at, files, guard FROM revision";
 /// Records with which one attachment was sent to one system that are looked at: corrections carry it again.
 const MOST_SENT: usize = 16;
 
@@ -29,15 +31,17 @@ impl Store {
         match verb {
             UploadVerb::Put { system, digest, offset, done, key, at } => {
                 self.write()?;
-                let sql = "INSERT INTO upload (system, digest, size, done, key, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                           ON CONFLICT (system, digest) DO UPDATE SET size = ?3, done = ?4, key = ?5, at = ?6
-                           WHERE done = 0 OR ?4 = 1";
-                self.run(sql, params![system, digest, signed(*offset), done, key, at.millis()])?;
+                let sum = UPLOAD.sum("system, digest, ?3, ?4, ?5, ?6, bound");
+                let sql = format!(
+                    "{} ON CONFLICT (system, digest) DO UPDATE SET size = ?3, done = ?4, key = ?5, at = ?6, guard = {sum}
+                     WHERE done = 0 OR ?4 = 1",
+                    UPLOAD.insert()
+                );
+                self.run(&sql, params![system, digest, signed(*offset), done, key, at.millis(), 0])?;
                 Ok(UploadAnswer::default())
             }
             UploadVerb::Expire { before } => {
-                let sql = "SELECT system, digest, size, done, key FROM upload WHERE bound = 0 AND at < ?1";
-                let rows = uploads(&self.conn, sql, params![before.millis()])?;
+                let rows = uploads(&self.conn, "bound = 0 AND at < ?1", params![before.millis()])?;
                 if !rows.is_empty() {
                     self.write()?;
                     self.run("DELETE FROM upload WHERE bound = 0 AND at < ?1", params![before.millis()])?;
@@ -65,8 +69,10 @@ impl Store {
     }
 
     fn spend_once(&mut self, jti: &str, until: Timestamp, now: Timestamp) -> Result<bool, JournalError> {
-        let mut seen =
-            self.conn.prepare_cached("SELECT 1 FROM spent WHERE jti = ?1 AND until >= ?2").map_err(storage)?;
+        let seen = self
+            .conn
+            .prepare_cached(&format!("SELECT 1 FROM spent WHERE jti = ?1 AND {} AND until >= ?2", SPENT.sound()));
+        let mut seen = seen.map_err(storage)?;
         if seen.exists(params![jti, now.millis()]).map_err(storage)? {
             return Ok(false);
         }
@@ -75,7 +81,7 @@ impl Store {
         // A few expired ones go with each new one, so that the table stays as small as what is alive.
         let sql = "DELETE FROM spent WHERE jti IN (SELECT jti FROM spent WHERE until < ?1 ORDER BY until LIMIT 16)";
         self.run(sql, params![now.millis()])?;
-        self.run("INSERT OR REPLACE INTO spent (jti, until) VALUES (?1, ?2)", params![jti, until.millis()])?;
+        self.run(&SPENT.replace(), params![jti, until.millis()])?;
         Ok(true)
     }
 
@@ -92,9 +98,8 @@ impl Store {
             .map_err(storage)?;
         let nth = last.map_or(0, |last| last + 1);
         if nth < REFUSALS_A_DAY {
-            let sql = "INSERT INTO refusal (system, day, nth, at, code, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
             let (at, code) = (refusal.at.millis(), &refusal.code);
-            self.run(sql, params![refusal.system, day, nth, at, code, refusal.digest])?;
+            self.run(&REFUSAL.insert(), params![refusal.system, day, nth, at, code, refusal.digest])?;
         } else {
             self.apply(vec![Change::Count(format!("refused more/{}/{day}", refusal.system), 1)]);
         }
@@ -142,22 +147,22 @@ impl SqliteJournal {
     }
 
     pub(super) async fn revisions(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {
-        const ALL: &str = "SELECT number, author, reason, difference, oldest_binary, at, files, guard FROM revision";
         match verb {
             RevisionVerb::Add(new) => {
                 let added = new.clone();
                 let number = self.writer.run(move |store| store.add_revision(&added)).await?;
                 Ok(vec![RevisionRow { number, revision: new }])
             }
-            RevisionVerb::Newest => {
-                self.readers.with(|conn| revision_rows(conn, &format!("{ALL} ORDER BY number DESC LIMIT 1"), params![]))
-            }
+            RevisionVerb::Newest => self
+                .readers
+                .with(|conn| revision_rows(conn, &format!("{REVISION} ORDER BY number DESC LIMIT 1"), params![])),
             RevisionVerb::Number(number) => self
                 .readers
-                .with(|conn| revision_rows(conn, &format!("{ALL} WHERE number = ?1"), params![signed(number)])),
+                .with(|conn| revision_rows(conn, &format!("{REVISION} WHERE number = ?1"), params![signed(number)])),
             RevisionVerb::History => {
-                let mut all =
-                    self.readers.with(|conn| revision_rows(conn, &format!("{ALL} ORDER BY number DESC"), params![]))?;
+                let mut all = self
+                    .readers
+                    .with(|conn| revision_rows(conn, &format!("{REVISION} ORDER BY number DESC"), params![]))?;
                 for row in &mut all {
                     row.revision.files = Bytes::new();
                 }
@@ -186,6 +191,22 @@ fn revision_guard(number: u64, new: &NewRevision) -> i64 {
     let [author, reason, difference, binary] = texts;
     let parts = [author, reason, difference, binary, &new.at.millis().to_le_bytes(), &new.files];
     guard(&number.to_be_bytes(), &parts)
+}
+
+/// Every revision, one by one: what is wrong with each that is not as it was written.
+pub(super) fn damaged_revisions(conn: &Connection) -> Result<Vec<String>, JournalError> {
+    let mut numbers = conn.prepare("SELECT number FROM revision").map_err(storage)?;
+    let numbers = numbers.query_map([], |row| row.get::<_, i64>(0)).map_err(storage)?;
+    let mut found = Vec::new();
+    for number in numbers {
+        let number = number.map_err(storage)?;
+        match revision_rows(conn, &format!("{REVISION} WHERE number = ?1"), params![number]) {
+            Err(JournalError::Damaged(what)) => found.push(what),
+            Err(error) => found.push(format!("revision `{number}`: {error}")),
+            Ok(_) => {}
+        }
+    }
+    Ok(found)
 }
 
 fn revision_rows(
@@ -218,7 +239,10 @@ fn revision_rows(
     Ok(all)
 }
 
-fn uploads(conn: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<Vec<UploadRow>, JournalError> {
+/// The uploads for which this SQL holds.
+fn uploads(conn: &Connection, which: &str, values: impl rusqlite::Params) -> Result<Vec<UploadRow>, JournalError> {
+    let (sound, columns) = (UPLOAD.sound(), "system, digest, size, done, key");
+    let sql = format!("SELECT {columns} FROM upload WHERE {sound} AND {which}");
     let parse = |row: &Row<'_>| {
         Ok(UploadRow {
             system: row.get(0)?,
@@ -228,7 +252,7 @@ fn uploads(conn: &Connection, sql: &str, values: impl rusqlite::Params) -> Resul
             key: row.get(4)?,
         })
     };
-    let mut rows = conn.prepare_cached(sql).map_err(storage)?;
+    let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
     let rows = rows.query_map(values, parse).map_err(storage)?;
     rows.map(|row| row.map_err(storage)).collect()
 }
@@ -238,10 +262,9 @@ fn page_of_uploads(
     after: Option<&(SystemName, Digest)>,
     limit: usize,
 ) -> Result<UploadAnswer, JournalError> {
-    let sql = "SELECT system, digest, size, done, key FROM upload WHERE (system, digest) > (?1, ?2)
-               ORDER BY system, digest LIMIT ?3";
+    let which = "(system, digest) > (?1, ?2) ORDER BY system, digest LIMIT ?3";
     let (system, digest) = after.map_or(("", [].as_slice()), |(system, digest)| (system.as_str(), digest.as_slice()));
-    Ok(UploadAnswer { rows: uploads(conn, sql, params![system, digest, signed(limit as u64)])?, sent: Vec::new() })
+    Ok(UploadAnswer { rows: uploads(conn, which, params![system, digest, signed(limit as u64)])?, sent: Vec::new() })
 }
 
 /// An attachment for who uploaded it, or for who was sent a record of one of these kinds that carries it. An upload of their
@@ -252,15 +275,15 @@ fn find_upload(
     digest: &Digest,
     given: &[KindName],
 ) -> Result<UploadAnswer, JournalError> {
-    const ONE: &str = "SELECT system, digest, size, done, key FROM upload WHERE system = ?1 AND digest = ?2";
+    const ONE: &str = "system = ?1 AND digest = ?2";
     // The newest first: of a letterhead that goes with every record, somebody asks for the one that just came.
-    const CARRIERS: &str = "SELECT seq FROM carried WHERE digest = ?1 ORDER BY seq DESC";
+    let carriers = format!("SELECT seq FROM carried WHERE digest = ?1 AND {} ORDER BY seq DESC", CARRIED.sound());
     let rows = uploads(conn, ONE, params![system, digest])?;
     if given.is_empty() || rows.iter().any(|own| own.done) {
         return Ok(UploadAnswer { rows, sent: Vec::new() });
     }
     let mut sent = Vec::new();
-    let mut carriers = conn.prepare_cached(CARRIERS).map_err(storage)?;
+    let mut carriers = conn.prepare_cached(&carriers).map_err(storage)?;
     let carriers = carriers.query_map(params![digest], |row| row.get::<_, i64>(0)).map_err(storage)?;
     for seq in carriers {
         let seq = unsigned(seq.map_err(storage)?);

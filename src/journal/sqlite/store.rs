@@ -13,7 +13,9 @@ use super::super::board::{Board, Number, Open};
 use super::super::{JournalError, State};
 use super::alerts::{Alarms, Awaited, Kept};
 use super::index::{Index, Merge, signed, unsigned};
+use super::mark::{Mark, Reached};
 use super::rows::{SettledRow, checked, guarded};
+use super::sums::{COUNTER, LINK, META};
 use super::tables::storage;
 use super::writer::Fate;
 use crate::clock::Clock;
@@ -42,6 +44,9 @@ pub(super) struct Store {
     pub(super) leaf: u64,
     /// The next link's number, from 1.
     pub(super) link: u64,
+    /// Commits so far, and where they are noted.
+    commits: u64,
+    pub(super) mark: Option<Mark>,
     /// News that were written (`put_cause`), and how many of them readers can see.
     pub(super) world: u64,
     pub(super) seen: Arc<AtomicU64>,
@@ -93,6 +98,8 @@ impl Store {
             seq: 1,
             leaf: 0,
             link: 1,
+            commits: 0,
+            mark: None,
             world: 0,
             seen: Arc::default(),
             counters: HashMap::new(),
@@ -106,10 +113,7 @@ impl Store {
             broken: None,
         };
         let starts = store.meta("starts")? + 1;
-        store
-            .conn
-            .execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('starts', ?1)", params![signed(starts)])
-            .map_err(storage)?;
+        store.conn.execute(&META.replace(), params!["starts", signed(starts)]).map_err(storage)?;
         // Tokens of this start never meet those of an earlier one.
         store.reload(starts << 40)?;
         Ok(store)
@@ -122,6 +126,7 @@ impl Store {
         let leaves: Option<i64> =
             self.conn.query_row("SELECT max(number) FROM leaf", [], |row| row.get(0)).map_err(storage)?;
         self.leaf = leaves.map_or(0, |last| unsigned(last) + 1);
+        self.commits = self.meta("commits")?;
         self.board = Board::new(tokens, self.limits.push_timeout);
         self.load_counters()?;
         self.load_open()?;
@@ -139,16 +144,26 @@ impl Store {
     pub(super) fn meta(&self, name: &str) -> Result<u64, JournalError> {
         let value: Option<i64> = self
             .conn
-            .query_row("SELECT value FROM meta WHERE name = ?1", params![name], |row| row.get(0))
+            .query_row(&format!("SELECT value FROM meta WHERE name = ?1 AND {}", META.sound()), params![name], |row| {
+                row.get(0)
+            })
             .optional()
             .map_err(storage)?;
         Ok(value.map_or(0, unsigned))
     }
 
+    /// How far the store is.
+    pub(super) fn reached(&self) -> Reached {
+        Reached { commits: self.commits, messages: self.seq - 1 }
+    }
+
     fn load_counters(&mut self) -> Result<(), JournalError> {
         self.dirty.clear();
         self.counters.clear();
-        let mut rows = self.conn.prepare("SELECT name, count FROM counter").map_err(storage)?;
+        let mut rows = self
+            .conn
+            .prepare(&format!("SELECT name, count FROM counter WHERE {}", COUNTER.sound()))
+            .map_err(storage)?;
         let all = rows.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))).map_err(storage)?;
         for row in all {
             let (name, count) = row.map_err(storage)?;
@@ -181,7 +196,8 @@ impl Store {
             let keys: Vec<u8> = row.get(1).map_err(storage)?;
             self.index.add(&hashes(&keys), unsigned(row.get(0).map_err(storage)?));
         }
-        let mut rows = self.conn.prepare("SELECT number, keys FROM link WHERE number > ?1").map_err(storage)?;
+        let sql = format!("SELECT number, keys FROM link WHERE number > ?1 AND {}", LINK.sound());
+        let mut rows = self.conn.prepare(&sql).map_err(storage)?;
         let mut rows = rows.query(params![signed(links)]).map_err(storage)?;
         while let Some(row) = rows.next().map_err(storage)? {
             let keys: Vec<u8> = row.get(1).map_err(storage)?;
@@ -256,6 +272,10 @@ impl Store {
         self.in_transaction = false;
         match result {
             Ok(()) => {
+                let reached = self.reached();
+                if let Some(mark) = &mut self.mark {
+                    mark.note(reached);
+                }
                 self.seen.store(self.world, Ordering::Release);
                 if std::mem::take(&mut self.merged) {
                     self.index.merged();
@@ -269,6 +289,8 @@ impl Store {
 
     fn finish(&mut self, jobs: usize) -> Result<(), JournalError> {
         self.flush_counters()?;
+        self.commits += 1;
+        self.set_meta("commits", self.commits)?;
         if self.index.begin(&mut self.merge) {
             self.merge_marks = (self.seq - 1, self.link - 1);
         }
@@ -302,14 +324,14 @@ impl Store {
     }
 
     fn set_meta(&self, name: &str, value: u64) -> Result<(), JournalError> {
-        self.run("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)", params![name, signed(value)])
+        self.run(&META.replace(), params![name, signed(value)])
     }
 
     fn flush_counters(&mut self) -> Result<(), JournalError> {
         let dirty = std::mem::take(&mut self.dirty);
         for name in &dirty {
             let count = self.counters.get(name).copied().unwrap_or(0);
-            self.run("INSERT OR REPLACE INTO counter (name, count) VALUES (?1, ?2)", params![name, signed(count)])?;
+            self.run(&COUNTER.replace(), params![name, signed(count)])?;
         }
         Ok(())
     }

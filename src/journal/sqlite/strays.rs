@@ -12,6 +12,7 @@ use super::orders::Added;
 use super::read;
 use super::rows::json;
 use super::store::{Change, Store};
+use super::sums::CAUSE;
 use super::tables::storage;
 use crate::clock::Timestamp;
 use crate::faults;
@@ -43,7 +44,7 @@ impl Store {
     /// Says in the transaction that is open that something is to be looked at again. `news`: whoever has read the store
     /// before this commits has read too early.
     pub(super) fn put_cause(&mut self, about: &About, news: bool) -> Result<(), JournalError> {
-        self.run("INSERT INTO cause (about, upto) VALUES (?1, 0)", params![json(about)?])?;
+        self.run(&CAUSE.insert(), params![json(about)?, 0])?;
         if news {
             self.world += 1;
         }
@@ -105,7 +106,8 @@ impl Store {
         if step.done {
             self.run("DELETE FROM cause WHERE number = ?1", params![cause])
         } else {
-            self.run("UPDATE cause SET upto = ?2 WHERE number = ?1", params![cause, signed(step.upto)])
+            let sql = format!("UPDATE cause SET upto = ?2, guard = {} WHERE number = ?1", CAUSE.sum("about, ?2"));
+            self.run(&sql, params![cause, signed(step.upto)])
         }
     }
 
@@ -147,10 +149,10 @@ impl SqliteJournal {
 
     async fn next_strays(&self, limit: usize) -> Result<Strays, JournalError> {
         let found = self.readers.with(|conn| {
-            let sql = "SELECT number, about, upto FROM cause ORDER BY number LIMIT 1";
+            let sql = format!("SELECT number, about, upto FROM cause WHERE {} ORDER BY number LIMIT 1", CAUSE.sound());
             let row =
                 |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, i64>(2)?));
-            let found = conn.prepare_cached(sql).and_then(|mut rows| rows.query_row([], row).optional());
+            let found = conn.prepare_cached(&sql).and_then(|mut rows| rows.query_row([], row).optional());
             let Some((number, about, upto)) = found.map_err(storage)? else { return Ok(None) };
             let number = unsigned(number);
             let about: About = serde_json::from_slice(&about).map_err(|_| super::rows::damaged("cause", number))?;

@@ -8,9 +8,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::JournalError;
+use super::sums::{self, SUMMED, Summed};
 
 /// The format of the store that this binary writes (`PRAGMA user_version`).
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 const TABLES: &str = "
 -- One row a message, in the order of acceptance; never changed. `keys`: hashes for the index below, eight bytes each.
@@ -99,12 +100,18 @@ CREATE INDEX alert_untold ON alert (number) WHERE told = 0;
 CREATE TABLE awaited (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
 ";
 
-/// What makes each format of the one before; a new store takes all of them.
-const STEPS: [&str; 2] = [TABLES, FROM_1];
+/// What makes each format of the one before; a new store takes all of them. Format 3 gave every row a digest: what is
+/// written in an older store gets it now, which takes some seconds for a million messages, once.
+fn steps(found: u32) -> String {
+    let sums: String = SUMMED.iter().map(Summed::upgrade).collect();
+    let steps = [TABLES, FROM_1, &sums];
+    steps.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default().concat()
+}
 
 /// The writer's connection; makes the tables of a new store and refuses one of a newer format.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
     let conn = Connection::open(path).map_err(storage)?;
+    sums::install(&conn).map_err(storage)?;
     conn.busy_timeout(Duration::from_secs(30)).map_err(storage)?;
     let found: u32 = conn.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(storage)?;
     if found > FORMAT {
@@ -119,7 +126,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
     )
     .map_err(storage)?;
     if found < FORMAT {
-        let steps = STEPS.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default().concat();
+        let steps = steps(found);
         conn.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {FORMAT}; COMMIT;"))
             .map_err(storage)?;
     }
@@ -131,6 +138,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
 pub(super) fn open_reader(path: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(storage)?;
+    sums::install(&conn).map_err(storage)?;
     conn.busy_timeout(Duration::from_secs(5)).map_err(storage)?;
     conn.execute_batch("PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;").map_err(storage)?;
     prepared_once(&conn)?;
@@ -147,6 +155,11 @@ fn prepared_once(conn: &Connection) -> Result<(), JournalError> {
 /// What an error of the engine means for its caller.
 #[expect(clippy::needless_pass_by_value, reason = "shaped for `map_err`")]
 pub(super) fn storage(error: rusqlite::Error) -> JournalError {
+    if let rusqlite::Error::SqliteFailure(_, Some(message)) = &error
+        && let Some(row) = message.strip_prefix(sums::DAMAGED)
+    {
+        return JournalError::Damaged(row.to_owned());
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => JournalError::Full,
         Some(ErrorCode::SystemIoFailure) => JournalError::Fatal(error.to_string()),

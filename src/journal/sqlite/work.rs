@@ -231,11 +231,15 @@ impl SqliteJournal {
         })
     }
 
-    async fn park_damaged(&self, number: u64) -> Result<(), JournalError> {
+    /// Parks what cannot be read. What is settled stays so.
+    pub(super) async fn park_damaged(&self, number: u64) -> Result<(), JournalError> {
         let park = move |store: &mut Store| {
             let Some(open) = store.board.find(number).cloned() else { return Ok(()) };
             store.write()?;
             let mut changes = Vec::new();
+            if open.state == State::Available {
+                store.unshelve(&open)?;
+            }
             let open = Open { state: State::Parked, code: Some("damaged".to_owned()), lease: None, ..open };
             store.change(open, &mut changes)?;
             store.apply(changes);
