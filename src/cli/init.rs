@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::config::Folder;
 use crate::keys::Keys;
+use crate::shell::exchanged::{COURTS, Exchanged, FINGERPRINTS, FORENSICS, POLICE, PRISONS, PROSECUTION};
 use crate::shell::exit::{Done, Exit, Failure};
 use crate::shell::output::Output;
 use crate::shell::starter::{NewSystem, Reached, Starter};
@@ -68,79 +69,6 @@ pub(super) fn init(folder: &Path, output: Output) -> Done {
     Ok(())
 }
 
-/// What police send.
-const POLICE_SEND: &[&str] = &[
-    "fir",
-    "arrest",
-    "crime-details",
-    "seizure",
-    "charge-sheet",
-    "scrutiny-request",
-    "process-report",
-    "forensic-requisition",
-    "exhibit-movement",
-    "fingerprint-search",
-];
-/// What the prosecution gets.
-const PROSECUTION_RECEIVES: &[&str] = &[
-    "fir",
-    "arrest",
-    "crime-details",
-    "seizure",
-    "charge-sheet",
-    "case-registration",
-    "court-order",
-    "court-disposal",
-    "appeal",
-    "custody-update",
-    "scrutiny-request",
-    "process-report",
-    "forensic-requisition",
-    "forensic-report",
-    "exhibit-movement",
-];
-/// What police get.
-const POLICE_RECEIVE: &[&str] = &[
-    "case-registration",
-    "court-order",
-    "custody-update",
-    "prosecution-opinion",
-    "forensic-report",
-    "exhibit-movement",
-    "court-disposal",
-    "appeal",
-    "fingerprint-result",
-];
-/// What courts get.
-const COURTS_RECEIVE: &[&str] = &[
-    "fir",
-    "arrest",
-    "crime-details",
-    "seizure",
-    "charge-sheet",
-    "custody-update",
-    "process-report",
-    "forensic-requisition",
-    "forensic-report",
-    "exhibit-movement",
-    "appeal",
-];
-
-/// What courts send.
-const COURTS_SEND: &[&str] =
-    &["case-registration", "court-order", "forensic-requisition", "exhibit-movement", "court-disposal", "appeal"];
-/// What prisons get.
-const PRISONS_RECEIVE: &[&str] = &[
-    "arrest",
-    "charge-sheet",
-    "case-registration",
-    "court-order",
-    "custody-update",
-    "court-disposal",
-    "appeal",
-    "fingerprint-result",
-];
-
 /// A system of every pillar; all pull, so that nobody needs a server to try it.
 fn systems() -> Vec<NewSystem> {
     let stations = ["ps:38101001", "ps:38101002", "ps:38101003", "ps:38101004"];
@@ -148,38 +76,20 @@ fn systems() -> Vec<NewSystem> {
     let prisons = ["prison:DL01", "prison:DL02", "prison:DL03"];
     let prosecution = ["pp:DLCT", "pp:DLST", "pp:DLHQ"];
     let divisions = ["lab:DLFSL", "lab:DLFSL/BIO", "lab:DLFSL/CHEM", "lab:DLFSL/TOX", "lab:DLFSL/CYB"];
-    let custody: &'static [&'static str] = &["custody-update", "process-report", "fingerprint-search"];
-    let asked: &'static [&'static str] =
-        &["forensic-requisition", "exhibit-movement", "case-registration", "court-order"];
     vec![
-        system(("cctns-dl", "cctns", "police"), &stations, (POLICE_SEND, POLICE_RECEIVE)),
-        system(("ecourts-dl", "ecourts", "courts"), &courts, (COURTS_SEND, COURTS_RECEIVE)),
-        system(("eprisons-dl", "eprisons", "prisons"), &prisons, (custody, PRISONS_RECEIVE)),
-        system(
-            ("nafis", "nafis", "fingerprints"),
-            &["nafis:NCRB"],
-            (&["fingerprint-result"], &["fingerprint-search", "court-order"]),
-        ),
-        system(
-            ("eprosecution-dl", "eprosecution", "prosecution"),
-            &prosecution,
-            (&["prosecution-opinion"], PROSECUTION_RECEIVES),
-        ),
-        system(
-            ("eforensics-dl", "eforensics", "forensics"),
-            &divisions,
-            (&["forensic-report", "exhibit-movement"], asked),
-        ),
+        system(("cctns-dl", "cctns", "police"), &stations, POLICE),
+        system(("ecourts-dl", "ecourts", "courts"), &courts, COURTS),
+        system(("eprisons-dl", "eprisons", "prisons"), &prisons, PRISONS),
+        system(("nafis", "nafis", "fingerprints"), &["nafis:NCRB"], FINGERPRINTS),
+        system(("eprosecution-dl", "eprosecution", "prosecution"), &prosecution, PROSECUTION),
+        system(("eforensics-dl", "eforensics", "forensics"), &divisions, FORENSICS),
     ]
 }
-
-/// Kinds that a system sends, and kinds that it gets.
-type Exchanged = (&'static [&'static str], &'static [&'static str]);
 
 fn system(
     (name, adapter, pillar): (&str, &'static str, &'static str),
     offices: &[&str],
-    (send, receive): Exchanged,
+    Exchanged { send, receive }: Exchanged,
 ) -> NewSystem {
     let offices = offices.iter().map(|name| (*name).to_owned()).collect();
     NewSystem {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use tokio::sync::RwLock;
 
+use crate::shell::exchanged;
+
 pub use folder::write;
 
 /// A police station, or an agency that registers cases itself.
@@ -78,76 +80,6 @@ impl System {
     }
 }
 
-const POLICE_SEND: &[&str] = &[
-    "fir",
-    "arrest",
-    "crime-details",
-    "seizure",
-    "charge-sheet",
-    "scrutiny-request",
-    "process-report",
-    "forensic-requisition",
-    "exhibit-movement",
-    "fingerprint-search",
-];
-const POLICE_RECEIVE: &[&str] = &[
-    "fir",
-    "case-registration",
-    "court-order",
-    "custody-update",
-    "prosecution-opinion",
-    "forensic-report",
-    "exhibit-movement",
-    "court-disposal",
-    "appeal",
-    "fingerprint-result",
-];
-const COURTS_SEND: &[&str] =
-    &["case-registration", "court-order", "forensic-requisition", "exhibit-movement", "court-disposal", "appeal"];
-const COURTS_RECEIVE: &[&str] = &[
-    "fir",
-    "arrest",
-    "crime-details",
-    "seizure",
-    "charge-sheet",
-    "case-registration",
-    "court-order",
-    "custody-update",
-    "process-report",
-    "forensic-requisition",
-    "forensic-report",
-    "exhibit-movement",
-    "appeal",
-];
-const PRISONS_SEND: &[&str] = &["custody-update", "process-report", "fingerprint-search"];
-const PRISONS_RECEIVE: &[&str] = &[
-    "arrest",
-    "charge-sheet",
-    "case-registration",
-    "court-order",
-    "custody-update",
-    "court-disposal",
-    "appeal",
-    "fingerprint-result",
-];
-const PROSECUTION_RECEIVE: &[&str] = &[
-    "fir",
-    "arrest",
-    "crime-details",
-    "seizure",
-    "charge-sheet",
-    "case-registration",
-    "court-order",
-    "custody-update",
-    "scrutiny-request",
-    "process-report",
-    "forensic-requisition",
-    "forensic-report",
-    "exhibit-movement",
-    "court-disposal",
-    "appeal",
-];
-const LABORATORIES_RECEIVE: &[&str] = &["forensic-requisition", "exhibit-movement", "case-registration", "court-order"];
 const AGENCY_SEND: &[&str] = &["fir", "arrest", "crime-details", "seizure", "charge-sheet", "scrutiny-request"];
 const AGENCY_RECEIVE: &[&str] =
     &["case-registration", "court-order", "custody-update", "prosecution-opinion", "court-disposal", "appeal"];
@@ -164,14 +96,14 @@ pub const VARIANT: &str = "cctns-tn";
 pub const SYSTEMS: &[System] = &[
     System {
         groups: &[&["ps:38101001", "ps:38101002", "ps:38101003", "ps:38101004", "ps:38101099"]],
-        send: POLICE_SEND,
-        receive: POLICE_RECEIVE,
+        send: exchanged::POLICE.send,
+        receive: exchanged::POLICE.receive,
         ..system("cctns-dl", "cctns", "police", Wire::Push)
     },
     System {
         groups: &[&["ps:33020001", "ps:33020002", "ps:33020003"]],
-        send: POLICE_SEND,
-        receive: POLICE_RECEIVE,
+        send: exchanged::POLICE.send,
+        receive: exchanged::POLICE.receive,
         ..system(VARIANT, "cctns-tn", "police", Wire::Push)
     },
     System {
@@ -191,44 +123,44 @@ pub const SYSTEMS: &[System] = &[
             &["court:DLCT01/1", "court:DLCT01/3", "court:DLCT01/4", "court:DLCT01"],
             &["court:DLST02/1", "court:DLST02/9", "court:DLST02"],
         ],
-        send: COURTS_SEND,
-        receive: COURTS_RECEIVE,
+        send: exchanged::COURTS.send,
+        receive: exchanged::COURTS.receive,
         ..system("ecourts-dl", "ecourts", "courts", Wire::Feed)
     },
     System {
         groups: &[&["court:TNCH01/1", "court:TNCH01/2", "court:TNCH01/9", "court:TNCH01"]],
-        send: COURTS_SEND,
-        receive: COURTS_RECEIVE,
+        send: exchanged::COURTS.send,
+        receive: exchanged::COURTS.receive,
         ..system("ecourts-tn", "ecourts", "courts", Wire::Feed)
     },
     System {
         groups: &[&["prison:DL01", "prison:DL02", "prison:DL03"]],
-        send: PRISONS_SEND,
-        receive: PRISONS_RECEIVE,
+        send: exchanged::PRISONS.send,
+        receive: exchanged::PRISONS.receive,
         ..system("eprisons-dl", "eprisons", "prisons", Wire::Push)
     },
     System {
         groups: &[&["prison:TN01", "prison:TN02"]],
-        send: PRISONS_SEND,
-        receive: PRISONS_RECEIVE,
+        send: exchanged::PRISONS.send,
+        receive: exchanged::PRISONS.receive,
         ..system("eprisons-tn", "eprisons", "prisons", Wire::Push)
     },
     System {
         groups: &[&[PROSECUTION]],
-        send: &["prosecution-opinion"],
-        receive: PROSECUTION_RECEIVE,
+        send: exchanged::PROSECUTION.send,
+        receive: exchanged::PROSECUTION.receive,
         ..system("eprosecution-dl", "eprosecution", "prosecution", Wire::Feed)
     },
     System {
         groups: &[&["lab:DLFSL", "lab:DLFSL/BIO", "lab:DLFSL/CYB"], &["lab:TNFSL", "lab:TNFSL/BIO", "lab:TNFSL/CYB"]],
-        send: &["forensic-report", "exhibit-movement"],
-        receive: LABORATORIES_RECEIVE,
+        send: exchanged::FORENSICS.send,
+        receive: exchanged::FORENSICS.receive,
         ..system("eforensics", "eforensics", "forensics", Wire::Feed)
     },
     System {
         groups: &[&["nafis:NCRB"]],
-        send: &["fingerprint-result"],
-        receive: &["fingerprint-search", "court-order"],
+        send: exchanged::FINGERPRINTS.send,
+        receive: exchanged::FINGERPRINTS.receive,
         ..system("nafis", "nafis", "fingerprints", Wire::Push)
     },
     System {

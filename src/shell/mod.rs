@@ -8,4 +8,5 @@ pub mod client;
 pub mod folder;
 pub mod credentials;
 pub mod starter;
+pub mod exchanged;
 pub mod signal;

@@ -90,25 +90,25 @@ pub fn before_cnr(story: &mut Writer) {
     story.page(&case).shows("Forensic report").shows(&cnr);
 }
 
+/// A requisition of the station to the division of biology; the court's copy waits for a court.
+fn to_biology(story: &mut Writer, case: &Case, reference: &str, exhibits: &[Exhibit]) {
+    let write = |head: &Head<'_>| forms::requisition(case, head, reference, exhibits);
+    let told = "An exhibit goes to the division of biology.";
+    story
+        .record("requisition", told, (POLICE, "forensic-requisition"), case, write)
+        .to(BIOLOGY)
+        .to(PROSECUTION)
+        .to(REGISTRY)
+        .held();
+}
+
 /// An interim report, a final one, its amendment, an examination by order of the court whose report stands beside the first, and
 /// the withdrawal of what was amended.
 pub fn amended(story: &mut Writer) {
     let (case, reference) = begin(story);
     let exhibits = [Exhibit::of(&case, 1, Division::Biology)];
     let cnr = story.cnr("DLCT01");
-    let write = |head: &Head<'_>| forms::requisition(&case, head, &reference, &exhibits);
-    story
-        .record(
-            "requisition",
-            "An exhibit goes to the division of biology.",
-            (POLICE, "forensic-requisition"),
-            &case,
-            write,
-        )
-        .to(BIOLOGY)
-        .to(PROSECUTION)
-        .to(REGISTRY)
-        .held();
+    to_biology(story, &case, &reference, &exhibits);
     registered(story, &case, &cnr, &[BIOLOGY]);
     let first = || asked(&case, Some(&cnr), &reference);
     reports(story, "interim", "An interim report.", &case, ("INTERIM", first()));
@@ -144,19 +144,7 @@ pub fn exhibit(story: &mut Writer) {
     let exhibits = [Exhibit::of(&case, 1, Division::Biology)];
     let [hair] = &exhibits;
     let cnr = story.cnr("DLCT01");
-    let write = |head: &Head<'_>| forms::requisition(&case, head, &reference, &exhibits);
-    story
-        .record(
-            "requisition",
-            "An exhibit goes to the division of biology.",
-            (POLICE, "forensic-requisition"),
-            &case,
-            write,
-        )
-        .to(BIOLOGY)
-        .to(PROSECUTION)
-        .to(REGISTRY)
-        .held();
+    to_biology(story, &case, &reference, &exhibits);
     let write = |head: &Head<'_>| forms::movement(&case, &Head { to: &[BIOLOGY], ..*head }, "4", &reference, &exhibits);
     story
         .record("despatched", "A messenger carries it.", (POLICE, "exhibit-movement"), &case, write)
