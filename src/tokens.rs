@@ -59,6 +59,7 @@ struct Verified {
     scope: Vec<String>,
     /// Thumbprint of the client's key that the token was given for.
     key: String,
+    issued: i64,
     expires: i64,
     /// The revision under which system and key were seen to be registered.
     revision: u64,
@@ -178,8 +179,10 @@ impl Tokens {
                 verified
             }
         };
-        // Dated by this gateway's own clock: no leeway.
-        if verified.expires <= now.seconds() {
+        // Dated by this gateway's own clock: no leeway. Only where that was set back, a token is of a later time than now, and
+        // would live longer than any may.
+        let later = verified.issued > now.seconds().saturating_add(LEEWAY_SECONDS);
+        if verified.expires <= now.seconds() || later {
             return Err(Denied::Expired);
         }
         Ok(Caller { revision, verified })
@@ -197,7 +200,7 @@ impl Tokens {
             return Err(Denied::Invalid);
         }
         let scope = claims.scope.split(' ').map(str::to_owned).collect();
-        Ok(Verified { system: claims.sub, scope, key: claims.key, expires: claims.exp, revision })
+        Ok(Verified { system: claims.sub, scope, key: claims.key, issued: claims.iat, expires: claims.exp, revision })
     }
 
     fn claims(&self, token: &str) -> Option<AccessClaims> {
@@ -292,6 +295,7 @@ impl Caller {
             system: registered.name.clone(),
             scope: scopes(registered),
             key: String::new(),
+            issued: 0,
             expires: i64::MAX,
             revision: revision.number,
         };

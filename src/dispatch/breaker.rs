@@ -24,6 +24,9 @@ impl Default for Patience {
 
 /// The first probe after opening comes this soon; each failed one doubles the wait.
 const FIRST_PROBE: Duration = Duration::from_secs(1);
+/// A worker asks several times a second. After a longer silence the process slept or the clock was set forward: in that time
+/// nothing could be tried.
+const SILENCE: Duration = Duration::from_secs(60);
 /// Outages remembered; older ones are joined, which can only make giving up later.
 const OUTAGES: usize = 128;
 
@@ -45,6 +48,7 @@ pub struct Breaker {
     failures: u32,
     away_since: Option<Timestamp>,
     next_probe: Option<Timestamp>,
+    asked: Option<Timestamp>,
     probes: u32,
     outages: VecDeque<(Timestamp, Timestamp)>,
 }
@@ -59,6 +63,7 @@ impl Breaker {
             failures: 0,
             away_since: None,
             next_probe: None,
+            asked: None,
             probes: 0,
             outages: VecDeque::from([unknown]),
         }
@@ -66,9 +71,17 @@ impl Breaker {
 
     /// What may be attempted at `now`. Answering `Probe` counts as that probe being on its way.
     pub fn admits(&mut self, now: Timestamp) -> Admits {
+        if let Some(last) = self.asked.replace(now)
+            && now.since(last) > SILENCE
+            && self.away_since.is_none()
+        {
+            self.outages.push_back((last, now));
+            self.join_oldest();
+        }
         match self.next_probe {
             None => Admits::All,
-            Some(at) if now >= at => {
+            // Further off than any pause: the clock was set back.
+            Some(at) if now >= at || at.since(now) > self.patience.pause.max(FIRST_PROBE) => {
                 self.next_probe = Some(now.after(self.probe_pause()));
                 Admits::Probe
             }
@@ -206,6 +219,26 @@ mod tests {
         breaker.answered(at(180));
         assert_eq!(breaker.away(at(100), at(1_000)), Duration::from_secs(30));
         assert_eq!(breaker.away(at(160), at(1_000)), Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_up_no_probe() {
+        let mut breaker = Breaker::new(Patience::default(), at(0));
+        (0..Patience::default().failures).for_each(|_| _ = breaker.unreachable(at(100_000)));
+        assert_eq!(breaker.admits(at(100_000)), Admits::Liberty);
+        assert_eq!(breaker.admits(at(10)), Admits::Probe);
+        assert_eq!(breaker.admits(at(10)), Admits::Liberty, "one probe at a time");
+    }
+
+    #[test]
+    fn time_in_which_nobody_asked_counts_as_away() {
+        let mut breaker = Breaker::new(Patience::default(), at(0));
+        breaker.admits(at(10));
+        breaker.answered(at(10));
+        breaker.admits(at(11));
+        breaker.admits(at(11 + 1_000_000));
+        breaker.answered(at(1_000_020));
+        assert_eq!(breaker.away(at(10), at(1_000_020)), Duration::from_secs(1_000_000));
     }
 
     proptest! {

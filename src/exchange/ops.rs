@@ -11,8 +11,12 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::answer;
-use crate::journal::Journal;
+use crate::clock::Timestamp;
+use crate::journal::{Counts, Journal};
 use crate::telemetry::Telemetry;
+
+/// Bytes of the write that finds out whether a full disk has room again.
+const PROBE: usize = 64 * 1024;
 
 /// What the calls need.
 #[derive(Clone)]
@@ -38,7 +42,8 @@ async fn livez() -> Response {
     answer(StatusCode::OK, &json!({"status": "pass"}))
 }
 
-/// Ready: not stopping, and the journal answers.
+/// Ready: not stopping, and the journal answers and can write. A gateway that has as much waiting as may wait is ready with a
+/// warning: who reads its feed must find it.
 async fn readyz(State(ops): State<Ops>) -> Response {
     if *ops.stopping.borrow() {
         return answer(
@@ -46,7 +51,19 @@ async fn readyz(State(ops): State<Ops>) -> Response {
             &json!({"status": "fail", "output": "the gateway is stopping"}),
         );
     }
-    match ops.journal.count().await {
+    let counts = match ops.journal.count().await {
+        // Nobody may be writing where this node is not asked any more: a write as large as a record finds out whether there is
+        // room again. It replaces itself, and is forgotten like any expired assertion.
+        Ok(counts) if counts.full => ops.journal.spend(&" ".repeat(PROBE), Timestamp::default()).await.map(|_| counts),
+        counted => counted,
+    };
+    match counts {
+        Ok(Counts { open: (open, most), .. }) if open >= most => {
+            let said = format!(
+                "{open} deliveries wait, as many as may (`max_open_deliveries` of [store]): records are refused until receivers take some"
+            );
+            answer(StatusCode::OK, &json!({"status": "warn", "output": said}))
+        }
         Ok(_) => answer(StatusCode::OK, &json!({"status": "pass"})),
         Err(error) => {
             let said = json!({"status": "fail", "output": format!("the journal does not answer: {error}")});

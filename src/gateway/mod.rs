@@ -371,12 +371,14 @@ pub async fn open_store(
     keys: &Arc<Keys>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn Journal>, Ended> {
+    let pauses = settings.dispatch;
     let options = Options {
         store_key: keys.store.clone(),
         receipt_key_id: keys.receipts.id(),
         clock: Arc::clone(clock),
         max_open_deliveries: settings.store.max_open_deliveries,
         push_timeout: FIRST_ATTEMPT,
+        longest_pauses: [pauses.liberty_retry_cap, pauses.retry_cap.max(pauses.retry_after_cap)],
     };
     let data = dir.join("data");
     let opened = tokio::task::spawn_blocking(move || SqliteJournal::open(&data, options)).await;

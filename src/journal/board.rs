@@ -28,6 +28,8 @@ struct Desk {
     available: [BTreeMap<u64, Number>; CLASSES],
     by_office: HashMap<Arc<str>, [BTreeMap<u64, Number>; CLASSES]>,
     positions: [u64; CLASSES],
+    /// When it was last asked for work.
+    asked: Timestamp,
 }
 
 /// Deliveries by the time of their acceptance.
@@ -282,11 +284,6 @@ impl Board {
     /// What is open by system, kind and state.
     pub fn counts(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>, State, u64)> {
         self.counts.iter().filter(|(_, count)| **count > 0).map(|((system, kind, state), n)| (system, kind, *state, *n))
-    }
-
-    /// Acceptance of the oldest unsettled delivery by system and lane.
-    pub fn oldest(&self) -> impl Iterator<Item = (&Arc<str>, Lane, Timestamp)> {
-        self.oldest.iter().filter_map(|((system, lane), line)| Some((system, *lane, line.first()?.0)))
     }
 }
 

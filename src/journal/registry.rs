@@ -187,6 +187,10 @@ pub struct Counts {
     pub refused: u64,
     /// Open alerts by rule; rules without one are there with 0.
     pub alerts: Vec<(String, u64)>,
+    /// Deliveries that are open, and how many may be.
+    pub open: (u64, u64),
+    /// The last commit found the disk full.
+    pub full: bool,
 }
 
 /// Why a store could not do what it was asked.

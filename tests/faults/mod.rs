@@ -3,8 +3,15 @@
 //! a test says what it has tried. Judged by what clients sent, what they were answered, and what receivers saw.
 
 pub mod report;
+mod applying;
+mod clock;
+mod counted;
+mod disks;
+mod neighbours;
+mod overload;
 mod points;
 mod promises;
 mod store_backup;
 mod store_damage;
 mod store_scene;
+mod twins;

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::harness::folder::paper;
-use super::harness::http::Answer;
+use super::harness::http::{Answer, request};
 use super::harness::{Client, Folder, Gateway, Party, Receiver};
 
 const POLICE: &str = "ps:38101004";
@@ -17,13 +17,13 @@ const COURT: &str = "court:DLCT01";
 const PRISON: &str = "prison:DL01";
 
 /// A file system of 12 MiB over a folder; gone when dropped.
-struct SmallDisk {
+pub struct SmallDisk {
     at: PathBuf,
 }
 
 impl SmallDisk {
     /// `None` where this user may not mount one.
-    fn over(at: &Path) -> Option<Self> {
+    pub fn over(at: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).unwrap();
         let output = Command::new("mount").args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"]).arg(at).output();
         match output {
@@ -40,14 +40,14 @@ impl SmallDisk {
     }
 
     /// Takes every byte that is left.
-    fn fill(&self) {
+    pub fn fill(&self) {
         let mut file = File::options().create(true).append(true).open(self.at.join("filler")).unwrap();
         for block in [1 << 16, 1 << 12, 1] {
             while file.write_all(&vec![0; block]).is_ok() {}
         }
     }
 
-    fn make_room(&self) {
+    pub fn make_room(&self) {
         std::fs::remove_file(self.at.join("filler")).unwrap();
     }
 }
@@ -91,14 +91,14 @@ impl Sent {
     }
 }
 
-fn noise(bytes: usize) -> String {
+pub fn noise(bytes: usize) -> String {
     let one = || icjs::seal::hex(&icjs::seal::random::<32>().unwrap());
     let mut text: String = std::iter::repeat_with(one).take(bytes / 32 + 1).collect();
     text.truncate(bytes);
     text
 }
 
-fn refused_for_space(answer: &Answer) {
+pub fn refused_for_space(answer: &Answer) {
     assert_eq!((answer.status, answer.code().as_str()), (503, "storage-full"), "{}", answer.text());
     assert!(answer.header("retry-after").is_some_and(|after| after.parse::<u32>().unwrap() > 0));
     let detail = answer.json()["detail"].as_str().unwrap().to_owned();
@@ -155,7 +155,20 @@ async fn a_full_disk_refuses_with_words_loses_nothing_and_is_over_when_there_is_
     assert_eq!(sent.police.message(first).await["id"], first.as_str());
     assert_eq!(gateway.ended(), None, "{}", super::harness::gateway::tail(&folder));
 
+    let ready = async || request(gateway.ops, "GET", "/readyz", &[], b"").await.unwrap();
+    // A log that begins again at its start has some room for a while: until then the next record is refused again.
+    let mut seen = ready().await;
+    for _ in 0..100 {
+        if seen.status == 503 {
+            break;
+        }
+        sent.until_full(2_000).await;
+        seen = ready().await;
+    }
+    let said = seen.expect(503).json();
+    assert!(said["output"].as_str().unwrap().contains("disk that holds the store is full"), "{said}");
     disk.make_room();
+    ready().await.expect(200);
     sent.one(2_000).await.expect(202);
     sent.one(190_000).await.expect(202);
     let log = super::harness::gateway::tail(&folder);

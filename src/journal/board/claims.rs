@@ -2,6 +2,7 @@
 //! overtaken is noted. Read `board` first.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Board, Number, Open};
@@ -9,6 +10,8 @@ use crate::clock::Timestamp;
 use crate::journal::lanes::{LineKey, Place, Spot};
 use crate::journal::{JournalError, Lane, LeaseToken, State};
 
+/// By less than this a clock is not set back: it is put right, and everything waits for so much longer.
+const SET_BACK: Duration = Duration::from_secs(2);
 /// How many overtaking or overtaken deliveries are named in a list.
 const NAMED: usize = 100;
 
@@ -45,6 +48,7 @@ impl Board {
 
     /// Lets time pass: leases that ran out and retries that are due become ready, slow first attempts hold nobody.
     fn tick(&mut self, system: &str, now: Timestamp) {
+        self.set_back(system, now);
         let Some(desk) = self.desks.get_mut(system) else { return };
         let expired = due(&desk.leased, now);
         let slow = due(&desk.first_attempts, now);
@@ -60,6 +64,38 @@ impl Board {
             self.unseat(number);
             self.take_seat(number, super::Seat::Ready);
         }
+    }
+
+    /// A clock that was set back takes along what waits for a moment by the old one: else it would wait as much longer.
+    fn set_back(&mut self, system: &str, now: Timestamp) {
+        let Some(desk) = self.desks.get_mut(system) else { return };
+        let back = desk.asked.since(now);
+        desk.asked = now;
+        if back < SET_BACK {
+            return;
+        }
+        let waiting: Vec<Number> = desk.leased.iter().chain(&desk.due).map(|(_, number)| *number).collect();
+        let attempts = std::mem::take(&mut desk.first_attempts);
+        desk.first_attempts = attempts.iter().map(|(until, number)| (until.before(back), *number)).collect();
+        for (_, number) in attempts {
+            if let Some(open) = self.opens.get_mut(&number) {
+                open.first_attempt_until = open.first_attempt_until.map(|until| until.before(back));
+            }
+        }
+        for number in waiting {
+            self.change(number, |open| {
+                open.due = open.due.map(|at| at.before(back));
+                open.lease = open.lease.map(|(token, until)| (token, until.before(back)));
+            });
+            if let Some((token, _)) = self.find(number).and_then(|open| open.lease) {
+                self.leases.insert(token, number);
+            }
+        }
+    }
+
+    /// Acceptance of the oldest unsettled delivery by system and lane.
+    pub fn oldest(&self) -> impl Iterator<Item = (&Arc<str>, Lane, Timestamp)> {
+        self.oldest.iter().filter_map(|((system, lane), line)| Some((system, *lane, line.first()?.0)))
     }
 
     /// Held deliveries whose deadline has passed.

@@ -171,3 +171,26 @@ fn what_came_by_itself_goes_before_a_batch_which_still_gets_on() {
     board.insert(Open { bulk: true, lane: Lane::Liberty, ..fresh(3, vec![3]) });
     assert_eq!(board.claim("s", 3, now, lease, false)[0], 3, "liberty is first, in a batch too");
 }
+
+#[test]
+fn a_clock_that_is_set_back_takes_along_what_waits_for_a_moment() {
+    let at = |seconds: u64| Timestamp::from_millis(1_700_000_000_000).after(Duration::from_secs(seconds));
+    let lease = Duration::from_secs(60);
+    let mut board = Board::new(0, Duration::from_secs(10));
+    board.insert(fresh(1, vec![1]));
+    board.insert(fresh(2, vec![2]));
+    // One is leased, the other waits half a minute for its second attempt, by a clock that is a day ahead.
+    assert_eq!(board.claim("s", 2, at(86_400), lease, false), [1, 2]);
+    board.change(2, |open| {
+        (open.state, open.lease, open.due) = (State::Retrying, None, Some(at(86_430)));
+    });
+    assert_eq!(board.claim("s", 2, at(0), lease, false), Vec::<u64>::new());
+    assert_eq!(board.claim("s", 2, at(29), lease, false), Vec::<u64>::new());
+    assert_eq!(board.claim("s", 2, at(30), lease, false), [2]);
+    assert_eq!(
+        board.claim("s", 2, at(59), lease, false),
+        Vec::<u64>::new(),
+        "the lease holds as long as it was given for"
+    );
+    assert_eq!(board.claim("s", 2, at(60), lease, false), [1]);
+}

@@ -204,7 +204,7 @@ async fn a_correction_of_an_overtaken_liberty_record_says_so(mut stage: Box<dyn 
             let outcome = says(&*stage, PRISON, again.token.delivery, OutcomeWord::Received);
             settle(&*stage, &again, Settled::Outcome(Box::new(outcome))).await;
         } else {
-            settle(&*stage, &again, Settled::RetryAt(stage.clock().now().after(Duration::from_secs(600)))).await;
+            settle(&*stage, &again, Settled::RetryAt(stage.clock().now().after(Duration::from_secs(60)))).await;
         }
         let fixed = append(&*stage, version(&*stage, Action::Correct, &remand.id, vec![liberty(person)])).await;
         stage.reopen().await;

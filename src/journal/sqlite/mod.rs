@@ -41,6 +41,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::board::CLASSES;
 use super::durable;
 use super::wakes::Wakes;
 use super::{
@@ -73,12 +74,21 @@ pub struct Options {
     pub max_open_deliveries: usize,
     /// How long an earlier liberty delivery's first attempt may hold a later one up.
     pub push_timeout: Duration,
+    /// The longest pause between two attempts, for liberty and for the rest: nothing waits longer, whatever the clock did.
+    pub longest_pauses: [Duration; CLASSES],
 }
 
 impl Options {
     /// Options with the defaults of `config/gateway.toml`.
     pub fn new(store_key: StoreKey, receipt_key_id: String, clock: Arc<dyn Clock>) -> Self {
-        Self { store_key, receipt_key_id, clock, max_open_deliveries: 1_000_000, push_timeout: Duration::from_secs(10) }
+        Self {
+            store_key,
+            receipt_key_id,
+            clock,
+            max_open_deliveries: 1_000_000,
+            push_timeout: Duration::from_secs(10),
+            longest_pauses: [Duration::from_secs(60), Duration::from_secs(3600)],
+        }
     }
 }
 
@@ -115,6 +125,7 @@ impl SqliteJournal {
             max_open_deliveries: options.max_open_deliveries,
             push_timeout: options.push_timeout,
             header_keys_kept: HEADER_KEYS_KEPT,
+            longest_pauses: options.longest_pauses,
             clock: Arc::clone(&options.clock),
         };
         inspect::tail(&conn)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
-use super::super::board::{Board, Number, Open};
+use super::super::board::{Board, CLASSES, Number, Open};
 use super::super::{JournalError, State};
 use super::alerts::{Alarms, Awaited, Kept};
 use super::index::{Index, Merge, signed, unsigned};
@@ -28,6 +28,8 @@ pub(super) struct Limits {
     pub(super) max_open_deliveries: usize,
     pub(super) push_timeout: Duration,
     pub(super) header_keys_kept: Duration,
+    /// The longest pause between two attempts, for liberty and for the rest.
+    pub(super) longest_pauses: [Duration; CLASSES],
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -61,6 +63,8 @@ pub(super) struct Store {
     /// The next numbers when the savepoint was made.
     marks: (u64, u64, u64),
     broken: Option<Fate>,
+    /// The last commit found the disk full.
+    pub(super) full: bool,
 }
 
 /// What a written row means for memory.
@@ -111,6 +115,7 @@ impl Store {
             saved: false,
             marks: (0, 0, 0),
             broken: None,
+            full: false,
         };
         let starts = store.meta("starts")? + 1;
         store.conn.execute(&META.replace(), params!["starts", signed(starts)]).map_err(storage)?;
@@ -176,12 +181,16 @@ impl Store {
     }
 
     fn load_open(&mut self) -> Result<(), JournalError> {
+        let now = self.limits.clock.now();
         let mut rows = self.conn.prepare("SELECT number, row, guard FROM open").map_err(storage)?;
         let mut rows = rows.query([]).map_err(storage)?;
         while let Some(row) = rows.next().map_err(storage)? {
             let number = unsigned(row.get(0).map_err(storage)?);
             let bytes = row.get_ref(1).and_then(|value| Ok(value.as_bytes()?)).map_err(storage)?;
-            let open: Open = checked("open", number, bytes, row.get(2).map_err(storage)?)?;
+            let mut open: Open = checked("open", number, bytes, row.get(2).map_err(storage)?)?;
+            // Further off than any pause: the clock was set back while no gateway ran.
+            let longest = self.limits.longest_pauses.get(open.class()).copied().unwrap_or_default();
+            open.due = open.due.filter(|due| due.since(now) <= longest);
             self.board.insert(open);
         }
         Ok(())
@@ -270,6 +279,7 @@ impl Store {
             None => self.finish(jobs),
         };
         self.in_transaction = false;
+        self.full = matches!(result, Err(JournalError::Full));
         match result {
             Ok(()) => {
                 let reached = self.reached();

@@ -27,8 +27,18 @@ impl Client {
 
     /// The token call itself (RFC 6749 with RFC 7523).
     pub async fn token(folder: &Folder, gateway: SocketAddr, system: &str) -> Result<Answer> {
+        Self::token_at(folder, gateway, system, 0).await
+    }
+
+    /// The same of a client whose clock is so many milliseconds ahead.
+    pub async fn token_at(folder: &Folder, gateway: SocketAddr, system: &str, ahead: i64) -> Result<Answer> {
         let audience = format!("http://{gateway}/oauth2/token");
-        let assertion = folder.key(system).assertion(system, &audience);
+        let assertion = folder.key(system).assertion_at(system, &audience, ahead);
+        Self::exchange(gateway, system, &assertion).await
+    }
+
+    /// Shows an assertion, whoever made it.
+    pub async fn exchange(gateway: SocketAddr, system: &str, assertion: &str) -> Result<Answer> {
         let form = format!(
             "grant_type=client_credentials&client_id={system}&client_assertion_type=\
              urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion={assertion}"

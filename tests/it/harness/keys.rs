@@ -7,7 +7,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use icjs::clock::{Clock, WallClock};
+use icjs::clock::{Clock, Timestamp, WallClock};
 use serde_json::{Value, json};
 
 /// One party's key pair.
@@ -49,8 +49,13 @@ impl Key {
 
     /// A client assertion (RFC 7523) for one system, good for a minute, for one use.
     pub fn assertion(&self, system: &str, audience: &str) -> String {
+        self.assertion_at(system, audience, 0)
+    }
+
+    /// The same by a clock that is so many milliseconds ahead.
+    pub fn assertion_at(&self, system: &str, audience: &str, ahead: i64) -> String {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let now = WallClock.now();
+        let now = Timestamp::from_millis(WallClock.now().millis() + ahead);
         let jti = format!("{}-{}-{}", now.millis(), std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let claims = json!({"iss": system, "sub": system, "aud": audience, "jti": jti,
             "iat": now.seconds(), "nbf": now.seconds() - 1, "exp": now.seconds() + 60});

@@ -19,8 +19,9 @@ use crate::harness::gateway::tail;
 use crate::harness::{Gateway, tick};
 use world::World;
 
-/// Deaths of the short form, at any moment and at named places: fifty in all.
-const ROUNDS: [u32; 2] = [20, 30];
+/// Rounds of the short form: deaths at any moment and at named places (fifty in all), steps of the clock, thirds of a day,
+/// restarts.
+const ROUNDS: [u64; 5] = [20, 30, 12, 16, 6];
 const SENDERS: u64 = 8;
 /// After the last kill everything must come to rest, with never so long a time without any progress.
 const REST: Duration = Duration::from_secs(60);
@@ -31,19 +32,55 @@ const LONGEST_START: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_killed_when_nothing_is_lost_doubled_or_out_of_order() {
-    kill_again_and_again(Death::AnyMoment).await;
+    kill_again_and_again(Trouble::AnyMoment).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_killed_at_a_named_place_nothing_is_lost_doubled_or_out_of_order() {
-    kill_again_and_again(Death::NamedPlace).await;
+    kill_again_and_again(Trouble::NamedPlace).await;
 }
 
-/// How the gateway dies.
-#[derive(Clone, Copy, PartialEq)]
-enum Death {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_the_clock_does_nothing_is_lost_doubled_or_out_of_order() {
+    kill_again_and_again(Trouble::Clock).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receivers_that_hang_reset_and_refuse_for_days_lose_nothing_double_nothing_and_keep_the_order() {
+    kill_again_and_again(Trouble::Days).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarts_one_after_another_under_load_leave_nothing_open() {
+    kill_again_and_again(Trouble::Restarts).await;
+}
+
+/// What befalls the gateway.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trouble {
+    /// It is killed at any moment.
     AnyMoment,
+    /// It dies at a named place.
     NamedPlace,
+    /// Its clock is set forward and back, sometimes while it is killed.
+    Clock,
+    /// Its receivers are away, hang or refuse, for days by its clock.
+    Days,
+    /// It is asked to stop, again and again.
+    Restarts,
+}
+
+impl Trouble {
+    /// Its name, and what its rounds are.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::AnyMoment => ("killed at any moment", "kills"),
+            Self::NamedPlace => ("killed at named places", "kills"),
+            Self::Clock => ("the clock is set under load", "steps"),
+            Self::Days => ("receivers that misbehave", "thirds of a simulated day"),
+            Self::Restarts => ("restarts under load", "restarts"),
+        }
+    }
 }
 
 /// What came of the rounds.
@@ -54,16 +91,19 @@ struct Toll {
     places: BTreeMap<String, u32>,
 }
 
-async fn kill_again_and_again(death: Death) {
-    let short = ROUNDS[usize::from(death == Death::NamedPlace)];
-    let rounds = report::number("ICJS_KILL_ROUNDS").map_or(short, |rounds| u32::try_from(rounds).unwrap());
+async fn kill_again_and_again(trouble: Trouble) {
+    let rounds = report::number("ICJS_KILL_ROUNDS").unwrap_or(ROUNDS[trouble as usize]);
     let seed = report::seed();
     let (world, inbox) = World::new(seed).await;
-    let gateway = Gateway::start(&world.folder).await;
-    world.address.send_replace(gateway.exchange);
+    let gateway = start(&world, None).await;
     pullers::begin(&world).await;
     let parties = parties(&world, inbox);
-    let (toll, gateway) = rounds_of(&world, gateway, death, rounds).await;
+    let (toll, gateway) = match trouble {
+        Trouble::Clock => steps(&world, gateway, rounds).await,
+        Trouble::Days => days(&world, gateway, rounds).await,
+        Trouble::Restarts => restarts(&world, gateway, rounds).await,
+        _ => deaths(&world, gateway, trouble, rounds).await,
+    };
     world.stopping.store(true, Ordering::SeqCst);
     for party in parties {
         party.await.expect("a party of the test has failed");
@@ -71,10 +111,20 @@ async fn kill_again_and_again(death: Death) {
     rest(&world).await;
     pullers::finish(&world).await;
     drop(gateway);
-    judge(world, seed, rounds, &toll);
+    judge(world, trouble, rounds, &toll);
 }
 
-async fn rounds_of(world: &World, mut gateway: Gateway, death: Death, rounds: u32) -> (Toll, Gateway) {
+/// A gateway on the world's folder, by the world's clock, perhaps with points at which it fails.
+async fn start(world: &World, points: Option<&str>) -> Gateway {
+    let clock = world.clock_file();
+    let mut variables = vec![("ICJS_TEST_CLOCK", clock.as_str())];
+    variables.extend(points.map(|points| ("FAILPOINTS", points)));
+    let gateway = Gateway::start_with(&world.folder, &variables).await;
+    world.address.send_replace(gateway.exchange);
+    gateway
+}
+
+async fn deaths(world: &World, mut gateway: Gateway, trouble: Trouble, rounds: u64) -> (Toll, Gateway) {
     let mut rng = fastrand::Rng::with_seed(world.seed);
     let mut toll = Toll::default();
     let mut armed: Option<String> = None;
@@ -88,16 +138,73 @@ async fn rounds_of(world: &World, mut gateway: Gateway, death: Death, rounds: u3
             *toll.places.entry("any moment".to_owned()).or_default() += 1;
         }
         gateway.kill();
-        let mut points = String::new();
-        if death == Death::NamedPlace && round < rounds {
+        let mut points = None;
+        if trouble == Trouble::NamedPlace && round < rounds {
             let place = place(&mut rng);
-            points = format!("{place}={}*off->return(abort)", passes(&mut rng, &place));
+            points = Some(format!("{place}={}*off->return(abort)", passes(&mut rng, &place)));
             armed = Some(place);
         }
-        let variables = [("FAILPOINTS", points.as_str())];
-        gateway = Gateway::start_with(&world.folder, &variables[..usize::from(armed.is_some())]).await;
+        gateway = start(world, points.as_deref()).await;
         toll.slowest = toll.slowest.max(gateway.started_in);
-        world.address.send_replace(gateway.exchange);
+    }
+    (toll, gateway)
+}
+
+const HOUR: i64 = 3_600_000;
+/// Where the clock is set, from the true time. Header keys are kept for 30 days, so that no step is longer.
+const STEPS: [i64; 7] = [0, HOUR, -HOUR, 24 * HOUR, -24 * HOUR, 20 * 24 * HOUR, -20 * 24 * HOUR];
+
+/// The clock ends where it was at first: most of its steps were back from where it stood.
+async fn steps(world: &World, mut gateway: Gateway, rounds: u64) -> (Toll, Gateway) {
+    let mut rng = fastrand::Rng::with_seed(world.seed);
+    let mut toll = Toll::default();
+    for round in 1..=rounds {
+        tokio::time::sleep(Duration::from_millis(rng.u64(100..900))).await;
+        let ahead = if round == rounds { 0 } else { STEPS[rng.usize(0..STEPS.len())] };
+        let killed = rng.u32(0..4) == 0;
+        if killed {
+            gateway.kill();
+        }
+        let way = if ahead < world.ahead() { "back" } else { "forward" };
+        let how = if killed { "while no gateway ran" } else { "under way" };
+        *toll.places.entry(format!("{way} {how}")).or_default() += 1;
+        world.set_clocks(ahead);
+        if killed {
+            gateway = start(world, None).await;
+            toll.slowest = toll.slowest.max(gateway.started_in);
+        }
+    }
+    (toll, gateway)
+}
+
+/// Hours pass in a moment, and each receiver has its weather.
+async fn days(world: &World, gateway: Gateway, rounds: u64) -> (Toll, Gateway) {
+    let mut rng = fastrand::Rng::with_seed(world.seed);
+    let mut toll = Toll::default();
+    for _ in 0..rounds {
+        for (receiver, weather) in ["court", "prison"].into_iter().zip(&world.weather) {
+            let sky = rng.usize(0..receivers::SKIES);
+            weather.store(sky, Ordering::SeqCst);
+            *toll.places.entry(format!("{receiver} {sky}")).or_default() += 1;
+        }
+        world.set_clocks(world.ahead() + 8 * HOUR);
+        tokio::time::sleep(Duration::from_millis(rng.u64(300..1_000))).await;
+    }
+    (toll, gateway)
+}
+
+async fn restarts(world: &World, mut gateway: Gateway, rounds: u64) -> (Toll, Gateway) {
+    let mut rng = fastrand::Rng::with_seed(world.seed);
+    let mut toll = Toll::default();
+    for _ in 0..rounds {
+        tokio::time::sleep(Duration::from_millis(rng.u64(100..1_500))).await;
+        let began = tick();
+        let ended = gateway.stop().await;
+        assert!(ended.success(), "{ended}: {}", tail(&world.folder));
+        let took = (tick() - began) / 1_000_000;
+        *toll.places.entry(format!("ended within {} s", took + 1)).or_default() += 1;
+        gateway = start(world, None).await;
+        toll.slowest = toll.slowest.max(gateway.started_in);
     }
     (toll, gateway)
 }
@@ -120,14 +227,15 @@ fn passes(rng: &mut fastrand::Rng, place: &str) -> u32 {
     }
 }
 
-fn judge(world: Arc<World>, seed: u64, rounds: u32, toll: &Toll) {
+fn judge(world: Arc<World>, trouble: Trouble, rounds: u64, toll: &Toll) {
+    let (seed, (test, unit)) = (world.seed, trouble.words());
     let books = world.close();
     let mut found = world.surprises.lock().unwrap().clone();
     found.extend(check(&books));
     let (acts, pushes) = (books.sent.len(), books.pushes.len());
     let slowest = toll.slowest.as_millis();
-    println!("{rounds} kills, {acts} acts, {pushes} pushes, slowest start {slowest} ms, {} s", tick() / 1_000_000);
-    println!("died at {:?}", toll.places);
+    println!("{rounds} {unit}, {acts} acts, {pushes} pushes, slowest start {slowest} ms, {} s", tick() / 1_000_000);
+    println!("{trouble:?}: {:?}", toll.places);
     if !found.is_empty() {
         let shown = found.iter().take(40).cloned().collect::<Vec<_>>().join("\n  ");
         let words = tail(&world.folder);
@@ -140,7 +248,7 @@ fn judge(world: Arc<World>, seed: u64, rounds: u32, toll: &Toll) {
     assert!(toll.slowest < LONGEST_START, "a restart took {slowest} ms");
     let said =
         format!("0 lost, 0 doubled, 0 out of order of {acts} accepted; {pushes} pushes; slowest restart {slowest} ms");
-    report::done("kill", u64::from(rounds), "kills", seed, &said);
+    report::done(test, rounds, unit, seed, &said);
 }
 fn parties(world: &Arc<World>, inbox: receivers::Inbox) -> Vec<tokio::task::JoinHandle<()>> {
     let mut parties = Vec::new();
@@ -149,7 +257,9 @@ fn parties(world: &Arc<World>, inbox: receivers::Inbox) -> Vec<tokio::task::Join
     }
     parties.push(tokio::spawn(pullers::follow(Arc::clone(world), pullers::COURT)));
     parties.push(tokio::spawn(pullers::follow(Arc::clone(world), pullers::SENDER)));
-    parties.push(tokio::spawn(pullers::settle(Arc::clone(world))));
+    for number in 0..2 {
+        parties.push(tokio::spawn(pullers::settle(Arc::clone(world), number)));
+    }
     parties.push(tokio::spawn(receivers::speak(Arc::clone(world), inbox)));
     parties
 }

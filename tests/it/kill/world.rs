@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::receivers::{Inbox, script};
+use super::receivers::{Inbox, Weather, script};
 use crate::checker::{Accepted, Books, Seen, Sent};
 use crate::harness::http::Answer;
 use crate::harness::receiver::Push;
@@ -34,10 +34,14 @@ pub struct World {
     pub stopping: AtomicBool,
     /// Receivers behave.
     pub calm: Arc<AtomicBool>,
+    /// How the receivers are today.
+    pub weather: [Weather; 2],
     pub books: Mutex<Books>,
     pub surprises: Mutex<Vec<String>>,
+    /// By how many milliseconds the gateway's clock is ahead, and everybody's with it.
+    ahead: AtomicI64,
     receivers: [Receiver; 2],
-    clients: Mutex<BTreeMap<String, Client>>,
+    clients: Mutex<BTreeMap<String, (Client, i64)>>,
 }
 
 impl World {
@@ -45,8 +49,11 @@ impl World {
     pub async fn new(seed: u64) -> (Arc<Self>, Inbox) {
         let calm = Arc::new(AtomicBool::new(false));
         let (later, inbox) = mpsc::unbounded_channel();
-        let court = Receiver::start(script(seed, "court-a", calm.clone(), later.clone())).await;
-        let prison = Receiver::start(script(seed + 1, "prison-a", calm.clone(), later)).await;
+        let weather: [Weather; 2] = [Arc::default(), Arc::default()];
+        let [at_court, at_prison] = weather.clone();
+        let court = script(seed, "court-a", calm.clone(), at_court, later.clone());
+        let prison = script(seed.wrapping_add(1), "prison-a", calm.clone(), at_prison, later);
+        let (court, prison) = (Receiver::start(court).await, Receiver::start(prison).await);
         let folder = Folder::with(&[
             Party::pulling("police-a", "police", &STATIONS),
             Party::pushed("court-a", "courts", &[COURT_PUSH], &court.url()),
@@ -59,12 +66,32 @@ impl World {
             address: watch::Sender::new(SocketAddr::from(([127, 0, 0, 1], 1))),
             stopping: AtomicBool::new(false),
             calm,
+            weather,
             books: Mutex::default(),
             surprises: Mutex::default(),
+            ahead: AtomicI64::new(0),
             receivers: [court, prison],
             clients: Mutex::default(),
         };
         (Arc::new(world), inbox)
+    }
+
+    /// By how much all clocks are ahead.
+    pub fn ahead(&self) -> i64 {
+        self.ahead.load(Ordering::SeqCst)
+    }
+
+    /// Sets all clocks, the gateway's first: whoever gets a token then shows what the gateway would show.
+    pub fn set_clocks(&self, ahead: i64) {
+        // Renamed into place: the gateway reads it at any moment.
+        self.folder.file("clock.next", &ahead.to_string());
+        std::fs::rename(self.folder.path("clock.next"), self.folder.path("clock")).unwrap();
+        self.ahead.store(ahead, Ordering::SeqCst);
+    }
+
+    /// The file that the gateway's clock goes by.
+    pub fn clock_file(&self) -> String {
+        self.folder.path("clock").display().to_string()
     }
 
     /// Whether it is time to go.
@@ -86,9 +113,14 @@ impl World {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Option<Answer> {
+        let ahead = self.ahead();
         let client = self.client(system).await?;
         let answer = client.call(method, target, headers, body).await.ok()?;
+        // A step of the clock takes tokens with it: the next call gets a new one. The gateway knows of it a moment sooner.
         if answer.status == 401 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if answer.status == 401 && ahead == self.ahead() {
             self.surprise(format!("{system}: {method} {target}: 401 with a token of a minute ago"));
         }
         (!matches!(answer.status, 401 | 429 | 503)).then_some(answer)
@@ -113,18 +145,28 @@ impl World {
 
     /// A client with a token of the gateway that runs now.
     async fn client(&self, system: &str) -> Option<Client> {
-        let address = *self.address.borrow();
-        if let Some(client) = self.clients.lock().unwrap().get(system).filter(|client| client.gateway == address) {
-            return Some(client.clone());
+        let (address, ahead) = (*self.address.borrow(), self.ahead());
+        let known = self.clients.lock().unwrap().get(system).cloned();
+        if let Some((client, _)) = known.filter(|(client, of)| client.gateway == address && *of == ahead) {
+            return Some(client);
         }
-        let answer = Client::token(&self.folder, address, system).await.ok()?;
+        let answer = Client::token_at(&self.folder, address, system, ahead).await.ok()?;
+        if answer.status == 429 || answer.status == 503 {
+            return None;
+        }
+        if answer.status != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if answer.status != 200 && ahead != self.ahead() {
+            return None;
+        }
         if answer.status != 200 {
             self.surprise(format!("{system} got no token: {} {}", answer.status, answer.text()));
             return None;
         }
         let token = answer.json()["access_token"].as_str()?.to_owned();
         let client = Client { system: system.to_owned(), gateway: address, token };
-        self.clients.lock().unwrap().insert(system.to_owned(), client.clone());
+        self.clients.lock().unwrap().insert(system.to_owned(), (client.clone(), ahead));
         Some(client)
     }
 
