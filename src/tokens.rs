@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::config::settings::Tokens as Settings;
 use crate::config::{Revision, System};
+use crate::doors;
 use crate::identifiers::SystemName;
 use crate::keys::Keys;
 use crate::live::Live;
@@ -220,6 +221,9 @@ impl Tokens {
         if assertion.len() > MAX_TOKEN_BYTES {
             return Err(NoToken::Client);
         }
+        if !strict(assertion) {
+            return Err(NoToken::Client);
+        }
         let header = jsonwebtoken::decode_header(assertion).map_err(|_| NoToken::Client)?;
         // The name only chooses whose keys are tried; it is believed after one of them has verified.
         let named: AssertionClaims =
@@ -402,6 +406,15 @@ fn long_enough(modulus: &str) -> bool {
     URL_SAFE_NO_PAD.decode(modulus).is_ok_and(|bytes| {
         let significant = bytes.iter().skip_while(|byte| **byte == 0).count();
         significant >= 256
+    })
+}
+
+/// Header and claims are JSON that everybody reads the same way: a name that stands twice would be read as either.
+fn strict(assertion: &str) -> bool {
+    let limits = doors::json::limits(MAX_TOKEN_BYTES);
+    assertion.split('.').take(2).all(|part| {
+        let json = URL_SAFE_NO_PAD.decode(part);
+        json.is_ok_and(|json| doors::json::read::<serde_json::Map<String, serde_json::Value>>(&json, &limits).is_ok())
     })
 }
 

@@ -3,6 +3,7 @@
 
 use icjs_kit::{Unreadable, Violation};
 
+use crate::doors::Shut;
 use crate::identifiers::MessageId;
 use crate::journal::JournalError;
 use crate::tokens::Denied;
@@ -26,6 +27,8 @@ pub enum Code {
     IdempotencyKeyReused,
     /// Too many bytes.
     TooLarge,
+    /// The body stopped, or came too slowly.
+    TooSlow,
     /// Too deep, or too many keys.
     TooDeep,
     /// Against the native or the shared schema, or a header that is not what it must be.
@@ -71,7 +74,7 @@ pub enum Code {
 }
 
 /// Every code, for tables and documents.
-pub const CODES: [Code; 29] = [
+pub const CODES: [Code; 30] = [
     Code::MalformedJson,
     Code::MalformedXml,
     Code::MalformedNist,
@@ -80,6 +83,7 @@ pub const CODES: [Code; 29] = [
     Code::IdempotencyKeyMissing,
     Code::IdempotencyKeyReused,
     Code::TooLarge,
+    Code::TooSlow,
     Code::TooDeep,
     Code::SchemaInvalid,
     Code::MappingFailed,
@@ -115,6 +119,7 @@ impl Code {
             Self::IdempotencyKeyMissing => "idempotency-key-missing",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
             Self::TooLarge => "too-large",
+            Self::TooSlow => "too-slow",
             Self::TooDeep => "too-deep",
             Self::SchemaInvalid => "schema-invalid",
             Self::MappingFailed => "mapping-failed",
@@ -146,7 +151,10 @@ impl Code {
 
     /// The sender can mend it: such refusals are remembered. The others pass by themselves.
     pub const fn is_the_senders(self) -> bool {
-        !matches!(self, Self::RateLimited | Self::Overloaded | Self::StorageFull | Self::Unauthenticated)
+        !matches!(
+            self,
+            Self::RateLimited | Self::Overloaded | Self::StorageFull | Self::Unauthenticated | Self::TooSlow
+        )
     }
 }
 
@@ -197,6 +205,13 @@ impl From<Unreadable> for Refusal {
     fn from(unreadable: Unreadable) -> Self {
         // A codec that names a code of its own making is answered as a record that its schema refuses.
         Self::of(Code::parse(unreadable.code).unwrap_or(Code::SchemaInvalid), unreadable.violations)
+    }
+}
+
+impl From<Shut> for Refusal {
+    fn from(shut: Shut) -> Self {
+        let code = Code::parse(shut.code).unwrap_or(Code::SchemaInvalid);
+        if shut.violations.is_empty() { Self::new(code, shut.detail) } else { Self::of(code, shut.violations) }
     }
 }
 

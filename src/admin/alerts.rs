@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked::Asked;
 use super::problem::LONGEST;
 use super::{Admin, Problem};
 use crate::alerts;
@@ -21,7 +21,7 @@ const USUAL: usize = 100;
 /// Body of an acknowledgement.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Seen {
+pub(super) struct Seen {
     by: String,
     #[serde(default)]
     note: String,
@@ -66,9 +66,8 @@ pub(super) async fn list(
 pub(super) async fn acknowledge(
     State(admin): State<Arc<Admin>>,
     Path(number): Path<u64>,
-    body: Bytes,
+    Asked(seen): Asked<Seen>,
 ) -> Result<Json<Value>, Problem> {
-    let seen: Seen = serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))?;
     if seen.by.trim().is_empty() {
         return Err(Problem::malformed("`by` says who has seen it; it may not be empty"));
     }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked::Asked;
 use super::{Admin, Problem};
 use crate::config::Folder;
 use crate::journal::RevisionRow;
@@ -19,7 +19,7 @@ use crate::revisions::{self, Applied, Author};
 /// Body of `POST /admin/v1/revisions`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Apply {
+pub(super) struct Apply {
     author: String,
     reason: String,
     /// Path to base64. Without: the files of the gateway's own folder are not read; the caller says what to run.
@@ -29,7 +29,7 @@ struct Apply {
 /// Body of `POST /admin/v1/rollback`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Rollback {
+pub(super) struct Rollback {
     number: u64,
     author: String,
     reason: String,
@@ -56,8 +56,7 @@ pub(super) async fn files(State(admin): State<Arc<Admin>>, Path(number): Path<u6
 }
 
 /// `POST /admin/v1/revisions`.
-pub(super) async fn apply(State(admin): State<Arc<Admin>>, body: Bytes) -> Result<Json<Value>, Problem> {
-    let asked: Apply = serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))?;
+pub(super) async fn apply(State(admin): State<Arc<Admin>>, Asked(asked): Asked<Apply>) -> Result<Json<Value>, Problem> {
     let mut folder = Folder::default();
     for (path, text) in asked.files {
         let decoded = STANDARD.decode(text);
@@ -73,8 +72,10 @@ pub(super) async fn apply(State(admin): State<Arc<Admin>>, body: Bytes) -> Resul
 }
 
 /// `POST /admin/v1/rollback`.
-pub(super) async fn rollback(State(admin): State<Arc<Admin>>, body: Bytes) -> Result<Json<Value>, Problem> {
-    let asked: Rollback = serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))?;
+pub(super) async fn rollback(
+    State(admin): State<Arc<Admin>>,
+    Asked(asked): Asked<Rollback>,
+) -> Result<Json<Value>, Problem> {
     let author = author(asked.author, asked.reason)?;
     Ok(done(&admin.revisions.rollback(asked.number, &author, Some(&admin.live)).await?))
 }

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked::Asked;
 use super::{Admin, Problem, view};
 use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::{Counts, DeliveryView, MessageFilter, MessageView, Order, OrderAnswer, OrderVerb, State};
@@ -24,7 +24,7 @@ const WORK: [State; 2] = [State::Parked, State::Held];
 /// Body of an order.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(super) struct Ordered {
     by: String,
     reason: String,
     #[serde(default)]
@@ -65,9 +65,8 @@ pub(super) async fn list(
 pub(super) async fn order(
     Shared(admin): Shared<Arc<Admin>>,
     Path((id, word)): Path<(String, String)>,
-    body: Bytes,
+    Asked(asked): Asked<Ordered>,
 ) -> Result<Json<Value>, Problem> {
-    let asked: Asked = serde_json::from_slice(&body).map_err(|error| Problem::malformed(error.to_string()))?;
     Problem::unsigned(&asked.by, &asked.reason)?;
     let delivery = DeliveryId::parse(&id).ok_or_else(|| Problem::not_found("this is no delivery id"))?;
     let verb = match word.as_str() {

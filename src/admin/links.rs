@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::asked::Asked;
 use super::{Admin, Problem};
 use crate::config::kinds::LINKS;
 use crate::identifiers::{CaseKey, cnr};
@@ -19,7 +19,7 @@ use crate::journal::{LinkRow, LinkVerb, NewLink, Ordered, SnapshotAsk};
 /// Body of both orders.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(super) struct Between {
     from: String,
     link: String,
     to: String,
@@ -38,8 +38,11 @@ pub(super) async fn history(
 }
 
 /// `POST /admin/v1/links`: joins two case numbers.
-pub(super) async fn join(State(admin): State<Arc<Admin>>, body: Bytes) -> Result<Json<Value>, Problem> {
-    let (link, order) = asked(&body)?;
+pub(super) async fn join(
+    State(admin): State<Arc<Admin>>,
+    Asked(asked): Asked<Between>,
+) -> Result<Json<Value>, Problem> {
+    let (link, order) = ordered(asked)?;
     if let Some(wrong) = link.misfit() {
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "link-misfit", wrong));
     }
@@ -58,8 +61,11 @@ pub(super) async fn join(State(admin): State<Arc<Admin>>, body: Bytes) -> Result
 }
 
 /// `POST /admin/v1/links/end`: ends a link, whoever brought it.
-pub(super) async fn part(State(admin): State<Arc<Admin>>, body: Bytes) -> Result<Json<Value>, Problem> {
-    let (link, order) = asked(&body)?;
+pub(super) async fn part(
+    State(admin): State<Arc<Admin>>,
+    Asked(asked): Asked<Between>,
+) -> Result<Json<Value>, Problem> {
+    let (link, order) = ordered(asked)?;
     let name = format!("{} {} {}", link.from, link.link, link.to);
     let rows = admin.journal.link(LinkVerb::Part(link, order, admin.clock.now())).await?;
     if rows.is_empty() {
@@ -68,8 +74,7 @@ pub(super) async fn part(State(admin): State<Arc<Admin>>, body: Bytes) -> Result
     Ok(Json(json!({ "links": rows.iter().map(row).collect::<Vec<_>>() })))
 }
 
-fn asked(body: &[u8]) -> Result<(NewLink, Ordered), Problem> {
-    let asked: Asked = serde_json::from_slice(body).map_err(|error| Problem::malformed(error.to_string()))?;
+fn ordered(asked: Between) -> Result<(NewLink, Ordered), Problem> {
     Problem::unsigned(&asked.by, &asked.reason)?;
     if !LINKS.contains(&asked.link.as_str()) {
         return Err(Problem::malformed(format!("`{}` is no link; links are {}", asked.link, LINKS.join(", "))));

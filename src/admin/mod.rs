@@ -6,6 +6,7 @@ mod alerts;
 mod cases;
 mod configuration;
 mod deliveries;
+mod asked;
 mod links;
 mod problem;
 mod view;
@@ -14,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -42,17 +43,15 @@ pub struct Admin {
     pub clock: Arc<dyn Clock>,
     /// How a record is routed anew, for repairs.
     pub desk: Arc<Desk>,
-    /// The largest body taken: a whole configuration.
-    pub body_limit: usize,
     token: String,
 }
 
 impl Admin {
     /// With a token that nobody has seen yet.
-    pub fn new(desk: Arc<Desk>, revisions: Arc<Revisions>, body_limit: usize) -> Result<Self, SealError> {
+    pub fn new(desk: Arc<Desk>, revisions: Arc<Revisions>) -> Result<Self, SealError> {
         let token = seal::hex(&seal::random::<32>()?);
         let (journal, live, clock) = (Arc::clone(&desk.journal), Arc::clone(&desk.live), Arc::clone(&desk.clock));
-        Ok(Self { journal, revisions, live, clock, desk, body_limit, token })
+        Ok(Self { journal, revisions, live, clock, desk, token })
     }
 
     /// Writes the token for those who may read the folder's secrets.
@@ -77,7 +76,6 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/cases/{scheme}/{identifier}", get(cases::case))
         .route("/admin/v1/counts", get(deliveries::counts))
         .fallback(nothing_here)
-        .layer(DefaultBodyLimit::max(admin.body_limit))
         .layer(from_fn_with_state(Arc::clone(&admin), authorised))
         .with_state(admin)
 }

@@ -5,6 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::doors::Shut;
 use crate::journal::JournalError;
 use crate::revisions::NotApplied;
 
@@ -45,6 +46,19 @@ impl Problem {
     /// Nothing has that name.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+}
+
+impl From<Shut> for Problem {
+    fn from(shut: Shut) -> Self {
+        let status = match shut.code {
+            "too-large" => StatusCode::PAYLOAD_TOO_LARGE,
+            "too-slow" => StatusCode::REQUEST_TIMEOUT,
+            "media-type-unsupported" => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let errors = shut.violations.iter().map(|violation| json!(violation)).collect();
+        Self { errors, ..Self::new(status, shut.code, shut.detail) }
     }
 }
 

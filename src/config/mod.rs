@@ -5,6 +5,7 @@
 pub mod table;
 pub mod folder;
 pub mod settings;
+pub mod connections;
 pub mod document;
 pub mod revision;
 mod loaded;

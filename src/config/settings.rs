@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::ConfigError;
+use super::connections::Connections;
 use super::document::{Document, Findings, Said, Section};
 
 /// The embedded default layer, which is also the manual of these options.
@@ -20,6 +21,8 @@ pub const FILE: &str = "config/gateway.toml";
 pub struct Settings {
     /// `[exchange]`.
     pub exchange: Exchange,
+    /// `[connections]`.
+    pub connections: Connections,
     /// `[admin] listen`.
     pub admin_listen: SocketAddr,
     /// `[ops] listen`.
@@ -74,6 +77,8 @@ pub struct Limits {
     pub attachment: u64,
     /// A body to the admin API.
     pub admin_body: usize,
+    /// Bytes unpacked for one byte packed.
+    pub packed_ratio: usize,
 }
 
 /// Requests a second.
@@ -161,6 +166,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             exchange: Exchange::default(),
+            connections: Connections::default(),
             admin_listen: loopback(8081),
             ops_listen: loopback(9464),
             limits: Limits::default(),
@@ -191,7 +197,7 @@ impl Default for Exchange {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { record: 1 << 20, depth: 64, keys: 100_000, attachment: 2 << 30, admin_body: 96 << 20 }
+        Self { record: 1 << 20, depth: 64, keys: 100_000, attachment: 2 << 30, admin_body: 96 << 20, packed_ratio: 100 }
     }
 }
 
@@ -286,6 +292,7 @@ impl Settings {
         }
         let mut root = document.section("this file", findings);
         each(&mut root, "exchange", |table| self.exchange.read(table));
+        each(&mut root, "connections", |table| self.connections.read(table));
         each(&mut root, "admin", |table| set(&mut self.admin_listen, address(table)));
         each(&mut root, "ops", |table| set(&mut self.ops_listen, address(table)));
         each(&mut root, "limits", |table| self.limits.read(table));
@@ -313,11 +320,13 @@ impl Settings {
         if self.alerts.every.is_zero() || self.alerts.timeout.is_zero() {
             findings.error(FILE, 0, "`every` and `timeout` of [alerts] must be more than nothing");
         }
+        self.connections.check(findings);
         let counts = [
             ("max_connections", self.exchange.max_connections),
             ("record", self.limits.record),
             ("depth", self.limits.depth),
             ("keys", self.limits.keys),
+            ("packed_ratio", self.limits.packed_ratio),
         ];
         for (name, _) in counts.into_iter().filter(|(_, count)| *count == 0) {
             findings.error(FILE, 0, format!("`{name}` must not be 0"));
@@ -349,6 +358,7 @@ impl Limits {
         set(&mut self.keys, count(table, "keys"));
         set(&mut self.attachment, table.size("attachment"));
         set(&mut self.admin_body, size(table, "admin_body"));
+        set(&mut self.packed_ratio, count(table, "packed_ratio"));
     }
 }
 
@@ -422,13 +432,13 @@ fn each<'d, 't>(root: &mut Section<'d, 't>, key: &'static str, read: impl FnOnce
     }
 }
 
-fn set<T>(place: &mut T, value: Option<T>) {
+pub(super) fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }
 }
 
-fn count(table: &mut Section<'_, '_>, key: &'static str) -> Option<usize> {
+pub(super) fn count(table: &mut Section<'_, '_>, key: &'static str) -> Option<usize> {
     let Said { value, line } = table.number(key)?;
     let fits = usize::try_from(value).ok();
     if fits.is_none() {
@@ -437,12 +447,12 @@ fn count(table: &mut Section<'_, '_>, key: &'static str) -> Option<usize> {
     fits
 }
 
-fn size(table: &mut Section<'_, '_>, key: &'static str) -> Option<usize> {
+pub(super) fn size(table: &mut Section<'_, '_>, key: &'static str) -> Option<usize> {
     table.size(key).and_then(|bytes| usize::try_from(bytes).ok())
 }
 
 /// A number that must fit 32 bits and be more than nothing.
-fn rate(table: &mut Section<'_, '_>, key: &'static str) -> Option<u32> {
+pub(super) fn rate(table: &mut Section<'_, '_>, key: &'static str) -> Option<u32> {
     let Said { value, line } = table.number(key)?;
     let fits = u32::try_from(value).ok().filter(|value| *value > 0);
     if fits.is_none() {

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use http_body_util::BodyExt;
 
 use super::Exchange;
 use super::access::{Known, demand};
@@ -18,6 +17,7 @@ use super::held::find;
 use super::problem::{Problem, Usual};
 use super::request::{self, Part};
 use crate::accept::{Code, Refusal};
+use crate::doors::body::Pieces;
 use crate::journal::uploads::{UploadError, Writer, is_full};
 use crate::journal::{Digest, JournalError, UploadRow, UploadVerb};
 use crate::seal;
@@ -38,7 +38,9 @@ const ROOM: usize = (1 << 20) + 512 * 1024;
         (status = 403, description = "This system sends nothing", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The path is no SHA-256", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The bytes have another digest", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "The body stopped, or came too slowly", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Packed in a way that is not taken here", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json"),
         Usual))]
 pub async fn put(
@@ -48,6 +50,7 @@ pub async fn put(
     request: Request,
 ) -> Result<Response, Refusal> {
     let upload = Upload::new(&exchange, &caller, &name)?;
+    request::plain(request.headers())?;
     let old = upload.row().await?;
     let writer = begin(&exchange).await?;
     let writer = upload.take(writer, request.into_body(), old.as_ref()).await?;
@@ -71,7 +74,9 @@ pub async fn put(
         (status = 403, description = "This system sends nothing", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "The path is no SHA-256", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Another offset is due, or the whole has another digest", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "The body stopped, or came too slowly", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Packed in a way that is not taken here", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A header is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json"),
         Usual))]
@@ -83,6 +88,7 @@ pub async fn patch(
 ) -> Result<Response, Refusal> {
     let upload = Upload::new(&exchange, &caller, &name)?;
     let (parts, body) = request.into_parts();
+    request::plain(&parts.headers)?;
     let offset = number(&parts.headers, "Upload-Offset")?.ok_or_else(|| {
         Refusal::header("Upload-Offset", "header-missing", "say in `Upload-Offset` where this part begins")
     })?;
@@ -278,24 +284,24 @@ impl<'a> Upload<'a> {
 
     /// Takes a body to its end, or to where it breaks off: what came is written. One stride is hashed, sealed and written
     /// while the next one comes in.
-    async fn take(&self, writer: Writer, mut body: Body, before: Option<&UploadRow>) -> Result<Writer, Refusal> {
+    async fn take(&self, writer: Writer, body: Body, before: Option<&UploadRow>) -> Result<Writer, Refusal> {
         let most = self.exchange.desk.settings.limits.attachment;
-        let time = self.exchange.desk.settings.exchange.body_timeout;
+        let mut body = Pieces::new(body, request::pace(&self.exchange.desk.settings));
         let mut size = writer.size();
         let mut under_way = Written::Done(Box::new((writer, Vec::new())));
         let mut waiting = Vec::with_capacity(ROOM);
         loop {
-            let frame = tokio::time::timeout(time, body.frame()).await;
-            let Ok(Some(Ok(frame))) = frame else {
-                let whole = matches!(frame, Ok(None));
+            let piece = body.next().await;
+            let Ok(Some(data)) = piece else {
                 let (writer, _) = under_way.done().await?;
                 let (writer, _) = Written::begin(writer, waiting).done().await?;
-                return if whole { Ok(writer) } else { Err(self.broken(writer, before.cloned()).await) };
+                return match piece {
+                    Ok(_) => Ok(writer),
+                    Err(shut) => Err(self.broken(writer, before.cloned(), Refusal::from(shut).code).await),
+                };
             };
-            if let Some(data) = frame.data_ref() {
-                waiting.extend_from_slice(data);
-                size += data.len() as u64;
-            }
+            waiting.extend_from_slice(&data);
+            size += data.len() as u64;
             if size > most {
                 let (writer, _) = under_way.done().await?;
                 blocking(move || writer.discard()).await?;
@@ -322,9 +328,9 @@ impl<'a> Upload<'a> {
     }
 
     /// The connection broke: what is there is kept, so that the client may go on from it.
-    async fn broken(&self, writer: Writer, before: Option<UploadRow>) -> Refusal {
+    async fn broken(&self, writer: Writer, before: Option<UploadRow>, code: Code) -> Refusal {
         match self.pause(writer, before).await {
-            Ok(()) => Refusal::new(Code::EncodingRefused, "the body broke off; go on where `HEAD` says"),
+            Ok(()) => Refusal::new(code, "the body broke off; go on where `HEAD` says"),
             Err(worse) => worse,
         }
     }

@@ -2,6 +2,7 @@
 //! refused as if it had been sent alone, so a batch that broke off is simply sent again, or from the first line without an
 //! answer. Several lines are worked on at once, those about the same case or person in their order; live records go first.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -10,7 +11,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
-use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
@@ -21,6 +21,8 @@ use super::problem::{self, Problem, Usual};
 use super::request;
 use super::turns::{Turn, Turns};
 use crate::accept::{self, Answer, Code, Refusal, Submission};
+use crate::doors;
+use crate::doors::body::Pieces;
 
 /// Lines of one batch that are worked on at once.
 const AT_ONCE: usize = 16;
@@ -32,9 +34,8 @@ pub struct Line {
     /// Record kind.
     kind: String,
     /// Headers as for `POST /v1/records/{kind}`, by their names.
-    #[serde(default)]
     #[schema(value_type = Object)]
-    headers: std::collections::BTreeMap<String, String>,
+    headers: Option<Box<RawValue>>,
     /// The record: a JSON document as it is, any other format as a string. Kept as it stands in the line: read strictly, and
     /// hashed, as if it had been sent alone.
     #[schema(value_type = Value)]
@@ -65,13 +66,15 @@ enum Told<'a> {
 pub async fn batch(State(exchange): State<Arc<Exchange>>, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     exchange.caller(&parts.headers)?;
+    request::plain(&parts.headers)?;
     let media_type = request::header(&parts.headers, "content-type").unwrap_or_default();
     if !media_type.starts_with("application/x-ndjson") && !media_type.starts_with("application/ndjson") {
         let detail = "a batch is sent as NDJSON, with `Content-Type: application/x-ndjson`";
         return Err(Refusal::new(Code::MediaTypeUnsupported, detail));
     }
     // Answers go out while lines come in: a batch of any length needs the memory of a few lines.
-    let lines = Lines { body, rest: BytesMut::new(), looked: 0, ended: false };
+    let pace = request::pace(&exchange.desk.settings);
+    let lines = Lines { body: Pieces::new(body, pace), rest: BytesMut::new(), looked: 0, ended: false };
     let batch = Arc::new(Batch { exchange, headers: parts.headers, turns: Arc::default() });
     let state = (Arc::clone(&batch), lines, 0_u64);
     let lines = stream::unfold(state, |(batch, mut lines, before)| async move {
@@ -157,12 +160,13 @@ impl Batch {
 
 /// One line as a submission and its body.
 fn read(text: &[u8]) -> Result<(Submission, Bytes), Refusal> {
-    let line: Line = request::parse(text)?;
+    let line: Line = doors::json::envelope(text).map_err(Refusal::from)?;
+    let headers: BTreeMap<String, String> = match &line.headers {
+        Some(headers) => request::parse(headers.get().as_bytes())?,
+        None => BTreeMap::new(),
+    };
     let header = |name: &str| {
-        line.headers
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim().to_owned())
+        headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
     };
     let whole = line.body.get();
     let is_text = whole.starts_with('"');
@@ -176,15 +180,15 @@ fn read(text: &[u8]) -> Result<(Submission, Bytes), Refusal> {
         reason: header("icjs-reason"),
         actor: header("icjs-actor"),
         bulk: true,
-        kind: line.kind.clone(),
+        kind: line.kind,
     };
-    let body = if is_text { request::parse::<String>(whole.as_bytes())? } else { whole.to_owned() };
+    let body = if is_text { doors::json::text(whole.as_bytes())? } else { whole.to_owned() };
     Ok((submission, Bytes::from(body)))
 }
 
 /// The lines of a body, as they come.
 struct Lines {
-    body: Body,
+    body: Pieces<Body>,
     rest: BytesMut,
     /// So much of `rest` has no end of a line: a line that comes in a million pieces is looked through once.
     looked: usize,
@@ -196,7 +200,6 @@ impl Lines {
     async fn next(&mut self, exchange: &Exchange) -> Option<Result<Bytes, Refusal>> {
         // A line holds a record and its headers, and a string in it may need two bytes for one.
         let longest = exchange.desk.settings.limits.record.saturating_mul(2).saturating_add(8192);
-        let time = exchange.desk.settings.exchange.body_timeout;
         loop {
             let fresh = self.rest.iter().skip(self.looked);
             if let Some(end) = fresh.copied().position(|byte| byte == b'\n') {
@@ -216,16 +219,12 @@ impl Lines {
                 self.rest.clear();
                 return Some(Err(Refusal::new(Code::TooLarge, format!("a line may have {longest} bytes at most"))));
             }
-            match tokio::time::timeout(time, self.body.frame()).await {
-                Ok(Some(Ok(frame))) => {
-                    if let Some(data) = frame.data_ref() {
-                        self.rest.extend_from_slice(data);
-                    }
-                }
+            match self.body.next().await {
+                Ok(Some(data)) => self.rest.extend_from_slice(&data),
                 Ok(None) => self.ended = true,
-                Ok(Some(Err(_))) | Err(_) => {
+                Err(shut) => {
                     self.rest.clear();
-                    return Some(Err(Refusal::new(Code::EncodingRefused, "the batch broke off before its end")));
+                    return Some(Err(shut.into()));
                 }
             }
         }

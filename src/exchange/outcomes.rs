@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -112,18 +112,21 @@ pub struct RefusedOutcome {
         (status = 400, description = "The cursor is not valid here, or not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not your office, or no scope `receive`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "The body stopped, or came too slowly", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Packed in a way that is not taken here", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Not what an acknowledgement looks like", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json"),
         Usual))]
 pub async fn acknowledge(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     demand(&caller, "receive")?;
     let _place = exchange.place()?;
-    let bytes = request::body(body, ACK_BYTES, exchange.desk.settings.exchange.body_timeout).await?;
+    let bytes = request::body(&exchange.desk.settings, &headers, body, ACK_BYTES).await?;
     Ok(answer(StatusCode::OK, &taken(&exchange, &caller, &bytes).await?))
 }
 
@@ -327,7 +330,9 @@ fn said(
         (status = 403, description = "No scope `receive`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such delivery of yours", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It contradicts what you said; say `corrects`", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "The body stopped, or came too slowly", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Packed in a way that is not taken here", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Not what an outcome looks like", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded or disk full", body = Problem, content_type = "application/problem+json"),
         Usual))]
@@ -335,11 +340,12 @@ pub async fn outcome(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
     Part(id): Part,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     demand(&caller, "receive")?;
     let _place = exchange.place()?;
-    let bytes = request::body(body, ACK_BYTES, exchange.desk.settings.exchange.body_timeout).await?;
+    let bytes = request::body(&exchange.desk.settings, &headers, body, ACK_BYTES).await?;
     let mut spoken: Spoken = request::parse(&bytes)?;
     spoken.id.get_or_insert(id);
     let mut known = HashMap::new();

@@ -94,6 +94,7 @@ pub const fn status(code: Code) -> (StatusCode, &'static str) {
         Code::DigestMismatch => (StatusCode::CONFLICT, "The bytes have another digest"),
         Code::RecordChanged => (StatusCode::CONFLICT, "The record is known in another version"),
         Code::OutcomeConflict => (StatusCode::CONFLICT, "The outcome contradicts an earlier one"),
+        Code::TooSlow => (StatusCode::REQUEST_TIMEOUT, "The body did not come in time"),
         Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
         Code::MediaTypeUnsupported => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Another media type is due"),
         Code::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "The key was used for other bytes"),
@@ -145,6 +146,10 @@ impl IntoResponse for Refusal {
             let challenge = HeaderValue::from_static(r#"Bearer realm="icjs", error="invalid_token""#);
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
+        if code == Code::TooSlow {
+            // What is left of the body is not waited for: the connection ends with this answer (RFC 9110 section 15.5.9).
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -165,6 +170,7 @@ mod tests {
         assert_eq!(of(401), ["unauthenticated"]);
         assert_eq!(of(403), ["not-allowed", "office-not-yours"]);
         assert_eq!(of(404), ["not-found", "kind-unknown"]);
+        assert_eq!(of(408), ["too-slow"]);
         assert_eq!(of(409), ["digest-mismatch", "record-changed", "outcome-conflict"]);
         assert_eq!(of(413), ["too-large"]);
         assert_eq!(of(415), ["media-type-unsupported"]);

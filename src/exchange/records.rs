@@ -38,7 +38,8 @@ pub fn submission(kind: String, headers: &HeaderMap) -> Submission {
 /// Submit a record in your own format.
 ///
 /// 202 means: durable, with its deliveries. The answer is the same for ever for the same key and bytes. Send it again,
-/// unchanged, whenever you are not sure that you got the answer.
+/// unchanged, whenever you are not sure that you got the answer. A body may come packed (`Content-Encoding: gzip` or `zstd`,
+/// once): the record is what was packed, and its bytes are the unpacked ones.
 #[utoipa::path(post, path = "/v1/records/{kind}", tag = "records",
     params(
         ("kind" = String, Path, description = "Record kind, such as `charge-sheet`"),
@@ -55,6 +56,7 @@ pub fn submission(kind: String, headers: &HeaderMap) -> Submission {
         (status = 403, description = "Not this kind, or not this office", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind, or nothing to replace", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Known in another version; `message` names the one to replace", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "The body stopped, or came too slowly", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Another media type is due", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Well-formed but refused; `errors` lists every violation", body = Problem, content_type = "application/problem+json"),
@@ -68,10 +70,9 @@ pub async fn submit(
     let (parts, body) = request.into_parts();
     let caller = exchange.caller(&parts.headers)?;
     let _place = exchange.place()?;
-    let time = exchange.desk.settings.exchange.body_timeout;
     let submission = submission(kind, &parts.headers);
-    let accepted =
-        accept::accept(&exchange.desk, &caller, submission, |limit| request::body(body, limit, time)).await?;
+    let read = |limit| request::body(&exchange.desk.settings, &parts.headers, body, limit);
+    let accepted = accept::accept(&exchange.desk, &caller, submission, read).await?;
     Ok(accepted.into_response())
 }
 
@@ -100,6 +101,7 @@ impl IntoResponse for Accepted {
         (status = 400, description = "Not well-formed, or a header is missing", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not this kind, or not this office", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "The body stopped, or came too slowly", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Another media type is due", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Refused; `errors` lists every violation", body = Problem, content_type = "application/problem+json"),
@@ -113,12 +115,11 @@ pub async fn validate(
     let (parts, body) = request.into_parts();
     let caller = exchange.caller(&parts.headers)?;
     let _place = exchange.place()?;
-    let time = exchange.desk.settings.exchange.body_timeout;
     let mut submission = submission(kind, &parts.headers);
     // Nothing is kept, so nothing needs a name.
     submission.idempotency_key.get_or_insert_with(|| "validate".to_owned());
-    let (record, entry) =
-        accept::consider(&exchange.desk, &caller, submission, |limit| request::body(body, limit, time)).await?;
+    let read = |limit| request::body(&exchange.desk.settings, &parts.headers, body, limit);
+    let (record, entry) = accept::consider(&exchange.desk, &caller, submission, read).await?;
     Ok(answer(StatusCode::OK, &preview(&caller, &record, &entry)))
 }
 

@@ -1,19 +1,21 @@
-//! Reading requests: path parts, query parameters that may repeat, headers as texts, bodies within a limit and a time.
+//! Reading requests: path parts, query parameters that may repeat, headers as texts, bodies through the doors.
 //! What cannot be read is a problem like any other, never a bare text of the framework.
-
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
+use axum::http::header::CONTENT_ENCODING;
 use axum::http::request::Parts;
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use icjs_kit::Violation;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use crate::accept::{Code, Refusal};
+use crate::config::Settings;
+use crate::doors;
+use crate::doors::body::Pace;
+use crate::doors::coding::{Caps, Coding};
 
 /// The one variable part of a path.
 #[derive(Debug)]
@@ -98,63 +100,35 @@ pub fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(|text| text.trim().to_owned())
 }
 
-/// The whole body, at most `limit` bytes of it, within `time`.
-pub async fn body(body: Body, limit: usize, time: Duration) -> Result<Bytes, Refusal> {
-    use hyper::body::Body as _;
-    let announced = body.size_hint().lower();
-    if announced > u64::try_from(limit).unwrap_or(u64::MAX) {
-        swallow(body).await;
-        return Err(too_large(limit));
+/// How slowly a body may come.
+pub fn pace(settings: &Settings) -> Pace {
+    let connections = &settings.connections;
+    Pace { idle: connections.body_idle, whole: settings.exchange.body_timeout, rate: connections.slowest }
+}
+
+/// The whole body, unpacked, at most `limit` bytes of it, in time.
+pub async fn body(settings: &Settings, headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    let caps = Caps { bytes: limit, ratio: settings.limits.packed_ratio };
+    Ok(doors::body::whole(body, coding(headers)?, caps, pace(settings)).await?)
+}
+
+/// How the body is packed. Said in one header line, or it is not understood.
+fn coding(headers: &HeaderMap) -> Result<Coding, Refusal> {
+    let mut said = headers.get_all(CONTENT_ENCODING).iter();
+    let first = said.next().map(|value| value.to_str().unwrap_or("?"));
+    let all = if said.next().is_some() { Some("several") } else { first };
+    Ok(Coding::parse(all)?)
+}
+
+/// What is streamed is not unpacked: it comes as it is.
+pub fn plain(headers: &HeaderMap) -> Result<(), Refusal> {
+    match coding(headers)? {
+        Coding::Plain => Ok(()),
+        _ => Err(Refusal::new(Code::MediaTypeUnsupported, "this body is sent without `Content-Encoding`")),
     }
-    match tokio::time::timeout(time, Limited::new(body, limit).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Ok(Err(_)) => Err(Refusal::new(Code::EncodingRefused, "the body broke off before its end")),
-        Err(_) => {
-            let detail = format!("the body did not arrive within {} s", time.as_secs());
-            Err(Refusal::new(Code::TooLarge, detail))
-        }
-    }
 }
-
-fn too_large(limit: usize) -> Refusal {
-    Refusal::new(Code::TooLarge, format!("the body may have {limit} bytes at most"))
-}
-
-/// Reads on for a moment without keeping anything: a client that is still writing would otherwise see a broken connection
-/// in place of the answer.
-async fn swallow(mut body: Body) {
-    let reading = async {
-        let mut read = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            read += frame.data_ref().map_or(0, Bytes::len);
-            if read > SWALLOWED {
-                break;
-            }
-        }
-    };
-    let _ = tokio::time::timeout(Duration::from_millis(800), reading).await;
-}
-
-const SWALLOWED: usize = 64 << 20;
 
 /// A JSON body of one of the gateway's own shapes.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let shape = error.classify() == serde_json::error::Category::Data;
-        let code = if shape { Code::SchemaInvalid } else { Code::MalformedJson };
-        let violation = Violation {
-            pointer: String::new(),
-            line: u32::try_from(error.line()).ok(),
-            column: u32::try_from(error.column()).ok(),
-            rule: code.as_str().to_owned(),
-            message: if shape {
-                "this field is not known here, is missing, or has another type; see `/docs`".to_owned()
-            } else {
-                "the body is not JSON from here on".to_owned()
-            },
-            ..Violation::default()
-        };
-        Refusal::of(code, vec![violation])
-    })
+    Ok(doors::json::read(bytes, &doors::json::limits(usize::MAX))?)
 }

@@ -2,11 +2,10 @@
 //! Every assertion is single-use: its id is spent in the journal before a token is given. Read `tokens` for what is checked.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -69,12 +68,14 @@ pub struct TokenRequest {
         (status = 200, description = "A token for ten minutes at most; `expires_in` says how long", body = Token),
         (status = 400, description = "The request is not complete, or asks for what you do not have", body = TokenError),
         (status = 401, description = "The assertion proves no registered client, or was used before", body = TokenError),
+        (status = 408, description = "The body stopped, or came too slowly", body = super::problem::Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = super::problem::Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Packed in a way that is not taken here", body = super::problem::Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many calls", body = super::problem::Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = super::problem::Problem, content_type = "application/problem+json")))]
-pub async fn token(State(exchange): State<Arc<Exchange>>, body: Body) -> Result<Response, Refusal> {
+pub async fn token(State(exchange): State<Arc<Exchange>>, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
     let _place = exchange.place()?;
-    let bytes = request::body(body, FORM_BYTES, Duration::from_secs(10)).await?;
+    let bytes = request::body(&exchange.desk.settings, &headers, body, FORM_BYTES).await?;
     match give(&exchange, &bytes).await? {
         Ok(token) => Ok(uncached(answer(StatusCode::OK, &token))),
         Err(none) => Ok(uncached(refused(none))),

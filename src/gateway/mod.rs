@@ -182,7 +182,7 @@ impl Gateway {
 
     fn listen(&mut self, core: &Core, on: Listeners, data: &Path, telemetry: Telemetry) -> Result<(), Ended> {
         let desk = Arc::new(core.desk());
-        let admin = Admin::new(desk, Arc::clone(&core.revisions), core.settings.limits.admin_body);
+        let admin = Admin::new(desk, Arc::clone(&core.revisions));
         let admin = Arc::new(admin.map_err(|error| Ended::bug(&error))?);
         let token = data.join("admin.token");
         admin.write_token(&token).map_err(|error| Ended::storage(&token, &error))?;
@@ -293,8 +293,10 @@ impl Core {
         EdgeLimits {
             connections: self.settings.exchange.max_connections,
             header_timeout: self.settings.exchange.header_timeout,
+            headers: self.settings.connections.headers,
+            header_bytes: u32::try_from(self.settings.connections.head).unwrap_or(u32::MAX),
+            streams: self.settings.connections.streams,
             drain: self.settings.drain.min(DRAIN_CAP),
-            ..EdgeLimits::default()
         }
     }
 

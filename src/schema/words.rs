@@ -5,6 +5,9 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
+/// A longer name is no misspelling of a field: comparing it with all of them would take seconds.
+const SUGGESTED: usize = 64;
+
 /// Adds what one error says; a choice is taken apart, so one error may be several violations.
 /// `all` are the document's errors: where a choice failed, its properties count as unevaluated, and that is not told again.
 /// `names` gives the fields that the schema knows.
@@ -28,8 +31,10 @@ pub(super) fn say<'k>(
             let undecided = all.iter().any(|other| {
                 matches!(other.kind(), Kind::OneOfNotValid { .. }) && other.instance_path() == error.instance_path()
             });
-            for name in unexpected.iter().filter(|name| !undecided || !known.contains(&name.as_str())) {
-                let message = match super::path::nearest(name, known.iter().copied()) {
+            let told = unexpected.iter().filter(|name| !undecided || !known.contains(&name.as_str()));
+            for name in told.take(super::LISTED) {
+                let near = Some(name).filter(|name| name.len() <= SUGGESTED);
+                let message = match near.and_then(|name| super::path::nearest(name, known.iter().copied())) {
                     Some(near) => format!("there is no such field here; did you mean `{near}`?"),
                     None => "there is no such field here".to_owned(),
                 };

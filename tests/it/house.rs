@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Modules from the bottom up. A module may import from lower layers only; neighbours in a layer do not know each other.
 /// `accept` and `dispatch` stand side by side on purpose: they meet in the journal and never name each other.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "seal", "memory"],
+    &["clock", "seal", "memory", "doors"],
     &["identifiers", "keys", "faults"],
     &["schema", "journal"],
     &["expression", "telemetry"],
@@ -43,10 +43,11 @@ const DOORS: &[(&str, &[&str])] = &[
     ("csv", &["src/codes", "src/reference", "src/config/", "adapters/kit/", "src/mapping/"]),
     ("fail", &["src/faults.rs"]),
     ("fastrand", &[]),
+    ("flate2", &["src/doors/coding.rs"]),
     ("futures_util", &[]),
     ("governor", &["src/exchange/"]),
-    ("http_body_util", &["src/exchange/", "src/admin/", "src/http_edge"]),
-    ("hyper", &["src/exchange/", "src/admin/", "src/http_edge"]),
+    ("http_body_util", &["src/doors/body.rs"]),
+    ("hyper", &["src/doors/body.rs", "src/http_edge"]),
     ("hyper_util", &["src/exchange/", "src/admin/", "src/http_edge"]),
     ("icjs_kit", &[]),
     ("icjs_nafis", &["src/config/adapters.rs"]),
@@ -67,6 +68,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/journal/sqlite/"]),
     ("rust_embed", &["src/config/", "src/admin/", "src/exchange/", "src/promises.rs"]),
     ("rustix", &["src/shell/signal.rs", "src/exchange/folder/guarded.rs"]),
+    ("ruzstd", &["src/doors/coding.rs"]),
     ("serde", &[]),
     ("serde_json", &[]),
     ("tempfile", &["tests/"]),
@@ -124,6 +126,59 @@ fn every_third_party_crate_has_one_door() {
         }
     }
     demand("one door per third-party crate", &found);
+}
+
+/// Who may turn bytes into JSON without the doors, and whose bytes those are. Everybody else asks `doors::json` or a codec.
+const OWN_BYTES: &[(&str, &str)] = &[
+    ("src/doors/", "the doors themselves"),
+    ("src/journal/", "rows of the store"),
+    ("src/casefile/", "rows of the store"),
+    ("src/alerts/", "rows of the store"),
+    ("src/rerouting.rs", "rows of the store"),
+    ("src/dispatch/encode.rs", "rows of the store"),
+    ("src/exchange/held.rs", "rows of the store"),
+    ("src/exchange/feed.rs", "rows of the store"),
+    ("src/exchange/docs.rs", "documents made here"),
+    ("src/schema.rs", "schemas of a checked revision"),
+    ("src/config/", "the administrator's folder, which has its own strict reader"),
+    ("src/mapping/", "tables of the administrator's folder"),
+    ("src/tokens.rs", "claims that this gateway signed, after their signature was checked"),
+    ("src/evidence/receipt.rs", "a receipt that somebody shows to the command line"),
+    ("src/cli/", "files that the operator names"),
+    ("src/shell/", "answers of one's own gateway, read by the command line"),
+    ("src/demo/", "simulated systems"),
+    ("src/bench/", "measurements"),
+];
+
+#[test]
+fn no_byte_from_outside_comes_in_but_through_the_doors() {
+    let ways_in = [
+        "serde_json::from_slice",
+        "serde_json::from_str",
+        "serde_json::from_reader",
+        "serde_json::Deserializer",
+        "BodyExt",
+        "body::to_bytes",
+        "body: Bytes",
+        ": Json<",
+        ": Form<",
+    ];
+    let mut found = Vec::new();
+    for file in rust().filter(|file| file.name.starts_with("src/") && !file.is_test()) {
+        let own = OWN_BYTES.iter().any(|(place, _)| file.name.starts_with(place));
+        for (number, line) in file.code() {
+            // What a handler gives back may be `Json`; what it takes may not.
+            let way = ways_in.iter().find(|way| line.contains(**way) && !line.contains("->"));
+            if let Some(way) =
+                way.filter(|way| !own && !(**way == "body: Bytes" && file.name.starts_with("src/dispatch/")))
+            {
+                let at = format!("{}:{number}", file.name);
+                found
+                    .push(format!("{at}: `{way}`: read it through `doors`, or say in OWN_BYTES whose bytes these are"));
+            }
+        }
+    }
+    demand("every byte from outside passes the doors", &found);
 }
 
 #[test]

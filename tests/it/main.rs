@@ -30,6 +30,7 @@ mod cases;
 mod sharing;
 mod canary;
 mod limits;
+mod doors;
 mod links;
 mod whereabouts;
 mod rerouting;

@@ -4,8 +4,11 @@
 
 use serde_json::Value;
 
-/// Answers nested deeper than this hold nothing: they are judged by their status alone.
-const DEPTH: usize = 64;
+use crate::json::JsonCodec;
+use crate::{Codec, Limits, xml};
+
+/// Larger or deeper answers hold nothing: they are judged by their status alone. How much is read is the caller's to say.
+const LIMITS: Limits = Limits { bytes: usize::MAX, depth: 64, keys: 100_000 };
 
 /// An answer's body, read once, asked for as many places as the adapter's verdict table names.
 #[derive(Debug)]
@@ -19,19 +22,18 @@ pub enum Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// Reads a body by its media type; where that says nothing useful, by its first character.
+    /// Reads a body by its media type; where that says nothing useful, by its first character. As strictly as a record: an
+    /// answer that two parsers would read differently says nothing.
     pub fn read(body: &'a [u8], media_type: &str) -> Self {
-        let Ok(text) = std::str::from_utf8(body) else { return Self::Opaque };
-        let text = text.trim_start_matches('\u{feff}').trim();
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
         let kind = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let json = kind.ends_with("json") || text.starts_with(['{', '[']);
-        let xml = kind.ends_with("xml") || text.starts_with('<');
+        let json = kind.ends_with("json") || body.starts_with(b"{") || body.starts_with(b"[");
+        let xml = kind.ends_with("xml") || body.starts_with(b"<");
         if json && !xml {
-            return serde_json::from_str(text).map_or(Self::Opaque, Self::Json);
+            return JsonCodec.read(body, &LIMITS).map_or(Self::Opaque, Self::Json);
         }
-        if xml && shallow(text) {
-            // A document type is refused by the parser's default options, so no entity is ever expanded.
-            return roxmltree::Document::parse(text).map_or(Self::Opaque, Self::Xml);
+        if xml {
+            return xml::checked(body, &LIMITS).map_or(Self::Opaque, Self::Xml);
         }
         Self::Opaque
     }
@@ -84,22 +86,6 @@ fn xml_text(document: &roxmltree::Document<'_>, names: &[&str]) -> Option<String
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Counts open elements without building anything, because the parser recurses.
-fn shallow(text: &str) -> bool {
-    let mut depth = 0_usize;
-    for part in text.split('<').skip(1) {
-        if part.starts_with('/') {
-            depth = depth.saturating_sub(1);
-        } else if !part.starts_with(['?', '!']) && !part.split('>').next().unwrap_or_default().ends_with('/') {
-            depth += 1;
-            if depth > DEPTH {
-                return false;
-            }
-        }
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::Answer;
@@ -124,6 +110,7 @@ mod tests {
         assert_eq!(at(body, "application/json", "ack/status").as_deref(), Some("OK"));
         assert_eq!(at(body, "application/problem+json", "/ack/items/0/no").as_deref(), Some("12"));
         assert_eq!(at(body, "", "ack/items[]/no").as_deref(), Some("12"));
+        assert_eq!(at("\u{feff} {\"a\": 1}\r\n", "", "a").as_deref(), Some("1"));
     }
 
     #[test]
@@ -131,6 +118,8 @@ mod tests {
         assert_eq!(at("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "application/xml", "a"), None);
         assert_eq!(at("{", "application/json", "a"), None);
         assert_eq!(at(&"<a>".repeat(100_000), "application/xml", "a/a"), None);
+        assert_eq!(at(r#"{"a":"1","a":"2"}"#, "application/json", "a"), None, "which of the two?");
+        assert_eq!(at("<a b='1' b='2'/>", "application/xml", "a/@b"), None);
         assert_eq!(at("\u{0}\u{1}", "application/octet-stream", "a"), None);
     }
 }

@@ -45,11 +45,18 @@ impl Codec for JsonCodec {
     }
 
     fn locate(&self, bytes: &[u8], pointer: &str) -> Place {
-        let (line, column) = std::str::from_utf8(bytes)
-            .ok()
-            .and_then(|text| walk::offset_of(text, pointer).map(|offset| walk::line_column(text, offset)))
-            .unzip();
-        Place { pointer: pointer.to_owned(), line, column }
+        self.locate_all(bytes, &[pointer.to_owned()]).into_iter().next().unwrap_or_default()
+    }
+
+    fn locate_all(&self, bytes: &[u8], pointers: &[String]) -> Vec<Place> {
+        let wanted: Vec<&str> = pointers.iter().map(String::as_str).collect();
+        let places = std::str::from_utf8(bytes).map(|text| walk::places_of(text, &wanted)).unwrap_or_default();
+        let mut places = places.into_iter();
+        let place = |pointer: &String| {
+            let (line, column) = places.next().unzip();
+            Place { pointer: pointer.clone(), line, column }
+        };
+        pointers.iter().map(place).collect()
     }
 }
 
@@ -148,6 +155,15 @@ impl<'l> Door<'l> {
             Some(_) => self
                 .refuse("character-not-portable", "a text holds a character that XML 1.0 cannot carry: leave it out"),
         }
+    }
+
+    /// A key goes into pointers, messages and logs, once for each that is wrong below it.
+    fn check_key<E: serde::de::Error>(&self, key: &str) -> Result<(), E> {
+        if key.len() > crate::LONGEST_NAME {
+            self.refused.set(Some("key-too-long"));
+            return Err(E::custom("too-large"));
+        }
+        self.check_text(key)
     }
 
     /// One level down; `too-deep` ends both passes, since nesting must never grow the stack without bound.
@@ -256,7 +272,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         let mut map = Map::with_capacity(USUAL_FIELDS);
         while let Some(key) = entries.next_key::<String>()? {
             self.0.count()?;
-            self.0.check_text(&key)?;
+            self.0.check_key(&key)?;
             let value = self.0.within(|| crate::pointer_segment(&key), || entries.next_value_seed(self))?;
             match map.entry(key) {
                 Entry::Vacant(place) => drop(place.insert(value)),
@@ -285,6 +301,10 @@ fn explain(text: &str, limits: &Limits, door: &Door, error: &serde_json::Error) 
         Some("too-deep") => {
             return single("too-deep", place("too-deep", format!("nested deeper than {} levels", limits.depth)));
         }
+        Some("key-too-long") => {
+            let message = format!("a key may have {} bytes at most", crate::LONGEST_NAME);
+            return single("too-large", place("too-large", message));
+        }
         Some("too-large") => {
             return single("too-large", place("too-large", format!("more than {} keys and items", limits.keys)));
         }
@@ -295,11 +315,10 @@ fn explain(text: &str, limits: &Limits, door: &Door, error: &serde_json::Error) 
                 return malformed(&later, limits);
             }
             let mut violations = slow.found.into_inner();
-            for violation in &mut violations {
-                if let Some(offset) = walk::offset_of(text, &violation.pointer) {
-                    let (line, column) = walk::line_column(text, offset);
-                    (violation.line, violation.column) = (Some(line), Some(column));
-                }
+            let pointers: Vec<&str> = violations.iter().map(|violation| violation.pointer.as_str()).collect();
+            let places = walk::places_of(text, &pointers);
+            for (violation, (line, column)) in violations.iter_mut().zip(places) {
+                (violation.line, violation.column) = (Some(line), Some(column));
             }
             let code = violations.first().map_or(code, |first| known_code(&first.rule, code));
             return Unreadable { code, violations };

@@ -20,6 +20,9 @@ pub struct Limits {
     pub keys: usize,
 }
 
+/// Bytes of a key (JSON) or of a name of an element or attribute (XML) at most.
+const LONGEST_NAME: usize = 1_000;
+
 /// One thing that is wrong with a document, at a place in the document as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct Violation {

@@ -40,8 +40,7 @@ impl Codec for XmlCodec {
     }
 
     fn read(&self, bytes: &[u8], limits: &Limits) -> Result<Value, Unreadable> {
-        let text = scan::text_of(bytes, limits)?;
-        let document = parse(text)?;
+        let document = checked(bytes, limits)?;
         let reader = read::Reader::new(&document, self.namespace.as_deref());
         let tree = reader.document(&self.root);
         let violations = reader.into_violations();
@@ -69,6 +68,11 @@ impl Codec for XmlCodec {
         };
         pointers.iter().map(place).collect()
     }
+}
+
+/// A document that passed every check, parsed; without a schema.
+pub(crate) fn checked<'b>(bytes: &'b [u8], limits: &Limits) -> Result<roxmltree::Document<'b>, Unreadable> {
+    parse(scan::text_of(bytes, limits)?)
 }
 
 /// A parsed document, or `malformed-xml`, `doctype-refused` at its place.

@@ -14,12 +14,15 @@ use super::files::{Dropped, Found, Opened, Seen, put_away};
 use super::guarded::Shelf;
 use super::{Room, blocking};
 use crate::accept::{self, Code, Refusal, Submission};
+use crate::doors;
 use crate::exchange::{outcomes, problem};
 use crate::journal::{Digest, UploadVerb};
 use crate::seal::{self, Sha256};
 
 /// A record or an outcome is read whole; more than this is none.
 const LARGEST: u64 = 64 << 20;
+/// The file of headers beside a record has less than this.
+const HEADERS: usize = 64 << 10;
 /// Attachments are read so much at a time.
 const STRIDE: usize = 1 << 20;
 
@@ -157,7 +160,7 @@ impl Room {
         let (root, file, digest) = (self.root.clone(), file.clone(), digest.to_owned());
         let text = self.opened(move || file.headers(&root, &digest)).await?;
         let headers: BTreeMap<String, String> =
-            serde_json::from_slice(text.as_deref().unwrap_or(b"{}")).map_err(|_| {
+            doors::json::read(text.as_deref().unwrap_or(b"{}"), &doors::json::limits(HEADERS)).map_err(|_| {
                 let detail = "the file of headers beside this one is a JSON object of texts, such as {\"Icjs-Action\": \
                               \"correct\"}";
                 Refusal::new(Code::MalformedJson, detail)

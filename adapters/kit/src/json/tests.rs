@@ -47,6 +47,8 @@ fn limits_hold_without_work() {
     assert_eq!(JsonCodec.read(deep.as_bytes(), &LIMITS).unwrap_err().code, "too-deep");
     let many = format!("[{}1]", "1,".repeat(200_000));
     assert_eq!(JsonCodec.read(many.as_bytes(), &LIMITS).unwrap_err().code, "too-large");
+    let key = format!("{{\"{}\":1}}", "k".repeat(1_001));
+    assert_eq!(JsonCodec.read(key.as_bytes(), &LIMITS).unwrap_err().code, "too-large");
     let large = vec![b' '; LIMITS.bytes + 1];
     assert_eq!(JsonCodec.read(&large, &LIMITS).unwrap_err().code, "too-large");
     assert!(JsonCodec.read(("[".repeat(64) + &"]".repeat(64)).as_bytes(), &LIMITS).is_ok());
@@ -75,6 +77,30 @@ fn the_json_test_suite_is_judged_as_it_says() {
     });
 }
 
+/// What the suite leaves to each implementation: frozen, so that a newer parser changes nothing in silence.
+#[test]
+fn what_json_leaves_open_is_decided_once() {
+    let decided: std::collections::BTreeMap<&str, &str> =
+        include_str!("decided.txt").lines().filter_map(|line| line.split_once(' ')).collect();
+    let count = crate::each_corpus_file("json", |name, bytes| {
+        if name.starts_with("i_") {
+            let read = JsonCodec.read(bytes, &LIMITS);
+            let said = read.as_ref().map_or_else(|refused| refused.code, |_| "accepted");
+            assert_eq!(decided.get(name).copied(), Some(said), "{name}: {read:?}");
+        }
+    });
+    assert!(count == 0 || decided.len() > 30);
+}
+
+#[test]
+fn zeros_without_end_are_no_number_here() {
+    assert!(JsonCodec.read(format!("[1{}]", "0".repeat(300)).as_bytes(), &LIMITS).is_ok());
+    for text in [format!("[1.{}]", "0".repeat(500)), format!("[0.{}1]", "0".repeat(300_000))] {
+        let read = JsonCodec.read(text.as_bytes(), &LIMITS);
+        assert!(read.is_err_and(|refused| refused.code == "schema-invalid"));
+    }
+}
+
 #[test]
 fn naughty_strings_survive_byte_for_byte_or_are_refused_by_name() {
     crate::each_corpus_file(".", |name, bytes| {
@@ -93,4 +119,16 @@ fn naughty_strings_survive_byte_for_byte_or_are_refused_by_name() {
             }
         }
     });
+}
+
+#[test]
+fn many_places_of_one_document_cost_one_walk_through_it() {
+    let text: String = (0..90_000).map(|n| format!("\"k{n}\":\n{n},")).collect();
+    let text = format!("{{{text}\"z\":[1,2]}}");
+    let pointers: Vec<String> = (0..90_000).map(|n| format!("/k{n}")).collect();
+    let began = std::time::Instant::now();
+    let places = JsonCodec.locate_all(text.as_bytes(), &pointers);
+    // One by one they took twenty seconds.
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    assert!(places.iter().zip(2..).all(|(place, line)| (place.line, place.column) == (Some(line), Some(1))));
 }

@@ -1,33 +1,61 @@
 //! Walks the text of a JSON document that has been parsed before: where a pointer stands, which numbers it holds.
 //! Only for what is wrong with a document; it trusts the syntax and never fails, it merely finds nothing.
 
-/// The byte offset of the value at a JSON Pointer; of its nearest ancestor where it is missing.
-pub(super) fn offset_of(text: &str, pointer: &str) -> Option<usize> {
-    let wanted: Vec<String> =
-        pointer.split('/').skip(1).map(|part| part.replace("~1", "/").replace("~0", "~")).collect();
+use std::collections::HashMap;
+
+/// Line and column (in characters), both from 1, of the value at each JSON Pointer; of its nearest ancestor where it is
+/// missing. One walk through the text, however many there are: a document may be wrong in a hundred thousand places.
+pub(super) fn places_of(text: &str, pointers: &[&str]) -> Vec<(u32, u32)> {
+    let mut wanted: HashMap<&str, usize> = HashMap::new();
+    for pointer in pointers {
+        for ancestor in ancestors(pointer) {
+            wanted.insert(ancestor, 0);
+        }
+    }
+    wanted.remove("");
     let mut walk = Walk { text: text.as_bytes(), at: 0 };
     walk.space();
-    let mut best = walk.at;
-    for part in &wanted {
-        let entered = match walk.peek() {
-            b'{' => walk.enter_key(text, part),
-            b'[' => part.parse::<usize>().is_ok_and(|index| walk.enter_index(index)),
-            _ => false,
-        };
-        if !entered {
-            break;
-        }
-        best = walk.at;
+    let root = walk.at;
+    if !wanted.is_empty() {
+        walk.find(text, &mut String::new(), &mut wanted);
     }
-    Some(best)
+    // No value but the outermost begins at 0.
+    let found = |pointer: &str| wanted.get(pointer).copied().filter(|at| *at > 0);
+    let offsets: Vec<usize> =
+        pointers.iter().map(|pointer| ancestors(pointer).find_map(found).unwrap_or(root)).collect();
+    let mut order: Vec<usize> = (0..offsets.len()).collect();
+    order.sort_by_key(|index| offsets.get(*index));
+    let mut places = vec![(1, 1); offsets.len()];
+    let (mut at, mut line, mut column) = (0, 1_u32, 1_u32);
+    for index in order {
+        let (Some(offset), Some(place)) = (offsets.get(index).copied(), places.get_mut(index)) else { continue };
+        (line, column) = onward((line, column), text.get(at..offset).unwrap_or_default());
+        at = offset;
+        *place = (line, column);
+    }
+    places
+}
+
+/// `/a/b`, `/a`, and the document.
+fn ancestors(pointer: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(pointer), |pointer| pointer.rsplit_once('/').map(|(parent, _)| parent))
+}
+
+/// The place after `passed`, from the place before it.
+fn onward((line, column): (u32, u32), passed: &str) -> (u32, u32) {
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let lines = passed.bytes().filter(|byte| *byte == b'\n').count();
+    let last = passed.rsplit('\n').next().unwrap_or_default().chars().count();
+    if lines == 0 {
+        (line, column.saturating_add(count(last)))
+    } else {
+        (line.saturating_add(count(lines)), count(last + 1))
+    }
 }
 
 /// Line and column (in characters), both from 1, of a byte offset.
 pub(super) fn line_column(text: &str, offset: usize) -> (u32, u32) {
-    let head = text.get(..offset).unwrap_or(text);
-    let line = head.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let column = head.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    onward((1, 1), text.get(..offset).unwrap_or(text))
 }
 
 /// Calls `each` with every number: its pointer (made only when asked for), its text and its offset.
@@ -43,8 +71,13 @@ pub(super) fn is_exact(token: &str) -> bool {
     if token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok() {
         return true;
     }
-    token.parse::<f64>().is_ok_and(|value| value.is_finite() && decimal(token) == decimal(&format!("{value:e}")))
+    // Zeros without end are exact too: nobody needs them, and each parser has its own idea of how many it takes.
+    token.len() <= LONGEST_NUMBER
+        && token.parse::<f64>().is_ok_and(|value| value.is_finite() && decimal(token) == decimal(&format!("{value:e}")))
 }
+
+/// Characters of a number at most.
+const LONGEST_NUMBER: usize = 400;
 
 /// Digits without leading and trailing zeros, and the power of ten of the last digit.
 fn decimal(token: &str) -> (String, i64) {
@@ -60,6 +93,16 @@ fn decimal(token: &str) -> (String, i64) {
     }
     let exponent: i64 = exponent.parse().unwrap_or(i64::MAX / 2);
     (significant, exponent - i64::try_from(fraction.len()).unwrap_or(0) + zeros)
+}
+
+/// A key as it stands in the text, as a segment of a pointer.
+fn push_key(path: &mut String, raw: &str) {
+    if raw.contains('\\') {
+        let key = serde_json::from_str::<String>(&format!("\"{raw}\"")).unwrap_or_default();
+        path.push_str(&crate::pointer_segment(&key));
+    } else {
+        path.push_str(&crate::pointer_segment(raw));
+    }
 }
 
 /// Told of a number: its pointer (made only when asked for), its text, its offset.
@@ -93,34 +136,6 @@ impl Walk<'_> {
         (start, end)
     }
 
-    /// Past the value that begins here. Not recursive: counts brackets.
-    fn skip(&mut self) {
-        let mut depth = 0usize;
-        loop {
-            self.space();
-            match self.peek() {
-                b'"' => {
-                    self.string();
-                }
-                b'{' | b'[' => {
-                    depth += 1;
-                    self.at += 1;
-                }
-                b'}' | b']' => {
-                    depth = depth.saturating_sub(1);
-                    self.at += 1;
-                }
-                b',' | b':' => self.at += 1,
-                _ => {
-                    self.token();
-                }
-            }
-            if depth == 0 || self.at >= self.text.len() {
-                return;
-            }
-        }
-    }
-
     /// Past a number or a word.
     fn token(&mut self) -> (usize, usize) {
         let start = self.at;
@@ -132,51 +147,48 @@ impl Walk<'_> {
         (start, self.at)
     }
 
-    /// At `{`: moves to the value of the last member named `key` (the one that a duplicate would win).
-    fn enter_key(&mut self, text: &str, key: &str) -> bool {
-        let (mut found, mut at) = (None, self.at + 1);
-        loop {
-            self.at = at;
-            self.space();
-            if self.peek() != b'"' {
-                break;
-            }
-            let quote = self.at;
-            self.string();
-            let raw = text.get(quote..self.at).unwrap_or_default();
-            self.space();
-            self.at += 1;
-            self.space();
-            if serde_json::from_str::<String>(raw).is_ok_and(|name| name == key) {
-                found = Some(self.at);
-            }
-            self.skip();
-            self.space();
-            if self.peek() != b',' {
-                break;
-            }
-            at = self.at + 1;
-        }
-        found.map(|offset| self.at = offset).is_some()
-    }
-
-    /// At `[`: moves to the item of that index.
-    fn enter_index(&mut self, index: usize) -> bool {
-        self.at += 1;
+    /// Notes where each wanted pointer's value begins; of a key that stands twice, the last. Depth is bounded: the text was
+    /// parsed under the limits before.
+    fn find(&mut self, text: &str, path: &mut String, wanted: &mut HashMap<&str, usize>) {
         self.space();
-        for _ in 0..index {
-            if self.peek() == b']' || self.at >= self.text.len() {
-                return false;
-            }
-            self.skip();
-            self.space();
-            if self.peek() != b',' {
-                return false;
-            }
-            self.at += 1;
-            self.space();
+        if let Some(place) = wanted.get_mut(path.as_str()) {
+            *place = self.at;
         }
-        self.peek() != b']'
+        let open = self.peek();
+        if !matches!(open, b'{' | b'[') {
+            if open == b'"' {
+                self.string();
+            } else {
+                self.token();
+            }
+            return;
+        }
+        self.at += 1;
+        let length = path.len();
+        let mut index = 0_usize;
+        loop {
+            self.space();
+            if matches!(self.peek(), b'}' | b']') || self.at >= self.text.len() {
+                self.at += 1;
+                return;
+            }
+            path.push('/');
+            if open == b'{' {
+                let (start, end) = self.string();
+                push_key(path, text.get(start..end).unwrap_or_default());
+                self.space();
+                self.at += 1;
+            } else {
+                path.push_str(&index.to_string());
+            }
+            self.find(text, path, wanted);
+            path.truncate(length);
+            index += 1;
+            self.space();
+            if self.peek() == b',' {
+                self.at += 1;
+            }
+        }
     }
 
     /// Depth is bounded: the text was parsed under the limits before.

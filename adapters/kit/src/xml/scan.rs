@@ -5,6 +5,11 @@ use crate::{Limits, Unreadable};
 
 pub(super) const DOCTYPE: &str = "a DOCTYPE is never accepted: send the document without it";
 
+/// Attributes of one element, and namespaces declared in one document, at most: a parser compares each with each, and every
+/// name with every namespace.
+const ATTRIBUTES: usize = 256;
+const NAMESPACES: usize = 64;
+
 /// The bytes as text without a byte order mark, within the limits.
 pub(super) fn text_of<'b>(bytes: &'b [u8], limits: &Limits) -> Result<&'b str, Unreadable> {
     if bytes.len() > limits.bytes {
@@ -25,7 +30,7 @@ pub(super) fn text_of<'b>(bytes: &'b [u8], limits: &Limits) -> Result<&'b str, U
     {
         return Err(encoding("the XML declaration names an encoding that is not UTF-8", (1, 1)));
     }
-    Scan { text, at: 0, depth: 0, keys: 0, limits }.run()?;
+    Scan { text, at: 0, depth: 0, keys: 0, namespaces: 0, limits }.run()?;
     Ok(text)
 }
 
@@ -44,11 +49,31 @@ fn declared_encoding(text: &str) -> Option<&str> {
     value.get(1..)?.split(quote).next()
 }
 
+/// The words of a tag outside its quotes.
+fn names(tag: &str) -> impl Iterator<Item = &str> {
+    let mut quote = None;
+    let outside = tag.split(move |letter: char| match (quote, letter) {
+        (Some(open), _) => {
+            if open == letter {
+                quote = None;
+            }
+            true
+        }
+        (None, '"' | '\'') => {
+            quote = Some(letter);
+            true
+        }
+        _ => letter.is_ascii_whitespace() || matches!(letter, '<' | '>' | '=' | '/'),
+    });
+    outside.filter(|word| !word.is_empty())
+}
+
 struct Scan<'t, 'l> {
     text: &'t str,
     at: usize,
     depth: usize,
     keys: usize,
+    namespaces: usize,
     limits: &'l Limits,
 }
 
@@ -162,6 +187,26 @@ impl Scan<'_, '_> {
         if body.contains("version") { Ok(()) } else { Err(self.malformed("the XML declaration")) }
     }
 
+    /// What one tag may hold, and all of them together.
+    fn count(&mut self, tag: &str, attributes: usize) -> Result<(), Unreadable> {
+        if attributes > 0 {
+            self.namespaces += tag.matches("xmlns").count();
+        }
+        let long = |name: &str| name.len() > crate::LONGEST_NAME;
+        let message = if self.keys > self.limits.keys {
+            format!("more than {} elements and attributes", self.limits.keys)
+        } else if attributes > ATTRIBUTES {
+            format!("more than {ATTRIBUTES} attributes of one element")
+        } else if self.namespaces > NAMESPACES {
+            format!("more than {NAMESPACES} namespaces")
+        } else if long(tag) && names(tag).any(long) {
+            format!("a name of more than {} bytes", crate::LONGEST_NAME)
+        } else {
+            return Ok(());
+        };
+        Err(super::refused("too-large", message, place(self.text, self.at)))
+    }
+
     /// Counts the element and its attributes; a `>` inside quotes does not end it, a `<` there is an error.
     fn start_tag(&mut self) -> Result<(), Unreadable> {
         let bytes = self.text.as_bytes();
@@ -190,10 +235,7 @@ impl Scan<'_, '_> {
             last = byte;
         }
         self.keys += 1 + attributes;
-        if self.keys > self.limits.keys {
-            let message = format!("more than {} elements and attributes", self.limits.keys);
-            return Err(super::refused("too-large", message, place(self.text, self.at)));
-        }
+        self.count(self.text.get(self.at..at).unwrap_or_default(), attributes)?;
         if self.depth + 1 > self.limits.depth {
             let message = format!("nested deeper than {} levels", self.limits.depth);
             return Err(super::refused("too-deep", message, place(self.text, self.at)));

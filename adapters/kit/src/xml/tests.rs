@@ -67,6 +67,13 @@ fn hostile_documents_are_refused_by_name() {
     assert_eq!(code("<!DOCTYPE x [<!ENTITY a 'b'>]><Report>&a;</Report>"), "doctype-refused");
     assert_eq!(code(&"<a>".repeat(100_000)), "too-deep");
     assert_eq!(code(&format!("<Report>{}</Report>", "<a/>".repeat(100_001))), "too-large");
+    let attributes: String = (0..257).map(|n| format!(" a{n}='1'")).collect();
+    assert_eq!(code(&format!("<Report{attributes}/>")), "too-large");
+    let namespaces: String = (0..65).map(|n| format!("<a xmlns:n{n}='u:{n}'/>")).collect();
+    assert_eq!(code(&format!("<Report>{namespaces}</Report>")), "too-large");
+    assert_eq!(code(&format!("<{}/>", "x".repeat(1_001))), "too-large");
+    assert_eq!(code(&format!("<Report {}='1'/>", "x".repeat(1_001))), "too-large");
+    assert!(codec().read(format!("<Report id='{}'/>", "x".repeat(5_000)).as_bytes(), &LIMITS).is_ok());
     assert_eq!(code("<?xml version='1.0' encoding='ISO-8859-1'?><Report/>"), "encoding-refused");
     assert_eq!(code("<Report>&nbsp;</Report>"), "malformed-xml");
     assert_eq!(codec().read(b"<Report>\xff</Report>", &LIMITS).unwrap_err().code, "encoding-refused");
