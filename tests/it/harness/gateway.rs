@@ -43,11 +43,23 @@ impl Gateway {
     }
 
     async fn attempt(folder: &Folder, variables: &[(&str, &str)]) -> Result<Self, String> {
+        Self::run(folder, Self::command(folder), variables).await
+    }
+
+    /// Under another program, such as a tracer that stays beside: the process itself is the gateway's. How it ended where it
+    /// did not come to listen.
+    pub async fn start_under(folder: &Folder, words: &[&str]) -> Result<Self, String> {
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).arg(env!("CARGO_BIN_EXE_icjs"));
+        command.env("ICJS_DIR", folder.root()).env_remove("RUST_LOG");
+        Self::run(folder, command, &[]).await
+    }
+
+    async fn run(folder: &Folder, mut command: Command, variables: &[(&str, &str)]) -> Result<Self, String> {
         let listen = folder.path("data/listen.json");
         let _ = std::fs::remove_file(&listen);
         let log = File::options().create(true).append(true).open(folder.path("gateway.log")).unwrap();
         let began = Instant::now();
-        let mut command = Self::command(folder);
         // A test that gives its folder to somebody else wants a gateway that runs as them.
         let owner = std::fs::metadata(folder.root()).unwrap().uid();
         if owner != std::fs::metadata("/proc/self").unwrap().uid() {
