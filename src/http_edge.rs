@@ -1,6 +1,12 @@
 //! The edge where bytes become HTTP: one listener, one router, HTTP/1.1 and HTTP/2, with every timer and bound set.
-//! The listener and the signal to stop are arguments. What a request means is the router's business, and TLS stands before this.
-//! (`axum::serve` is not used: it sets no timer, so a client that never ends its header would hold a connection for ever.)
+//! The listener and the signal to stop are arguments. What a request means is the router's business; a TLS handshake, once there
+//! is one, belongs before `Guard`, within the time of the first head. (`axum::serve` is not used: it sets no timer, so a
+//! client that never ends its header would hold a connection for ever.) Read `guard` next, then `framing`.
+
+mod framing;
+mod guard;
+mod places;
+mod pulse;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -12,44 +18,44 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response, StatusCode, header};
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tower::ServiceExt;
+
+pub use framing::{Bounds, Fault, Framing, Length, judge};
+use guard::{Guard, Patience};
+pub use places::room;
+use places::{Place, Places};
+use pulse::{Answer, Beat, Pulse};
 
 /// What one listener allows.
 #[derive(Clone, Copy, Debug)]
 pub struct EdgeLimits {
     /// Connections at once: each costs a task and its buffers.
     pub connections: usize,
+    /// Of them, from one address.
+    pub per_address: usize,
     /// For the whole header of a request: slower clients are cut off.
     pub header_timeout: Duration,
+    /// Without a request under way.
+    pub idle: Duration,
+    /// Without anything taken of an answer.
+    pub answer_idle: Duration,
+    /// Bytes a second: whoever takes an answer more slowly is cut off after `answer_idle`.
+    pub slowest: u64,
     /// Header lines of a request.
     pub headers: usize,
-    /// Bytes of an HTTP/2 header list.
+    /// Bytes of a request's head, or of an HTTP/2 header list.
     pub header_bytes: u32,
     /// Streams at once on one HTTP/2 connection.
     pub streams: u32,
     /// How long open connections may finish after the signal to stop.
     pub drain: Duration,
-}
-
-impl Default for EdgeLimits {
-    fn default() -> Self {
-        Self {
-            connections: 4096,
-            header_timeout: Duration::from_secs(10),
-            headers: 64,
-            header_bytes: 32 * 1024,
-            streams: 128,
-            drain: Duration::from_secs(20),
-        }
-    }
 }
 
 /// Binds a listener and says which address it got (port 0 means any).
@@ -62,7 +68,7 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAd
 /// Serves until `stop` resolves; then takes no more connections and lets open ones finish within `limits.drain`.
 pub async fn serve(listener: TcpListener, router: Router, limits: EdgeLimits, stop: impl Future<Output = ()>) {
     let mut stop = pin!(stop);
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::new(limits.connections, limits.per_address);
     let graceful = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
@@ -71,10 +77,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: EdgeLimits, st
             stream = next(&listener, &places) => stream,
         };
         let Some((stream, place)) = stream else { continue };
-        let connection = builder(&limits).serve_connection(TokioIo::new(stream), service(router.clone())).into_owned();
+        let pulse = Pulse::new();
+        let service = service(router.clone(), Arc::clone(&pulse));
+        let guard = Guard::new(stream, limits.bounds(), limits.patience(), pulse);
+        let connection = builder(&limits).serve_connection(TokioIo::new(guard), service).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
-            // What goes wrong on a connection (reset, bad framing, too slow) is the client's affair: hyper has answered it.
+            // What goes wrong on a connection (reset, bad framing, too slow) is the client's affair: it has been answered.
             if let Err(error) = watched.await {
                 tracing::trace!(error = %error, "connection ended");
             }
@@ -87,14 +96,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: EdgeLimits, st
     }
 }
 
-/// One connection and its place. The place is taken first: over the bound, clients wait in the kernel's queue.
-async fn next(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+/// One connection and its place. The place is taken first: over the bound, clients wait in the kernel's queue. An address that
+/// has its share already is closed at once: waiting, it would hold up others.
+async fn next(listener: &TcpListener, places: &Arc<Places>) -> Option<(TcpStream, Place)> {
+    let free = places.free().await?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, from)) => {
+            let place = places.take(free, from.ip())?;
             // Answers are small and awaited: Nagle's algorithm would hold them back.
             let _ = stream.set_nodelay(true);
             Some((stream, place))
@@ -108,48 +116,96 @@ async fn next(
     }
 }
 
+impl EdgeLimits {
+    fn bounds(&self) -> Bounds {
+        Bounds { bytes: usize::try_from(self.header_bytes).unwrap_or(usize::MAX), lines: self.headers }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience { head: self.header_timeout, idle: self.idle, answer: self.answer_idle, slowest: self.slowest }
+    }
+}
+
+/// Resets that a client may have waiting, and that its own mistakes may cause, before its connection ends.
+const RESETS: usize = 64;
+/// What may come in on one HTTP/2 stream, and on all streams of a connection, before somebody reads it.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+/// What an HTTP/2 stream holds of an answer that is not taken.
+const SEND_BUFFER: usize = 128 << 10;
+
 fn builder(limits: &EdgeLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_headers(limits.headers)
-        .half_close(false);
+    // A head comes from the guard as a whole: the guard has its timer, and its bounds are the same.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_headers(limits.headers).half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
         .max_header_list_size(limits.header_bytes)
-        .max_pending_accept_reset_streams(64)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20));
     builder
 }
 
-type Answer = Result<Response<Body>, Infallible>;
+type Answered = Result<Response<Answer>, Infallible>;
 
 fn service(
     router: Router,
-) -> impl hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> {
-    hyper::service::service_fn(move |request: Request<Incoming>| answer(router.clone(), request))
-}
-
-async fn answer(router: Router, request: Request<Incoming>) -> Answer {
-    let path = request.uri().path().to_owned();
-    let handled = AssertUnwindSafe(router.oneshot(request.map(Body::new))).catch_unwind().await;
-    handled.unwrap_or_else(|_| {
-        // A bug, and ours: the client learns only that; the panic's own message is in the log already.
-        tracing::error!(path, "a request ended in a panic");
-        Ok(bug())
+    pulse: Arc<Pulse>,
+) -> impl hyper::service::Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible, Future: Send> {
+    hyper::service::service_fn(move |request: Request<Incoming>| {
+        let beat = Beat::new(&pulse);
+        answer(router.clone(), request, beat)
     })
 }
 
-fn bug() -> Response<Body> {
-    let body = r#"{"type":"about:blank","title":"Internal error","status":500,"code":"internal"}"#;
+async fn answer(router: Router, request: Request<Incoming>, beat: Beat) -> Answered {
+    if request.method().as_str() == framing::REFUSED {
+        return Ok(refused(request.uri().path()).map(|body| Answer::new(body, beat)));
+    }
+    let path = request.uri().path().to_owned();
+    let handled = AssertUnwindSafe(router.oneshot(request.map(Body::new))).catch_unwind().await;
+    let answer = handled.unwrap_or_else(|_| {
+        // A bug, and ours: the client learns only that; the panic's own message is in the log already.
+        tracing::error!(path, "a request ended in a panic");
+        Ok(problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "a bug of the gateway; it is in its log"))
+    });
+    answer.map(|answer| answer.map(|body| Answer::new(body, beat)))
+}
+
+/// The answer to a request that the guard did not let through.
+fn refused(path: &str) -> Response<Body> {
+    let mut answer = match path {
+        "/408" => problem(StatusCode::REQUEST_TIMEOUT, "too-slow", "the head of the request did not come in time"),
+        "/431" => problem(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "too-large",
+            "the head of the request has too many lines or bytes",
+        ),
+        _ => problem(
+            StatusCode::BAD_REQUEST,
+            "framing-refused",
+            "the head of the request is not plain HTTP/1.1: one length or one chunked coding, CRLF at each line's end, a path",
+        ),
+    };
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+fn problem(status: StatusCode, code: &str, detail: &str) -> Response<Body> {
+    let title = status.canonical_reason().unwrap_or("Refused");
+    let number = status.as_u16();
+    // Nothing here needs escaping: the words are those above.
+    let body =
+        format!(r#"{{"type":"about:blank","title":"{title}","status":{number},"code":"{code}","detail":"{detail}"}}"#);
     let mut answer = Response::new(Body::from(body));
-    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    let problem = header::HeaderValue::from_static("application/problem+json");
-    answer.headers_mut().insert(header::CONTENT_TYPE, problem);
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     answer
 }

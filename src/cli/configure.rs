@@ -62,7 +62,8 @@ pub(super) fn errors(list: Vec<ConfigError>) -> Failure {
 pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&DryRun>, output: Output) -> Done {
     let (dir, only) = target(dir, paths)?;
     let folder = read(&dir)?;
-    let mut found = crate::config::Settings::load(dir.path()).err().unwrap_or_default();
+    let settings = crate::config::Settings::load(dir.path());
+    let mut found = settings.as_ref().err().cloned().unwrap_or_default();
     let own: Vec<String> = folder.files.keys().cloned().collect();
     let compiled = Revision::compile_all(folder);
     let revision = match compiled {
@@ -72,6 +73,9 @@ pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&Dry
             None
         }
     };
+    if let (Some(revision), Ok(settings)) = (&revision, &settings) {
+        found.extend(uncalled(revision, settings));
+    }
     if !only.is_empty() {
         found.retain(|error| only.contains(&error.file));
     }
@@ -102,6 +106,16 @@ pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&Dry
         (Some(ask), Some(revision)) => super::dry_run::show(&revision, ask, output),
         _ => Ok(()),
     }
+}
+
+/// The systems whose URL this node would not call. Their files are right elsewhere: `[outbound]` belongs to the node.
+fn uncalled(revision: &Revision, settings: &crate::config::Settings) -> Vec<ConfigError> {
+    let pushed = revision.systems.values().filter_map(|system| Some((system, system.push.as_ref()?)));
+    let fault = |(system, push): (&crate::config::System, &crate::config::Push)| {
+        let message = settings.outbound.fault(&push.url)?;
+        Some(ConfigError { file: format!("config/systems/{}.toml", system.name), line: 0, message })
+    };
+    pushed.filter_map(fault).collect()
 }
 
 /// The folder that is meant, and the files of it that are asked for (none: all).

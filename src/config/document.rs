@@ -169,6 +169,10 @@ impl<'d, 't> Section<'d, 't> {
     /// A list of texts; empty where the key is not there.
     pub fn texts(&mut self, key: &'static str) -> Vec<Said<String>> {
         let Some((value, line)) = self.value(key) else { return Vec::new() };
+        if let Some(text) = value.as_str().filter(|_| self.document.from_text) {
+            let parts = text.split([' ', ',']).filter(|part| !part.is_empty());
+            return parts.map(|part| Said { value: part.to_owned(), line }).collect();
+        }
         let Some(array) = value.as_array() else {
             self.wrong(key, "a list of texts", value, line);
             return Vec::new();

@@ -6,6 +6,7 @@ pub mod table;
 pub mod folder;
 pub mod settings;
 pub mod connections;
+pub mod outbound;
 pub mod document;
 pub mod revision;
 mod loaded;

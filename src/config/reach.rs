@@ -14,14 +14,23 @@ pub(super) fn fault(key: &str, url: &str, example: &str) -> Option<String> {
     (!is_here(rest)).then(|| format!("`{key}` is `{url}`; plain HTTP is for this machine only: write `https://{rest}`"))
 }
 
-/// Whether what follows `http://` names this machine.
-fn is_here(rest: &str) -> bool {
+/// The host of a URL: a name, or an address without brackets.
+pub(super) fn host(url: &str) -> Option<&str> {
+    url.split_once("://").map(|(_, rest)| host_of(rest))
+}
+
+fn host_of(rest: &str) -> &str {
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default();
-    let host = match host.strip_prefix('[') {
+    match host.strip_prefix('[') {
         Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
-    };
+    }
+}
+
+/// Whether what follows `http://` names this machine.
+fn is_here(rest: &str) -> bool {
+    let host = host_of(rest);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::ConfigError;
 use super::connections::Connections;
 use super::document::{Document, Findings, Said, Section};
+use super::outbound::Outbound;
 
 /// The embedded default layer, which is also the manual of these options.
 pub const DEFAULTS: &str = include_str!("../../config/gateway.toml");
@@ -33,6 +34,8 @@ pub struct Settings {
     pub rates: Rates,
     /// `[dispatch]`.
     pub dispatch: Dispatch,
+    /// `[outbound]`.
+    pub outbound: Outbound,
     /// `[alerts]`.
     pub alerts: Alerts,
     /// `[store]`.
@@ -172,6 +175,7 @@ impl Default for Settings {
             limits: Limits::default(),
             rates: Rates::default(),
             dispatch: Dispatch::default(),
+            outbound: Outbound::default(),
             alerts: Alerts::default(),
             store: Store::default(),
             tokens: Tokens::default(),
@@ -298,6 +302,7 @@ impl Settings {
         each(&mut root, "limits", |table| self.limits.read(table));
         each(&mut root, "rates", |table| self.rates.read(table));
         each(&mut root, "dispatch", |table| self.dispatch.read(table));
+        each(&mut root, "outbound", |table| self.outbound.read(table));
         each(&mut root, "alerts", |table| self.alerts.read(table));
         each(&mut root, "store", |table| self.store.read(table));
         each(&mut root, "tokens", |table| self.tokens.read(table));
@@ -321,6 +326,7 @@ impl Settings {
             findings.error(FILE, 0, "`every` and `timeout` of [alerts] must be more than nothing");
         }
         self.connections.check(findings);
+        self.outbound.check(self.alerts.webhook.iter().map(|url| (FILE, url.as_str())), findings);
         let counts = [
             ("max_connections", self.exchange.max_connections),
             ("record", self.limits.record),

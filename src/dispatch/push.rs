@@ -1,20 +1,27 @@
 //! The one door to other systems' servers: posts one delivery and brings back what was answered, or why nothing was.
 //! It judges nothing and retries nothing: one call is one attempt. Redirects are not followed, and the environment's
-//! proxy settings are not read: where a record goes is written in its system's file and nowhere else.
+//! proxy settings are not read: where a record goes is written in its system's file and nowhere else. Whom this node calls
+//! at all is `[outbound]`'s to say: `resolve` asks for a name's addresses and gives those that may be called, and no others
+//! are ever connected to.
+
+mod resolve;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::RequestBuilder;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
+use resolve::{Checked, Lookup};
 use serde_json::Value;
 
 use super::sign;
 use super::verdict::Reply;
 use crate::clock::Timestamp;
 use crate::config::Push;
+use crate::config::outbound::Outbound;
 use crate::envelope::Envelope;
 use crate::keys::Keys;
 use crate::seal::hex;
@@ -43,6 +50,7 @@ pub struct Door {
     client: reqwest::Client,
     keys: Arc<Keys>,
     answer_limit: usize,
+    outbound: Arc<Outbound>,
 }
 
 /// Where the gateway's own notices go.
@@ -62,28 +70,31 @@ pub struct Hook {
 pub struct DoorError(#[from] reqwest::Error);
 
 impl Door {
-    /// Signs with the webhook key; reads at most `answer_limit` bytes of an answer.
-    pub fn open(keys: Arc<Keys>, answer_limit: usize) -> Result<Self, DoorError> {
+    /// Signs with the webhook key; reads at most `answer_limit` bytes of an answer; calls whom `outbound` allows.
+    pub fn open(keys: Arc<Keys>, answer_limit: usize, outbound: Outbound) -> Result<Self, DoorError> {
+        Self::asking(resolve::system(), keys, answer_limit, outbound)
+    }
+
+    /// The same, with another way to learn a name's addresses.
+    fn asking(lookup: Lookup, keys: Arc<Keys>, answer_limit: usize, outbound: Outbound) -> Result<Self, DoorError> {
+        let outbound = Arc::new(outbound);
         let client = reqwest::Client::builder()
             .user_agent(concat!("icjs/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
+            .dns_resolver(Checked::new(lookup, Arc::clone(&outbound)))
             .tcp_nodelay(true)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .pool_idle_timeout(IDLE_FOR)
             .build()?;
-        Ok(Self { client, keys, answer_limit })
+        Ok(Self { client, keys, answer_limit, outbound })
     }
 
     /// Posts one delivery. Returns within the system's timeout.
     pub async fn post(&self, push: &Push, envelope: &Envelope<'_>, body: Bytes, at: Timestamp) -> Posted {
         let headers = self.headers(push, envelope, &body, at);
-        let request = self.client.post(&push.url).timeout(push.timeout).headers(headers).body(body);
-        match request.send().await {
-            Ok(response) => self.read(response).await,
-            Err(error) => Posted::Unreachable(class(&error)),
-        }
+        self.send(self.client.post(&push.url).timeout(push.timeout).headers(headers).body(body)).await
     }
 
     /// Posts one notice of the gateway's own (JSON) to whoever listens for it, signed as deliveries are.
@@ -91,7 +102,19 @@ impl Door {
         let signature = sign::signatures(&self.keys.webhook, hook.hmac_secret.as_deref(), id, at, &body);
         let request = self.client.post(&hook.url).timeout(hook.timeout).header(CONTENT_TYPE, "application/json");
         let request = request.header("webhook-id", id).header("webhook-timestamp", at.seconds().to_string());
-        match request.header("webhook-signature", signature).body(body).send().await {
+        self.send(request.header("webhook-signature", signature).body(body)).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Posted {
+        let request = match request.build() {
+            Ok(request) => request,
+            Err(error) => return Posted::Unreachable(class(&error)),
+        };
+        // An address is not resolved, so it is judged here, in the form that the URL's own rules give it: 2130706433 is one.
+        if !resolve::may_be_called(request.url().host_str(), &self.outbound) {
+            return Posted::Unreachable(NOT_ALLOWED);
+        }
+        match self.client.execute(request).await {
             Ok(response) => self.read(response).await,
             Err(error) => Posted::Unreachable(class(&error)),
         }
@@ -145,9 +168,13 @@ impl Door {
     }
 }
 
+/// What `[outbound]` does not allow is told apart: no retry will mend it, only the operator.
+const NOT_ALLOWED: &str = "not-allowed-outbound";
+
 fn class(error: &reqwest::Error) -> &'static str {
     match error {
         error if error.is_timeout() => "timeout",
+        error if resolve::refused(error) => NOT_ALLOWED,
         error if error.is_connect() => "connect",
         error if error.is_body() || error.is_decode() => "broken-answer",
         error if error.is_builder() => "url",
@@ -190,24 +217,4 @@ fn list(items: impl Iterator<Item = String>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::header_text;
-
-    #[test]
-    fn header_values_are_plain_ascii_whatever_the_attribute_holds() {
-        assert_eq!(header_text(&json!("थाना 100%")), "%E0%A4%A5%E0%A4%BE%E0%A4%A8%E0%A4%BE%20100%25");
-        assert_eq!(header_text(&json!(["accused[].person.name", "a b"])), "accused[].person.name,a%20b");
-        assert_eq!(header_text(&json!([])), "");
-    }
-
-    #[test]
-    fn a_list_too_long_for_a_header_is_cut_and_counted() {
-        let items: Vec<String> = (0..1_000).map(|n| format!("path.number.{n:04}")).collect();
-        let text = header_text(&json!(items));
-        assert!(text.len() < 4_100);
-        let shown = text.matches("path").count();
-        assert!(text.ends_with(&format!(",+{}", 1_000 - shown)));
-    }
-}
+mod tests;

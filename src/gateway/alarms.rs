@@ -9,7 +9,7 @@ use super::{Core, Ended, Gateway};
 use crate::alerts::{self, Teller, Watchman};
 use crate::config::ConfigError;
 use crate::config::settings::FILE;
-use crate::dispatch::push::{Door, Hook};
+use crate::dispatch::push::Hook;
 use crate::revisions;
 
 impl Gateway {
@@ -29,7 +29,7 @@ impl Gateway {
         self.part("watch for alerts", alerts::run(watchman, core.stopping.clone()));
         let Some(url) = settings.webhook.clone() else { return Ok(()) };
         let hmac_secret = settings.hmac_secret_file.as_deref().map(|file| secret(dir, file)).transpose()?;
-        let door = Door::open(Arc::clone(&core.keys), core.settings.dispatch.answer);
+        let door = core.door();
         let teller = Teller {
             journal: Arc::clone(&core.journal),
             live: Arc::clone(&core.live),

@@ -28,7 +28,7 @@ use crate::config::Settings;
 use crate::dispatch::Post;
 use crate::dispatch::breaker::Patience;
 use crate::dispatch::files::Files;
-use crate::dispatch::push::Door;
+use crate::dispatch::push::{Door, DoorError};
 use crate::dispatch::retry::Pauses;
 use crate::dispatch::standing::Standings;
 use crate::dispatch::worker::{self, Pace};
@@ -45,6 +45,8 @@ use crate::rerouting::Rerouting;
 use crate::revisions::{self, Author, Revisions};
 use crate::telemetry::{self, Telemetry};
 
+/// Connections to the listeners of this centre: people and machines that have places of their own, whatever the exchange's do.
+const FEW: usize = 256;
 /// Longer than this no drain takes, whatever the settings say: a supervisor's patience ends at 30 s.
 const DRAIN_CAP: Duration = Duration::from_secs(25);
 
@@ -186,7 +188,7 @@ impl Gateway {
         let admin = Arc::new(admin.map_err(|error| Ended::bug(&error))?);
         let token = data.join("admin.token");
         admin.write_token(&token).map_err(|error| Ended::storage(&token, &error))?;
-        let limits = core.edge_limits();
+        let (limits, few) = (core.edge_limits(core.places()), core.edge_limits(FEW));
         let stop = |mut stopping: watch::Receiver<bool>| async move { _ = stopping.wait_for(|stop| *stop).await };
         let stopping = || stop(core.stopping.clone());
         let exchange = Exchange::new(core.exchange());
@@ -196,8 +198,8 @@ impl Gateway {
         let root = data.parent().unwrap_or(data).to_owned();
         self.part("folders", exchange::folder::run(Arc::clone(&exchange), root, core.stopping.clone()));
         self.part("exchange listener", http_edge::serve(on.exchange, exchange::router(exchange), limits, stopping()));
-        self.part("admin listener", http_edge::serve(on.admin, pages, limits, stopping()));
-        self.part("ops listener", http_edge::serve(on.ops, exchange::ops::router(ops), limits, stopping()));
+        self.part("admin listener", http_edge::serve(on.admin, pages, few, stopping()));
+        self.part("ops listener", http_edge::serve(on.ops, exchange::ops::router(ops), few, stopping()));
         self.part(
             "chores",
             chores::run(Arc::clone(&core.journal), core.chores(data), telemetry, core.stopping.clone()),
@@ -207,7 +209,7 @@ impl Gateway {
 
     fn work(&mut self, core: &Core) -> Result<(), Ended> {
         let settings = core.settings.dispatch;
-        let door = Door::open(Arc::clone(&core.keys), settings.answer).map_err(|error| Ended::bug(&error))?;
+        let door = core.door().map_err(|error| Ended::bug(&error))?;
         let post = Post {
             journal: Arc::clone(&core.journal),
             live: Arc::clone(&core.live),
@@ -289,15 +291,40 @@ impl Core {
         }
     }
 
-    fn edge_limits(&self) -> EdgeLimits {
+    /// What a listener with so many places allows.
+    fn edge_limits(&self, places: usize) -> EdgeLimits {
+        let connections = self.settings.connections;
         EdgeLimits {
-            connections: self.settings.exchange.max_connections,
+            connections: places,
+            per_address: connections.per_address,
             header_timeout: self.settings.exchange.header_timeout,
-            headers: self.settings.connections.headers,
-            header_bytes: u32::try_from(self.settings.connections.head).unwrap_or(u32::MAX),
-            streams: self.settings.connections.streams,
+            idle: connections.idle,
+            answer_idle: connections.answer_idle,
+            slowest: connections.slowest,
+            headers: connections.headers,
+            header_bytes: u32::try_from(connections.head).unwrap_or(u32::MAX),
+            streams: connections.streams,
             drain: self.settings.drain.min(DRAIN_CAP),
         }
+    }
+
+    /// Places of the exchange: as many as are wanted and there are descriptors for.
+    fn places(&self) -> usize {
+        let wanted = self.settings.exchange.max_connections;
+        let places = http_edge::room(wanted);
+        if places < wanted {
+            tracing::warn!(
+                places,
+                wanted,
+                "there are descriptors for fewer connections than `max_connections`: raise the limit of open files"
+            );
+        }
+        places
+    }
+
+    /// The way to other systems' servers.
+    fn door(&self) -> Result<Door, DoorError> {
+        Door::open(Arc::clone(&self.keys), self.settings.dispatch.answer, self.settings.outbound.clone())
     }
 
     fn chores(&self, data: &Path) -> chores::Terms {

@@ -31,6 +31,8 @@ mod sharing;
 mod canary;
 mod limits;
 mod doors;
+mod edge;
+mod slow;
 mod links;
 mod whereabouts;
 mod rerouting;

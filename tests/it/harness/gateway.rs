@@ -42,6 +42,13 @@ impl Gateway {
         }
     }
 
+    /// The same with so many descriptors and no more.
+    pub async fn start_with_descriptors(folder: &Folder, descriptors: u32) -> Self {
+        let limited = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        let started = Self::start_under(folder, &["sh", "-c", &limited]).await;
+        started.unwrap_or_else(|ended| panic!("{ended}: {}", tail(folder)))
+    }
+
     async fn attempt(folder: &Folder, variables: &[(&str, &str)]) -> Result<Self, String> {
         Self::run(folder, Self::command(folder), variables).await
     }
@@ -65,7 +72,7 @@ impl Gateway {
         if owner != std::fs::metadata("/proc/self").unwrap().uid() {
             command.uid(owner);
         }
-        let command = command.envs(variables.iter().copied());
+        command.envs(variables.iter().copied());
         let child =
             command.arg("serve").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut gateway = Self { child, exchange: NOWHERE, admin: NOWHERE, ops: NOWHERE, started_in: Duration::ZERO };
