@@ -17,9 +17,10 @@ pub struct Live {
 
 impl Live {
     /// Starts with one.
-    pub fn new(revision: Revision) -> Self {
+    pub fn new(revision: impl Into<Arc<Revision>>) -> Self {
+        let revision = revision.into();
         let changed = watch::Sender::new(revision.number);
-        Self { newest: ArcSwap::from_pointee(revision), changed }
+        Self { newest: ArcSwap::new(revision), changed }
     }
 
     /// The newest.
@@ -28,9 +29,10 @@ impl Live {
     }
 
     /// Puts a newer one live. It must have been stored first.
-    pub fn publish(&self, revision: Revision) {
+    pub fn publish(&self, revision: impl Into<Arc<Revision>>) {
+        let revision = revision.into();
         let number = revision.number;
-        self.newest.store(Arc::new(revision));
+        self.newest.store(revision);
         self.changed.send_replace(number);
     }
 

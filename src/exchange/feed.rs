@@ -145,7 +145,7 @@ pub(super) async fn withdraw(exchange: &Exchange, caller: &Caller, page: &mut Fe
         }
         let order = Order {
             delivery: item.delivery,
-            verb: OrderVerb::Park("permission-changed".to_owned()),
+            verb: OrderVerb::Park { code: "permission-changed".to_owned(), first_page: item.first_page },
             by: "the sharing rules".to_owned(),
             reason: format!("revision {}", revision.number),
             at: exchange.desk.clock.now(),

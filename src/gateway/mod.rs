@@ -209,18 +209,7 @@ impl Gateway {
 
     fn work(&mut self, core: &Core) -> Result<(), Ended> {
         let settings = core.settings.dispatch;
-        let door = core.door().map_err(|error| Ended::bug(&error))?;
-        let post = Post {
-            journal: Arc::clone(&core.journal),
-            live: Arc::clone(&core.live),
-            clock: Arc::clone(&core.clock),
-            door,
-            files: Files::new(Arc::clone(&core.uploads), &core.keys),
-            rerouting: core.rerouting(),
-            pauses: core.pauses(),
-            patience: Patience { failures: settings.breaker_failures, pause: settings.breaker_pause },
-            standings: Arc::clone(&core.standings),
-        };
+        let post = core.post().map_err(|error| Ended::bug(&error))?;
         let pace = Pace { poll: settings.poll, lease: settings.lease };
         let again = Arc::new(core.rerouting());
         self.part("rerouting", crate::rerouting::work::run(again, core.stopping.clone()));
@@ -236,22 +225,34 @@ impl Gateway {
     }
 }
 
-/// What several parts are built from. Lives only while they are being built.
-struct Core {
-    settings: Arc<Settings>,
-    clock: Arc<dyn Clock>,
-    keys: Arc<Keys>,
-    journal: Arc<dyn Journal>,
-    uploads: Arc<Uploads>,
-    live: Arc<Live>,
-    revisions: Arc<Revisions>,
-    standings: Arc<Standings>,
-    stopping: watch::Receiver<bool>,
-    addresses: Addresses,
+/// What several parts are built from. Lives only while they are being built. Public for tests that hold the parts in their own
+/// hands, without sockets and loops: every step is theirs, and time too.
+pub struct Core {
+    /// This node's options.
+    pub settings: Arc<Settings>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The gateway's keys.
+    pub keys: Arc<Keys>,
+    /// The store.
+    pub journal: Arc<dyn Journal>,
+    /// The files of attachments.
+    pub uploads: Arc<Uploads>,
+    /// The live revision.
+    pub live: Arc<Live>,
+    /// The store's revisions.
+    pub revisions: Arc<Revisions>,
+    /// Which systems answer.
+    pub standings: Arc<Standings>,
+    /// Turns true when the gateway stops.
+    pub stopping: watch::Receiver<bool>,
+    /// Where it listens.
+    pub addresses: Addresses,
 }
 
 impl Core {
-    fn desk(&self) -> Desk {
+    /// Where records are accepted.
+    pub fn desk(&self) -> Desk {
         Desk::new(
             Arc::clone(&self.journal),
             Arc::clone(&self.live),
@@ -262,12 +263,30 @@ impl Core {
         )
     }
 
-    fn rerouting(&self) -> Rerouting {
+    /// Who carries deliveries.
+    pub fn post(&self) -> Result<Post, DoorError> {
+        let settings = self.settings.dispatch;
+        Ok(Post {
+            journal: Arc::clone(&self.journal),
+            live: Arc::clone(&self.live),
+            clock: Arc::clone(&self.clock),
+            door: self.door()?,
+            files: Files::new(Arc::clone(&self.uploads), &self.keys),
+            rerouting: self.rerouting(),
+            pauses: self.pauses(),
+            patience: Patience { failures: settings.breaker_failures, pause: settings.breaker_pause },
+            standings: Arc::clone(&self.standings),
+        })
+    }
+
+    /// Where a record goes when more is known.
+    pub fn rerouting(&self) -> Rerouting {
         let (journal, live, clock) = (Arc::clone(&self.journal), Arc::clone(&self.live), Arc::clone(&self.clock));
         Rerouting::new(journal, live, clock, &self.keys)
     }
 
-    fn exchange(&self) -> exchange::Parts {
+    /// What the exchange is built from.
+    pub fn exchange(&self) -> exchange::Parts {
         let here = format!("http://{}", self.addresses.exchange);
         exchange::Parts {
             journal: Arc::clone(&self.journal),

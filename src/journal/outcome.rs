@@ -189,6 +189,8 @@ pub struct FeedItem {
     pub overtaken_by: Vec<DeliveryId>,
     /// See `Lease::cases`.
     pub cases: Vec<CaseKey>,
+    /// No page had shown it before this one; how many pages it was given to by now. For whoever finds that it must not leave.
+    pub first_page: Option<u32>,
 }
 
 /// A message and what became of it.

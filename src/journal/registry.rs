@@ -32,7 +32,12 @@ pub enum OrderVerb {
     /// Send a settled delivery again, same id and bytes.
     Replay,
     /// Take an item out of its feed that the sharing rules give no more, with the code that says so.
-    Park(String),
+    Park {
+        /// Why: a stable code.
+        code: String,
+        /// `FeedItem::first_page` of the page that would have shown it: if it was given to no other since, nobody has seen it.
+        first_page: Option<u32>,
+    },
     /// Make a new delivery with a new id: after a rejection, or by force.
     Repair(Box<NewDelivery>),
 }

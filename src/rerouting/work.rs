@@ -41,7 +41,7 @@ pub async fn run(rerouting: Arc<Rerouting>, mut stop: watch::Receiver<bool>) {
 
 impl Rerouting {
     /// One step; false where there is nothing to do now.
-    async fn step(self: &Arc<Self>) -> Result<bool, JournalError> {
+    pub async fn step(self: &Arc<Self>) -> Result<bool, JournalError> {
         let step = self.journal.stray(StrayVerb::Next(STEP)).await?;
         // A revision goes live a moment after it is written.
         if step.cause == 0 || step.revision > self.live.newest().number {

@@ -41,6 +41,8 @@ mod fingerprints;
 mod full_disk;
 #[path = "../faults/mod.rs"]
 mod faults;
+#[path = "../model/mod.rs"]
+mod model;
 mod checker;
 mod liberty;
 mod alerts;

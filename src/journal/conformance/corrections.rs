@@ -8,6 +8,7 @@ pub(super) async fn run(make: Make) {
     a_withdrawal_of_what_left_is_sent_after_it(make()).await;
     a_correction_of_what_left_is_next_in_its_lane(make()).await;
     a_correction_releases_the_lane_that_a_rejection_held(make()).await;
+    what_an_office_had_before_a_withdrawal_that_never_left_is_taken_back_all_the_same(make()).await;
     a_page_that_showed_it_keeps_it(make()).await;
     only_the_newest_version_can_be_replaced(make()).await;
     what_nobody_could_place_is_settled_by_its_correction(make()).await;
@@ -96,6 +97,26 @@ async fn a_correction_releases_the_lane_that_a_rejection_held(stage: Box<dyn Sta
     assert_eq!(state(&*stage, &one.id, 1).await, State::Rejected);
     deliver(&*stage, &lease, OutcomeWord::Accepted).await;
     assert_eq!(messages(&claim(&*stage, COURT).await), [two.id]);
+}
+
+async fn what_an_office_had_before_a_withdrawal_that_never_left_is_taken_back_all_the_same(stage: Box<dyn Stage>) {
+    let one = append(&*stage, to(record(&*stage, "1"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let lease = claim(&*stage, COURT).await.remove(0);
+    deliver(&*stage, &lease, OutcomeWord::Received).await;
+    let doing = |action| NewDelivery { action, ..push("court:DLCT01", &[case(1)]) };
+    let as_said = |id: &str, action, to: Action| Entry {
+        deliveries: vec![doing(to)],
+        ..version(&*stage, action, id, vec![push("court:DLCT01", &[case(1)])])
+    };
+    // The record goes elsewhere, comes back and is withdrawn before any of this has left.
+    let elsewhere = append(&*stage, as_said(&one.id, Action::Correct, Action::Withdraw)).await;
+    let back = append(&*stage, as_said(&elsewhere.id, Action::Correct, Action::New)).await;
+    assert_eq!(state(&*stage, &elsewhere.id, 1).await, State::Superseded);
+    let gone = append(&*stage, as_said(&back.id, Action::Withdraw, Action::Withdraw)).await;
+    assert_eq!(state(&*stage, &back.id, 1).await, State::Superseded);
+    let leases = claim(&*stage, COURT).await;
+    assert_eq!(messages(&leases), std::slice::from_ref(&gone.id), "the office has the first version still");
+    assert_eq!(leases[0].action, Action::Withdraw);
 }
 
 async fn a_page_that_showed_it_keeps_it(mut stage: Box<dyn Stage>) {

@@ -80,6 +80,10 @@ impl Store {
                     // The office has seen no version yet: to it this one is the first.
                     open.action = Action::New;
                     restate(message, nth, |row| row.action = Action::New)?;
+                } else if old.action == Action::Withdraw && open.action == Action::New {
+                    // What was about to be taken back is still there: an earlier version, which this one corrects.
+                    open.action = Action::Correct;
+                    restate(message, nth, |row| row.action = Action::Correct)?;
                 } else if old.action == Action::New && open.action == Action::Withdraw {
                     unsent.push(open.number);
                     restate(message, nth, |row| {

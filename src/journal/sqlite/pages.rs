@@ -49,7 +49,7 @@ impl Store {
 
     /// Marks items as shown, writing only those that were not. Heads alone are for an acknowledgement: they show nothing.
     fn show(&mut self, numbers: &[Number], heads: bool) -> Result<Shown, JournalError> {
-        let opens: Vec<Open> = numbers.iter().filter_map(|number| self.board.find(*number)).cloned().collect();
+        let mut opens: Vec<Open> = numbers.iter().filter_map(|number| self.board.find(*number)).cloned().collect();
         let new: Vec<Open> = opens.iter().filter(|open| !open.shown && !heads).cloned().collect();
         if !new.is_empty() {
             self.write()?;
@@ -58,6 +58,10 @@ impl Store {
                 self.change(Open { shown: true, ..open }, &mut changes)?;
             }
             self.apply(changes);
+        }
+        for open in opens.iter_mut().filter(|_| !heads) {
+            open.pages = open.pages.saturating_add(1);
+            self.board.change(open.number, |known| known.pages = open.pages);
         }
         let mut shown = Shown::default();
         for open in opens {
@@ -205,6 +209,8 @@ impl SqliteJournal {
             after: open.map_or_else(Vec::new, |(_, after)| after.clone()),
             overtaken_by: work::delivery_ids(conn, overtaken)?,
             cases: made.cases(&row.head),
+            // As it was before this page.
+            first_page: open.filter(|(open, _)| !open.shown && !heads).map(|(open, _)| open.pages),
         })
     }
 }
