@@ -149,3 +149,108 @@ fn naughty_strings_survive_byte_for_byte_or_are_refused_by_name() {
         }
     });
 }
+
+/// Elements with their attributes, as a lenient streaming parser sees them; `None` where even that one gives up.
+fn as_another_reads_it(text: &str) -> Option<Vec<String>> {
+    use quick_xml::events::Event;
+    let mut reader = quick_xml::Reader::from_str(text);
+    let mut seen = Vec::new();
+    let note = |seen: &mut Vec<String>, tag: &quick_xml::events::BytesStart| {
+        seen.push(format!("<{}", tag.name().as_ref()));
+        for attribute in tag.attributes() {
+            let attribute = attribute.ok()?;
+            seen.push(format!("@{}", attribute.key.as_ref()));
+        }
+        Some(())
+    };
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) => note(&mut seen, &tag)?,
+            Event::Empty(tag) => {
+                note(&mut seen, &tag)?;
+                seen.push(">".to_owned());
+            }
+            Event::End(_) => seen.push(">".to_owned()),
+            Event::DocType(_) => return None,
+            Event::Eof => return Some(seen),
+            _ => {}
+        }
+    }
+}
+
+fn as_the_door_reads_it(node: roxmltree::Node<'_, '_>, seen: &mut Vec<String>) {
+    seen.push(format!("<{}", node.tag_name().name()));
+    seen.extend(node.attributes().map(|attribute| format!("@{}", attribute.name())));
+    node.children().filter(roxmltree::Node::is_element).for_each(|child| as_the_door_reads_it(child, seen));
+    seen.push(">".to_owned());
+}
+
+/// Whichever parser sits behind: what the door takes has the same elements and attributes for a parser that is much laxer,
+/// also where pieces of markup were put together at random.
+#[test]
+fn what_passes_another_parser_reads_the_same_way() {
+    let pieces = [
+        "<Report>",
+        "</Report>",
+        "<a>",
+        "</a>",
+        "<a/>",
+        "<a b='1'>",
+        "<a b='<'>",
+        "<a b='>' c=\"'\"/>",
+        "<!-- -->",
+        "<!-- > <a> -->",
+        "<!-- - -- -->",
+        "<![CDATA[<a>]]>",
+        "<![CDATA[]]]]>",
+        "]]>",
+        "&lt;",
+        "&amp",
+        "&#65;",
+        "&#0;",
+        "&nbsp;",
+        "<?p <a> ?>",
+        "<?xml version='1.0'?>",
+        "<a b=1>",
+        "<a b>",
+        "< a>",
+        "</ a>",
+        "</a >",
+        "<a b='1'c='2'>",
+        "<a b='1' b='2'>",
+        "text",
+        "\u{feff}",
+        "<",
+        ">",
+        "&",
+        "<a\n>",
+        "<!DOCTYPE a>",
+        "<!ELEMENT>",
+        "<b:a>",
+        "<1>",
+    ];
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    let mut taken = 0;
+    for round in 0..60_000 {
+        let mut inner: String = (0..next(6)).map(|_| pieces[next(pieces.len())]).collect();
+        if round % 2 == 0 {
+            // Half of them have a chance: what was opened is closed.
+            let open = inner.matches("<a>").count() + inner.matches("<a b='1'>").count();
+            inner.push_str(&"</a>".repeat(open.saturating_sub(inner.matches("</a").count())));
+        }
+        let text = format!("<Report>{inner}</Report>");
+        if let Ok(document) = checked(text.as_bytes(), &LIMITS) {
+            let mut seen = Vec::new();
+            as_the_door_reads_it(document.root_element(), &mut seen);
+            assert_eq!(as_another_reads_it(&text), Some(seen), "{text}");
+            taken += 1;
+        }
+    }
+    assert!(taken > 5_000, "{taken} were taken");
+}
