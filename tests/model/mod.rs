@@ -20,6 +20,8 @@ mod truth;
 use node::Ground;
 use play::Play;
 
+use crate::faults::report;
+
 /// Seeds that showed a fault once.
 const FOUND: [u64; 2] = [
     // What a page would have shown, had a sharing rule not become narrower, counted as seen; tried again, it came after its
@@ -33,13 +35,10 @@ const FOUND: [u64; 2] = [
 /// Acts of one seed.
 const ACTS: usize = 60;
 
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happens_everybody_ends_with_what_was_promised() {
-    let (first, count) = (number("ICJS_SEED", 1), number("ICJS_MODEL_SEEDS", 25));
+    let first = report::number("ICJS_SEED").unwrap_or(1);
+    let count = report::number("ICJS_MODEL_SEEDS").unwrap_or(25);
     let mut ground = Ground::new().await;
     for (nth, seed) in FOUND.into_iter().chain(first..first + count).enumerate() {
         // The receiver's book grows with every push.
@@ -53,5 +52,6 @@ async fn whatever_happens_everybody_ends_with_what_was_promised() {
         let (seen, acts, told) = (seen.join("\n"), acts.join("\n"), wrong.join("\n"));
         assert!(wrong.is_empty(), "seed {seed}:\n{told}\n\nafter\n{acts}\n\nwhere was seen\n{seen}");
     }
-    println!("model: {count} seeds from {first}, {ACTS} acts each, no failure");
+    let said = format!("{ACTS} acts each; no failure");
+    report::done("random acts against a plain model", count, "seeds", first, &said);
 }
