@@ -17,7 +17,7 @@ fn counters(text: &str, name: &str, label: &str) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     for line in text.lines().filter(of) {
         let value = line.split(&format!("{label}=\"")).nth(1).unwrap().split('"').next().unwrap();
-        *found.entry(value.to_owned()).or_default() += line.rsplit(' ').next().unwrap().parse::<f64>().unwrap() as u64;
+        *found.entry(value.to_owned()).or_default() += line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
     }
     found
 }
@@ -47,7 +47,7 @@ async fn every_answer_that_a_sender_got_is_counted_once_and_nothing_else_is() {
         let answer = client.submit(kind, &key, &[], body.as_bytes()).await.unwrap();
         match answer.status {
             202 if key == "the first" && accepted + replayed > 0 && refused.contains_key("(the first)") => {
-                replayed += 1
+                replayed += 1;
             }
             202 if key == "the first" => {
                 refused.insert("(the first)".to_owned(), 0);

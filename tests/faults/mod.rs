@@ -9,6 +9,7 @@ mod counted;
 mod disks;
 mod neighbours;
 mod overload;
+mod places;
 mod points;
 mod promises;
 mod store_backup;

@@ -13,7 +13,7 @@ use crate::whereabouts::{Prisons, update};
 const PATIENCE: usize = 400;
 
 /// Items of a feed once there are so many, each with its office and id.
-async fn items(client: &Client, office: &str, count: usize) -> Vec<Value> {
+pub async fn items(client: &Client, office: &str, count: usize) -> Vec<Value> {
     for _ in 0..PATIENCE {
         let page = client.feed(&format!("wait=0&limit=500&office={office}")).await.unwrap().expect(200).json();
         let found = page["items"].as_array().unwrap().clone();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{Track, World, settles};
-use super::{Books, Seen};
+use super::{Books, Seen, Sent};
 
 /// Nothing accepted is lost: each delivery ends as its receiver's book says, and every office that was named has one.
 pub(super) fn fates(books: &Books, world: &World<'_>, found: &mut Vec<String>) {
@@ -24,8 +24,9 @@ pub(super) fn fates(books: &Books, world: &World<'_>, found: &mut Vec<String>) {
 
 fn wrong_end(books: &Books, world: &World<'_>, track: &Track<'_>) -> Option<&'static str> {
     let id = track.delivery;
-    let newer = books.sent.iter().filter(|sent| sent.replaces.as_ref() == Some(&track.sent.mark));
-    let replaced = newer.filter_map(|sent| world.of_act(&sent.mark, track.office)).next().is_some();
+    let newer = |sent: &&Sent| sent.replaces.as_ref() == Some(&track.sent.mark);
+    // Looked for only where it matters: long books have many acts.
+    let replaced = || books.sent.iter().filter(newer).any(|sent| world.of_act(&sent.mark, track.office).is_some());
     let answered =
         |good: fn(u16) -> bool| track.attempts.iter().any(|seen| seen.answered.is_some_and(|(_, s)| good(s)));
     let acknowledged = track.position.is_some() && books.acknowledged.contains_key(id);
@@ -33,8 +34,7 @@ fn wrong_end(books: &Books, world: &World<'_>, track: &Track<'_>) -> Option<&'st
     match books.states.get(id).map(String::as_str) {
         Some("delivered") if answered(|status| status < 300) || (acknowledged && !refused) => None,
         Some("rejected") if answered(|status| status >= 300 && settles(status)) || (acknowledged && refused) => None,
-        Some("superseded") if replaced && !track.seen() => None,
-        Some("superseded") if replaced => Some("was superseded although it had been seen"),
+        Some("superseded") if replaced() => track.seen().then_some("was superseded although it had been seen"),
         // A withdrawal of what nobody had seen sends nothing.
         Some("recalled") if track.sent.withdraws && !track.seen() && unseen_before(world, track) => None,
         Some("delivered") => Some("is called delivered, but its receiver never took it"),

@@ -1,6 +1,7 @@
 //! A scripted push receiver: an HTTP server that writes every push into its own book and answers as its script says.
 //! It is the receiver's programmer on a bad day: slow, failing, taking and not answering, hanging up.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -115,6 +116,25 @@ impl Receiver {
     /// What it has seen so far.
     pub fn seen(&self) -> Vec<Push> {
         self.book.lock().unwrap().clone()
+    }
+
+    /// How many pushes it has seen so far.
+    pub fn count(&self) -> usize {
+        self.book.lock().unwrap().len()
+    }
+
+    /// The ids of what it has seen, each once.
+    pub fn ids(&self) -> BTreeSet<String> {
+        self.book.lock().unwrap().iter().map(Push::id).collect()
+    }
+
+    /// Waits until it has seen so many, at most `patience`: for books too long to be looked through again and again.
+    pub async fn until_count(&self, patience: Duration, count: usize) {
+        let end = tick() + u64::try_from(patience.as_micros()).unwrap();
+        while self.count() < count {
+            assert!(tick() < end, "the receiver saw only {} of {count} pushes", self.count());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Waits until the book satisfies `enough`, at most `patience`.

@@ -22,9 +22,13 @@ use world::World;
 /// Rounds of the short form: deaths at any moment and at named places (fifty in all), steps of the clock, thirds of a day,
 /// restarts.
 const ROUNDS: [u64; 5] = [20, 30, 12, 16, 6];
+/// `ICJS_KILL_SENDERS` makes them more, where the machine can serve them.
 const SENDERS: u64 = 8;
 /// After the last kill everything must come to rest, with never so long a time without any progress.
 const REST: Duration = Duration::from_secs(60);
+/// Seconds after which the world is at its end, or is never so: a gateway that has lost something may show it for ever. In a
+/// short run and in a long one.
+const LONGEST_END: [u64; 2] = [150, 1_500];
 /// A place that is not passed within this time is not waited for: the gateway is killed as it stands.
 const UNVISITED: Duration = Duration::from_secs(4);
 /// Pass line of the promise: no restart takes longer.
@@ -105,11 +109,17 @@ async fn kill_again_and_again(trouble: Trouble) {
         _ => deaths(&world, gateway, trouble, rounds).await,
     };
     world.stopping.store(true, Ordering::SeqCst);
-    for party in parties {
-        party.await.expect("a party of the test has failed");
+    let end = async {
+        for party in parties {
+            party.await.expect("a party of the test has failed");
+        }
+        rest(&world).await;
+        pullers::finish(&world).await;
+    };
+    let longest = Duration::from_secs(report::either(LONGEST_END[0], LONGEST_END[1]));
+    if tokio::time::timeout(longest, end).await.is_err() {
+        world.surprise(format!("the world has not come to its end within {longest:?}"));
     }
-    rest(&world).await;
-    pullers::finish(&world).await;
     drop(gateway);
     judge(world, trouble, rounds, &toll);
 }
@@ -215,7 +225,7 @@ fn place(rng: &mut fastrand::Rng) -> String {
     format!("{}::{}", here[rng.usize(0..here.len())], ["before", "after"][rng.usize(0..2)])
 }
 
-/// Places that nothing here passes: no attachment is sent, and nothing waits for its case or its person.
+/// Places that nothing here passes: no attachment is sent, and nothing waits for its case or its person (`faults::places`).
 const ELSEWHERE: [&str; 2] = ["upload", "reroute"];
 
 /// How often a place is passed before the gateway dies there: now and then at once, which is while it starts up.
@@ -252,7 +262,7 @@ fn judge(world: Arc<World>, trouble: Trouble, rounds: u64, toll: &Toll) {
 }
 fn parties(world: &Arc<World>, inbox: receivers::Inbox) -> Vec<tokio::task::JoinHandle<()>> {
     let mut parties = Vec::new();
-    for number in 0..SENDERS {
+    for number in 0..report::number("ICJS_KILL_SENDERS").unwrap_or(SENDERS) {
         parties.push(tokio::spawn(senders::live(Arc::clone(world), number)));
     }
     parties.push(tokio::spawn(pullers::follow(Arc::clone(world), pullers::COURT)));

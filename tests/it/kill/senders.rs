@@ -13,6 +13,8 @@ use crate::harness::{folder, tick};
 
 const CASES: u32 = 24;
 const PERSONS: u32 = 12;
+/// After so many acts a sender turns to newer cases and persons: the checker looks at every pair of one case.
+const ERA: u32 = 200;
 
 /// Of two hundred new records, how many are large.
 const LARGE: u32 = 2;
@@ -50,7 +52,7 @@ pub async fn live(world: Arc<World>, number: u64) {
                 let version = mine.swap_remove(rng.usize(0..mine.len()));
                 replace(&world, &mut rng, &mark, version, "withdraw").await;
             }
-            _ => mine.extend(begin(&world, &mut rng, &mark).await),
+            _ => mine.extend(begin(&world, &mut rng, &mark, count / ERA).await),
         }
         if mine.len() > 12 {
             mine.swap_remove(0);
@@ -60,9 +62,9 @@ pub async fn live(world: Arc<World>, number: u64) {
 }
 
 /// A new record.
-async fn begin(world: &World, rng: &mut fastrand::Rng, mark: &str) -> Option<Version> {
+async fn begin(world: &World, rng: &mut fastrand::Rng, mark: &str, era: u32) -> Option<Version> {
     let station = STATIONS[rng.usize(0..STATIONS.len())];
-    let (case, person) = (rng.u32(1..=CASES), rng.u32(1..=PERSONS));
+    let (case, person) = (era * CASES + rng.u32(1..=CASES), era * PERSONS + rng.u32(1..=PERSONS));
     let kind = if rng.u32(0..100) < 35 { "order" } else { "paper" };
     let code = ["release", "remand", "adjournment"][rng.usize(0..3)];
     let to = addressees(rng, kind);

@@ -178,7 +178,8 @@ impl World {
         let mut states = BTreeMap::new();
         for id in ids {
             let settled = |state: &str| matches!(state, "delivered" | "rejected" | "superseded" | "recalled");
-            let of: Vec<_> = known.iter().filter(|(delivery, _)| same_message(delivery, &id)).collect();
+            let of: Vec<_> =
+                known.range(first(&id)..).take_while(|(delivery, _)| same_message(delivery, &id)).collect();
             if !of.is_empty() && of.iter().all(|(_, state)| settled(state)) {
                 states.extend(of.into_iter().map(|(delivery, state)| (delivery.clone(), state.clone())));
                 continue;
@@ -207,6 +208,11 @@ impl World {
         books.pushes = self.receivers.iter().flat_map(Receiver::seen).map(|push| pushed(&push)).collect();
         books
     }
+}
+
+/// The least id that a delivery of a message can have.
+fn first(message: &str) -> String {
+    message.get(..message.len().saturating_sub(4)).unwrap_or_default().to_owned()
 }
 
 /// A delivery id is its message's id with the delivery's number in the last four hex digits.
