@@ -136,7 +136,10 @@ pub async fn body(desk: &Desk, door: &Door, bytes: Bytes) -> Result<Bytes, Refus
 
 /// `Icjs-Replaces` names nothing that this system sent.
 pub fn nothing_to_replace(id: MessageId) -> Refusal {
-    Refusal::new(Code::NotFound, format!("`Icjs-Replaces` names `{id}`, which this system has not sent"))
+    Refusal::new(
+        Code::NotFound,
+        format!("`Icjs-Replaces` names `{id}`, which this system has not sent, or whose bytes are kept no more"),
+    )
 }
 
 fn unknown(caller: &Caller, kind: &str) -> Refusal {

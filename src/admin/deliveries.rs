@@ -88,6 +88,11 @@ pub(super) async fn order(
             let detail = format!("the delivery is `{}`, which does not allow this order", state.unwrap_or_default());
             Err(Problem::new(StatusCode::CONFLICT, "not-now", detail))
         }
+        OrderAnswer::Pruned(at) => {
+            let detail =
+                format!("the record's payload was pruned at {at} by [retention]: there is nothing to send again");
+            Err(Problem::new(StatusCode::CONFLICT, "pruned", detail))
+        }
         OrderAnswer::NotFound => Err(Problem::not_found("there is no such delivery")),
     }
 }

@@ -280,7 +280,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         }
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Promises(asked) => promises::run(&asked, output),
-        Verb::Store { verb } => store::run(dir, &verb, output),
+        Verb::Store { verb } => narrow(store::run(dir, &verb, output))?,
         Verb::Bench(arguments) => narrow(bench::bench(arguments, output))?,
         Verb::BenchLoad => narrow(bench::load(output))?,
         Verb::BenchSink { slow } => narrow(bench::sink(slow))?,

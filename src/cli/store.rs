@@ -1,16 +1,18 @@
-//! `store …`: looks at everything in a store, takes a backup of one that is in use, brings one back. None of them needs the
-//! gateway; `verify` and `backup` may be run beside it.
+//! `store …`: looks at everything in a store, takes a backup of one that is in use, brings one back, prunes what is old. None
+//! of them needs the gateway; `verify` and `backup` may be run beside it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use crate::clock::{Clock, WallClock};
+use crate::clock::{Clock, Timestamp, WallClock};
 use crate::config::Settings;
-use crate::journal::JournalError;
 use crate::journal::sqlite::backup::{self, Manifest, Taken};
 use crate::journal::sqlite::verify::{self, Places, Verified};
+use crate::journal::sqlite::{Options, SqliteJournal};
+use crate::journal::{Journal, JournalError, Prune, Pruned};
 use crate::shell::exit::{Done, Exit, Failure};
 use crate::shell::folder::GatewayFolder;
 use crate::shell::output::Output;
@@ -31,6 +33,16 @@ pub(super) enum StoreVerb {
         #[arg(value_name = "TO")]
         to: PathBuf,
     },
+    /// Take the payloads of records away that were settled before a moment; no gateway may run. What is not settled is never
+    /// touched, and rows, outcomes, receipts and the evidence log stay. A running gateway does it by itself, as [retention] says.
+    Prune {
+        /// Before which moment: a day such as 2025-01-01, or RFC 3339. Without: as [retention] says.
+        #[arg(long, value_name = "MOMENT")]
+        before: Option<String>,
+        /// Only say how much it would be.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Make a backup the store of --dir, whose data/ must be empty or not there.
     Restore {
         /// The backup.
@@ -39,8 +51,11 @@ pub(super) enum StoreVerb {
     },
 }
 
+/// Messages of one batch of pruning.
+const BATCH: usize = 500;
+
 /// Runs one of the verbs.
-pub(super) fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -> Done {
+pub(super) async fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -> Done {
     let keys = crate::keys::store(dir.path());
     match verb {
         StoreVerb::Verify { backup: None } => {
@@ -58,6 +73,10 @@ pub(super) fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -> Done
                 backup::backup(&places(dir)?, to, keys.as_ref(), WallClock.now()).map_err(failure)?;
             told(&verified, Some(&manifest), "the backup is whole", output)
         }
+        StoreVerb::Prune { before, dry_run } => {
+            dir.require()?;
+            prune(dir, before.as_deref(), *dry_run, output).await
+        }
         StoreVerb::Restore { from } => {
             let Taken { manifest, verified } = backup::restore(from, &places(dir)?, keys.as_ref()).map_err(failure)?;
             told(&verified, Some(&manifest), "the store is restored", output)?;
@@ -73,14 +92,70 @@ pub(super) fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -> Done
     }
 }
 
+async fn prune(dir: &GatewayFolder, before: Option<&str>, dry: bool, output: Output) -> Done {
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let now = clock.now();
+    let kept = settings(dir)?.retention.payloads;
+    let before = match before {
+        Some(text) => moment(text)?,
+        None if kept.is_zero() => {
+            let what = "[retention] keeps payloads for ever";
+            return Err(Failure::new(Exit::Usage, what, "say --before, or set `payloads` of [retention]"));
+        }
+        None => {
+            Timestamp::from_millis(now.millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)))
+        }
+    };
+    let keys = crate::keys::Keys::open(dir.path())
+        .map_err(|error| Failure::new(Exit::Configuration, error.to_string(), "restore keys/ from your backup"))?;
+    let options = Options::new(keys.store.clone(), String::new(), clock);
+    let journal = SqliteJournal::open(&dir.file("data"), options).map_err(failure)?;
+    let mut all = Pruned::default();
+    while !all.done {
+        let ask = Prune { after: all.upto, limit: BATCH, payloads: Some(before), refusals: None, now, dry };
+        let batch = journal.prune(ask).await.map_err(failure)?;
+        all = Pruned {
+            messages: all.messages + batch.messages,
+            bytes: all.bytes + batch.bytes,
+            unsettled: all.unsettled + batch.unsettled,
+            ..batch
+        };
+    }
+    if output.json {
+        output.document(
+            &json!({ "messages": all.messages, "bytes": all.bytes, "unsettled": all.unsettled, "dry_run": dry }),
+        );
+        return Ok(());
+    }
+    let verb = if dry { "would be pruned" } else { "are pruned" };
+    output.line(format!("payloads of {} messages {verb}, {} bytes as received", all.messages, all.bytes));
+    output.line(format!("{} are old enough and stay: not all of their deliveries were settled by then", all.unsettled));
+    Ok(())
+}
+
+/// A day, or a moment of it.
+fn moment(text: &str) -> Result<Timestamp, Failure> {
+    let read = Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
+    read.ok_or_else(|| {
+        Failure::new(
+            Exit::Usage,
+            format!("`{text}` is no day and no moment"),
+            "write 2025-01-01 or 2025-01-01T00:00:00+05:30",
+        )
+    })
+}
+
 /// Where the store of a folder lies, by its own settings.
 fn places(dir: &GatewayFolder) -> Result<Places, Failure> {
-    let settings = Settings::load(dir.path()).map_err(|errors| {
+    Ok(Places::new(dir.file("data"), &dir.path().join(settings(dir)?.store.attachments)))
+}
+
+fn settings(dir: &GatewayFolder) -> Result<Settings, Failure> {
+    Settings::load(dir.path()).map_err(|errors| {
         let places = errors.iter().map(|error| format!("{}:{}: {}", error.file, error.line, error.message));
         Failure::new(Exit::Configuration, "the settings have errors", "mend the places named above")
             .with(places.collect())
-    })?;
-    Ok(Places::new(dir.file("data"), &dir.path().join(&settings.store.attachments)))
+    })
 }
 
 /// Says what was found; damage is a failure that names all of it.

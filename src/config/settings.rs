@@ -6,10 +6,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use super::ConfigError;
-use super::connections::Connections;
 use super::document::{Document, Findings, Said, Section};
-use super::outbound::Outbound;
+use super::{
+    ConfigError,
+    connections::Connections,
+    outbound::Outbound,
+    retention::{Retention, Store},
+};
 
 /// The embedded default layer, which is also the manual of these options.
 pub const DEFAULTS: &str = include_str!("../../config/gateway.toml");
@@ -40,6 +43,8 @@ pub struct Settings {
     pub alerts: Alerts,
     /// `[store]`.
     pub store: Store,
+    /// `[retention]`.
+    pub retention: Retention,
     /// `[tokens]`.
     pub tokens: Tokens,
     /// `[log]`.
@@ -131,17 +136,6 @@ pub struct Alerts {
     pub hmac_secret_file: Option<String>,
 }
 
-/// The store on this node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Store {
-    /// The attachment store, relative to the folder.
-    pub attachments: String,
-    /// Unsettled deliveries.
-    pub max_open_deliveries: usize,
-    /// Life of an upload that no record named.
-    pub unbound_uploads: Duration,
-}
-
 /// Access tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tokens {
@@ -178,6 +172,7 @@ impl Default for Settings {
             outbound: Outbound::default(),
             alerts: Alerts::default(),
             store: Store::default(),
+            retention: Retention::default(),
             tokens: Tokens::default(),
             log: Log { json: false, level: "info".to_owned() },
             drain: Duration::from_secs(20),
@@ -231,16 +226,6 @@ impl Default for Alerts {
     fn default() -> Self {
         let (every, timeout) = (Duration::from_secs(1), Duration::from_secs(10));
         Self { every, webhook: None, timeout, hmac_secret_file: None }
-    }
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self {
-            attachments: "data/attachments".to_owned(),
-            max_open_deliveries: 2_000_000,
-            unbound_uploads: Duration::from_secs(7 * 86_400),
-        }
     }
 }
 
@@ -305,6 +290,7 @@ impl Settings {
         each(&mut root, "outbound", |table| self.outbound.read(table));
         each(&mut root, "alerts", |table| self.alerts.read(table));
         each(&mut root, "store", |table| self.store.read(table));
+        each(&mut root, "retention", |table| self.retention.read(table));
         each(&mut root, "tokens", |table| self.tokens.read(table));
         each(&mut root, "log", |table| self.log.read(table));
         each(&mut root, "shutdown", |table| set(&mut self.drain, table.duration("drain")));
@@ -327,6 +313,7 @@ impl Settings {
         }
         self.connections.check(findings);
         self.outbound.check(self.alerts.webhook.iter().map(|url| (FILE, url.as_str())), findings);
+        self.retention.check(findings);
         let counts = [
             ("max_connections", self.exchange.max_connections),
             ("record", self.limits.record),
@@ -405,14 +392,6 @@ impl Alerts {
         if let Some(said) = table.text("hmac_secret_file") {
             self.hmac_secret_file = (!said.value.is_empty()).then_some(said.value);
         }
-    }
-}
-
-impl Store {
-    fn read(&mut self, table: &mut Section<'_, '_>) {
-        set(&mut self.attachments, table.required_if_there("attachments"));
-        set(&mut self.max_open_deliveries, count(table, "max_open_deliveries"));
-        set(&mut self.unbound_uploads, table.duration("unbound_uploads"));
     }
 }
 

@@ -13,6 +13,7 @@ use futures_util::stream;
 
 use super::Exchange;
 use super::access::{Known, demand};
+use super::allowance::Room;
 use super::held::find;
 use super::problem::{Problem, Usual};
 use super::request::{self, Part};
@@ -49,7 +50,7 @@ pub async fn put(
     Part(name): Part,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let upload = Upload::new(&exchange, &caller, &name)?;
+    let upload = Upload::new(&exchange, &caller, &name).await?;
     request::plain(request.headers())?;
     let old = upload.row().await?;
     let writer = begin(&exchange).await?;
@@ -86,14 +87,14 @@ pub async fn patch(
     Part(name): Part,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let upload = Upload::new(&exchange, &caller, &name)?;
+    let upload = Upload::new(&exchange, &caller, &name).await?;
     let (parts, body) = request.into_parts();
     request::plain(&parts.headers)?;
     let offset = number(&parts.headers, "Upload-Offset")?.ok_or_else(|| {
         Refusal::header("Upload-Offset", "header-missing", "say in `Upload-Offset` where this part begins")
     })?;
     let length = number(&parts.headers, "Upload-Length")?;
-    upload.fits(offset, length)?;
+    upload.room.fits(offset, length)?;
     let _turn = exchange.turn(caller.name(), &upload.digest)?;
     let row = upload.row().await?;
     let due = match row.as_ref() {
@@ -263,16 +264,18 @@ async fn joined<T>(task: tokio::task::JoinHandle<Result<T, UploadError>>) -> Res
 /// One upload of one caller.
 struct Upload<'a> {
     exchange: &'a Arc<Exchange>,
+    room: Room,
     system: String,
     digest: Digest,
 }
 
 impl<'a> Upload<'a> {
-    fn new(exchange: &'a Arc<Exchange>, caller: &Caller, name: &str) -> Result<Self, Refusal> {
+    async fn new(exchange: &'a Arc<Exchange>, caller: &Caller, name: &str) -> Result<Self, Refusal> {
         if caller.system()?.send.is_empty() {
             demand(caller, "send:<kind>")?;
         }
-        Ok(Self { exchange, system: caller.name().to_owned(), digest: digest(name)? })
+        let (digest, system) = (digest(name)?, caller.name().to_owned());
+        Ok(Self { exchange, room: Room::of(exchange, &system).await?, system, digest })
     }
 
     /// What this caller has uploaded of it.
@@ -285,7 +288,6 @@ impl<'a> Upload<'a> {
     /// Takes a body to its end, or to where it breaks off: what came is written. One stride is hashed, sealed and written
     /// while the next one comes in.
     async fn take(&self, writer: Writer, body: Body, before: Option<&UploadRow>) -> Result<Writer, Refusal> {
-        let most = self.exchange.desk.settings.limits.attachment;
         let mut body = Pieces::new(body, request::pace(&self.exchange.desk.settings));
         let mut size = writer.size();
         let mut under_way = Written::Done(Box::new((writer, Vec::new())));
@@ -302,28 +304,15 @@ impl<'a> Upload<'a> {
             };
             waiting.extend_from_slice(&data);
             size += data.len() as u64;
-            if size > most {
+            if let Err(refusal) = self.room.take(size, data.len() as u64) {
                 let (writer, _) = under_way.done().await?;
                 blocking(move || writer.discard()).await?;
-                return Err(too_large(most));
+                return Err(refusal);
             }
             if waiting.len() as u64 >= STRIDE {
                 let (writer, emptied) = under_way.done().await?;
                 under_way = Written::begin(writer, std::mem::replace(&mut waiting, emptied));
             }
-        }
-    }
-
-    /// What the headers of a part announce.
-    fn fits(&self, offset: u64, length: Option<u64>) -> Result<(), Refusal> {
-        let most = self.exchange.desk.settings.limits.attachment;
-        match length {
-            Some(length) if length > most => Err(too_large(most)),
-            Some(length) if length < offset => {
-                let message = format!("`Upload-Length` says {length} bytes in all, and this part begins at {offset}");
-                Err(Refusal::header("Upload-Length", "range", message))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -444,10 +433,6 @@ impl Written {
             Self::Going(task) => joined(task).await,
         }
     }
-}
-
-fn too_large(most: u64) -> Refusal {
-    Refusal::new(Code::TooLarge, format!("an attachment may have {most} bytes at most"))
 }
 
 fn empty(status: StatusCode, offset: u64) -> Response {

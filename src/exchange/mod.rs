@@ -13,6 +13,7 @@ pub mod feed;
 pub mod outcomes;
 pub mod messages;
 pub mod cases;
+mod allowance;
 pub mod attachments;
 mod held;
 pub mod folder;
@@ -63,6 +64,8 @@ pub struct Exchange {
     writing: Mutex<HashSet<(String, Digest)>>,
     /// Uploads get their rows one after another: each sees what the one before it named.
     naming: tokio::sync::Mutex<()>,
+    /// What systems have uploaded that no record names.
+    allowances: allowance::Allowances,
     limits: access::Limiters,
     places: Semaphore,
     /// Bulk records at work, over all batches.
@@ -110,6 +113,7 @@ impl Exchange {
             uploads: parts.uploads,
             writing: Mutex::default(),
             naming: tokio::sync::Mutex::default(),
+            allowances: allowance::Allowances::default(),
             limits: access::Limiters::default(),
             places: Semaphore::new(IN_FLIGHT),
             bulk: Arc::new(Semaphore::new(BULK)),

@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Timestamp};
+use crate::config::Retention;
 use crate::journal::durable::Keeping;
 use crate::journal::uploads::{UploadError, Uploads};
-use crate::journal::{Journal, JournalError, UploadVerb};
+use crate::journal::{Journal, JournalError, Prune, UploadVerb};
 use crate::telemetry::Telemetry;
 
 /// Between two rounds.
@@ -24,6 +25,9 @@ const FILES_EVERY: u32 = 720;
 /// A file that no row names is left alone for so long: whoever wrote it may be about to name it. Far longer than any upload
 /// that still moves and any commit.
 const FILES_LEFT: Duration = Duration::from_secs(86_400);
+/// Messages of one batch of pruning, and the pause after it.
+const BATCH: usize = 200;
+const BETWEEN: Duration = Duration::from_millis(50);
 /// Rows of one look at uploads.
 const PAGE: usize = 1000;
 
@@ -36,6 +40,8 @@ pub(super) struct Terms {
     pub(super) unbound_uploads: Duration,
     /// Their files.
     pub(super) uploads: Arc<Uploads>,
+    /// How long what is settled is kept.
+    pub(super) retention: Retention,
     /// The folder of the store.
     pub(super) data: PathBuf,
 }
@@ -62,6 +68,9 @@ pub(super) async fn run(
             round.is_multiple_of(UPLOADS_EVERY).then(|| Keeping::suspend(&terms.data).ok().flatten()).flatten();
         if removing.is_some() {
             expire_uploads(journal.as_ref(), &terms).await;
+        }
+        if removing.is_some() {
+            retain(journal.as_ref(), &terms).await;
         }
         if removing.is_some() && round.is_multiple_of(FILES_EVERY) {
             match sweep(journal.as_ref(), &terms).await {
@@ -93,6 +102,36 @@ async fn expire_uploads(journal: &dyn Journal, terms: &Terms) {
         }
         Ok(_) => {}
         Err(error) => tracing::warn!(%error, "uploads that no record named could not be dropped"),
+    }
+}
+
+/// Prunes what is older than the settings keep, batch by batch: others write in between.
+async fn retain(journal: &dyn Journal, terms: &Terms) {
+    let now = terms.clock.now();
+    let before = |kept: Duration| {
+        Timestamp::from_millis(now.millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)))
+    };
+    let payloads = (!terms.retention.payloads.is_zero()).then(|| before(terms.retention.payloads));
+    let refusals = Some(before(terms.retention.refusals));
+    let (mut after, mut messages, mut bytes) = (0, 0, 0);
+    loop {
+        let batch = Prune { after, limit: BATCH, payloads, refusals, now, dry: false };
+        match journal.prune(batch).await {
+            Ok(pruned) => {
+                (after, messages, bytes) = (pruned.upto, messages + pruned.messages, bytes + pruned.bytes);
+                if payloads.is_none() || pruned.done {
+                    break;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "what is older than [retention] keeps could not be pruned");
+                break;
+            }
+        }
+        tokio::time::sleep(BETWEEN).await;
+    }
+    if messages > 0 {
+        tracing::info!(messages, bytes, "payloads that were settled long ago were pruned");
     }
 }
 

@@ -12,8 +12,8 @@ use crate::journal::wakes::Wakes;
 use crate::journal::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
     LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
-    Payload, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer,
-    UploadVerb,
+    Payload, Prune, Pruned, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays,
+    UploadAnswer, UploadVerb,
 };
 
 /// A store under watch.
@@ -86,6 +86,9 @@ impl Journal for Guarded {
     }
     async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError> {
         self.seen(self.store.sweep(before).await)
+    }
+    async fn prune(&self, ask: Prune) -> Result<Pruned, JournalError> {
+        self.seen(self.store.prune(ask).await)
     }
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {
         self.seen(self.store.revise(verb).await)

@@ -351,6 +351,7 @@ impl Core {
             clock: Arc::clone(&self.clock),
             unbound_uploads: self.settings.store.unbound_uploads,
             uploads: Arc::clone(&self.uploads),
+            retention: self.settings.retention,
             data: data.to_owned(),
         }
     }

@@ -78,6 +78,8 @@ pub trait Journal: Send + Sync {
     /// Removes what the store keeps beside its rows, was written before a moment, and belongs to no row (a crash left it).
     /// How much there was.
     async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError>;
+    /// Takes the payloads of what is old and settled away, one batch at a time.
+    async fn prune(&self, ask: Prune) -> Result<Pruned, JournalError>;
     /// Revisions: add one, or read one or all.
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError>;
     /// A single-use token id is remembered until it expires; false when it was seen before.

@@ -49,8 +49,44 @@ pub enum OrderAnswer {
     Done(DeliveryId),
     /// The delivery's state does not allow it.
     NotNow(State),
+    /// The record's payload was pruned then: there is nothing to send again.
+    Pruned(Timestamp),
     /// No such delivery.
     NotFound,
+}
+
+/// What is to be pruned: one batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Prune {
+    /// Messages behind this number, in order.
+    pub after: u64,
+    /// At most so many are looked at.
+    pub limit: usize,
+    /// Payloads of records that were accepted and settled before this; `None`: none.
+    pub payloads: Option<Timestamp>,
+    /// Refusals of days before this; `None`: none.
+    pub refusals: Option<Timestamp>,
+    /// The time.
+    pub now: Timestamp,
+    /// Only look.
+    pub dry: bool,
+}
+
+/// What a batch came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// The number of the last message that was looked at.
+    pub upto: u64,
+    /// Nothing behind it is old enough.
+    pub done: bool,
+    /// Payloads pruned.
+    pub messages: u64,
+    /// Their bytes as received.
+    pub bytes: u64,
+    /// Old enough, and not settled long enough or at all.
+    pub unsettled: u64,
+    /// Refusals pruned.
+    pub refusals: u64,
 }
 
 /// The attachment registry's verbs.
@@ -87,6 +123,11 @@ pub enum UploadVerb {
         /// At most so many.
         limit: usize,
     },
+    /// How many bytes a system has uploaded that no record names.
+    Unbound {
+        /// Which.
+        system: SystemName,
+    },
     /// Unbound uploads older than this are dropped; they are returned.
     Expire {
         /// Older than.
@@ -99,6 +140,8 @@ pub enum UploadVerb {
 pub struct UploadAnswer {
     /// The rows that match.
     pub rows: Vec<UploadRow>,
+    /// Their bytes, where only these were asked for.
+    pub bytes: u64,
     /// Of somebody else's upload: the records with which it was sent to the asker.
     pub sent: Vec<SentUpload>,
 }

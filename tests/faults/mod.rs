@@ -17,6 +17,7 @@ mod store_cut;
 mod store_damage;
 mod store_disk;
 mod store_inject;
+mod store_prune;
 mod store_scene;
 mod twins;
 mod store_trace;

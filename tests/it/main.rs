@@ -38,6 +38,7 @@ mod whereabouts;
 mod rerouting;
 mod threads;
 mod fingerprints;
+mod allowance;
 mod full_disk;
 #[path = "../faults/mod.rs"]
 mod faults;

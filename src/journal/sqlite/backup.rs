@@ -206,9 +206,10 @@ fn files_of(copy: &Connection, places: &Places) -> Result<Vec<(PathBuf, String)>
         let name = uploads::file_of(Path::new("attachments/uploads"), &key);
         files.push((uploads::file_of(&places.uploads, &key), name.display().to_string()));
     }
-    let parts = "SELECT id, 'original' FROM message WHERE original IS NULL UNION ALL
+    let parts = "SELECT id, 'original' FROM message
+                 WHERE original IS NULL AND seq NOT IN (SELECT seq FROM pruned) UNION ALL
                  SELECT id, 'shared' FROM message
-                 WHERE shared IS NULL AND json_extract(CAST(head AS TEXT), '$.shared_is_original') = 0";
+                 WHERE shared IS NULL AND seq NOT IN (SELECT seq FROM pruned) AND json_extract(CAST(head AS TEXT), '$.shared_is_original') = 0";
     let mut rows = copy.prepare(parts).map_err(storage)?;
     let rows = rows.query_map([], |row| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?))).map_err(storage)?;
     for row in rows {

@@ -12,7 +12,7 @@ use super::index::{signed, unsigned};
 use super::read;
 use super::rows::{damaged, guard};
 use super::sums::SUMMED;
-use super::tables::storage;
+use super::tables::{damaged_schema, storage};
 
 /// Rows of each table that are looked at.
 const LAST: u64 = 1000;
@@ -53,8 +53,11 @@ pub(super) fn file(path: &Path) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// The last rows of every table.
+/// The definitions of the tables, and the last rows of each.
 pub(super) fn tail(conn: &Connection) -> Result<(), JournalError> {
+    if let Some(what) = damaged_schema(conn)?.into_iter().next() {
+        return Err(JournalError::Damaged(what));
+    }
     for table in SUMMED {
         let (name, sound) = (table.table, table.sound());
         let key = table.columns.split(',').next().unwrap_or("guard");

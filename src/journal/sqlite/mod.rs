@@ -17,6 +17,7 @@ mod outcomes;
 mod pages;
 mod parties;
 mod prepare;
+mod prune;
 mod read;
 mod registers;
 mod rows;
@@ -47,8 +48,8 @@ use super::wakes::Wakes;
 use super::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
     LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
-    Payload, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer,
-    UploadVerb,
+    Payload, Prune, Pruned, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays,
+    UploadAnswer, UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::faults;
@@ -306,6 +307,10 @@ impl Journal for SqliteJournal {
 
     async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError> {
         self.sweep_files(before).await
+    }
+
+    async fn prune(&self, ask: Prune) -> Result<Pruned, JournalError> {
+        self.prune_some(ask).await
     }
 
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {

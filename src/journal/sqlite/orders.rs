@@ -242,6 +242,9 @@ impl SqliteJournal {
     pub(super) async fn obey(&self, order: Order) -> Result<OrderAnswer, JournalError> {
         let found = self.readers.with(|conn| super::outcomes::delivery_row(conn, order.delivery))?;
         let Some((number, ..)) = found else { return Ok(OrderAnswer::NotFound) };
+        if let Some(at) = self.readers.with(|conn| super::prune::pruned_at(conn, number >> 16))? {
+            return Ok(OrderAnswer::Pruned(at));
+        }
         let repair = match &order.verb {
             OrderVerb::Repair(to) => self.readers.with(|conn| self.added(conn, number, to))?,
             _ => None,

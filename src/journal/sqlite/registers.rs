@@ -46,9 +46,11 @@ impl Store {
                     self.write()?;
                     self.run("DELETE FROM upload WHERE bound = 0 AND at < ?1", params![before.millis()])?;
                 }
-                Ok(UploadAnswer { rows, sent: Vec::new() })
+                Ok(UploadAnswer { rows, ..UploadAnswer::default() })
             }
-            UploadVerb::Find { .. } | UploadVerb::Page { .. } => Ok(UploadAnswer::default()),
+            UploadVerb::Find { .. } | UploadVerb::Page { .. } | UploadVerb::Unbound { .. } => {
+                Ok(UploadAnswer::default())
+            }
         }
     }
 
@@ -145,6 +147,7 @@ impl SqliteJournal {
             UploadVerb::Find { system, digest, given } => {
                 self.readers.with(|conn| find_upload(conn, &system, &digest, &given))
             }
+            UploadVerb::Unbound { system } => self.readers.with(|conn| unbound(conn, &system)),
             UploadVerb::Page { after, limit } => self.readers.with(|conn| page_of_uploads(conn, after.as_ref(), limit)),
             writes => self.writer.run(move |store| store.put_upload(&writes)).await,
         }
@@ -261,6 +264,14 @@ fn uploads(conn: &Connection, which: &str, values: impl rusqlite::Params) -> Res
     rows.map(|row| row.map_err(storage)).collect()
 }
 
+fn unbound(conn: &Connection, system: &str) -> Result<UploadAnswer, JournalError> {
+    let sql =
+        format!("SELECT coalesce(sum(size), 0) FROM upload WHERE bound = 0 AND system = ?1 AND {}", UPLOAD.sound());
+    let mut row = conn.prepare_cached(&sql).map_err(storage)?;
+    let bytes: i64 = row.query_row(params![system], |row| row.get(0)).map_err(storage)?;
+    Ok(UploadAnswer { bytes: unsigned(bytes), ..UploadAnswer::default() })
+}
+
 fn page_of_uploads(
     conn: &Connection,
     after: Option<&(SystemName, Digest)>,
@@ -268,7 +279,10 @@ fn page_of_uploads(
 ) -> Result<UploadAnswer, JournalError> {
     let which = "(system, digest) > (?1, ?2) ORDER BY system, digest LIMIT ?3";
     let (system, digest) = after.map_or(("", [].as_slice()), |(system, digest)| (system.as_str(), digest.as_slice()));
-    Ok(UploadAnswer { rows: uploads(conn, which, params![system, digest, signed(limit as u64)])?, sent: Vec::new() })
+    Ok(UploadAnswer {
+        rows: uploads(conn, which, params![system, digest, signed(limit as u64)])?,
+        ..UploadAnswer::default()
+    })
 }
 
 /// An attachment for who uploaded it, or for who was sent a record of one of these kinds that carries it. An upload of their
@@ -284,7 +298,7 @@ fn find_upload(
     let carriers = format!("SELECT seq FROM carried WHERE digest = ?1 AND {} ORDER BY seq DESC", CARRIED.sound());
     let rows = uploads(conn, ONE, params![system, digest])?;
     if given.is_empty() || rows.iter().any(|own| own.done) {
-        return Ok(UploadAnswer { rows, sent: Vec::new() });
+        return Ok(UploadAnswer { rows, ..UploadAnswer::default() });
     }
     let mut sent = Vec::new();
     let mut carriers = conn.prepare_cached(&carriers).map_err(storage)?;
@@ -302,7 +316,7 @@ fn find_upload(
             break;
         }
     }
-    Ok(UploadAnswer { rows, sent })
+    Ok(UploadAnswer { rows, sent, bytes: 0 })
 }
 
 /// The revision by which a delivery of the message was frozen for the system with this attachment: it was, or is being, sent

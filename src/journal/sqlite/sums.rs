@@ -35,9 +35,11 @@ pub(super) const META: Summed = summed("meta", 1, "name, value");
 pub(super) const HELD: Summed = summed("held", 3, "person, prison, seq, at, holds");
 pub(super) const CAUSE: Summed = summed("cause", 0, "about, upto");
 
+pub(super) const PRUNED: Summed = summed("pruned", 1, "seq, at");
+
 /// All of them.
-pub(super) const SUMMED: [Summed; 13] =
-    [FEED, LINK, SAID, VERSION, ORDERS, UPLOAD, CARRIED, SPENT, REFUSAL, COUNTER, META, HELD, CAUSE];
+pub(super) const SUMMED: [Summed; 14] =
+    [FEED, LINK, SAID, VERSION, ORDERS, UPLOAD, CARRIED, SPENT, REFUSAL, COUNTER, META, HELD, CAUSE, PRUNED];
 
 /// How an error of the engine begins that says that a row is not as it was written.
 pub(super) const DAMAGED: &str = "not as it was written: ";

@@ -17,7 +17,10 @@ impl SqliteJournal {
         for path in old {
             // One short look a file: no snapshot is held while there are many.
             let named = match message(&path) {
-                Some(id) => self.readers.with(|conn| read::seq_of(conn, id))?.is_some(),
+                Some(id) => self.readers.with(|conn| match read::seq_of(conn, id)? {
+                    Some(seq) => Ok(super::prune::pruned_at(conn, seq)?.is_none()),
+                    None => Ok(false),
+                })?,
                 None => false,
             };
             if !named {

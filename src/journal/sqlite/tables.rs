@@ -1,6 +1,7 @@
 //! The tables of the SQLite store and how a connection is set up. What each table is for stands beside it.
 //! A change of any of them is a new `FORMAT` and a step in `STEPS` that brings older stores up.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::super::JournalError;
 use super::sums::{self, SUMMED, Summed};
 
 /// The format of the store that this binary writes (`PRAGMA user_version`).
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 const TABLES: &str = "
 -- One row a message, in the order of acceptance; never changed. `keys`: hashes for the index below, eight bytes each.
@@ -100,11 +101,17 @@ CREATE INDEX alert_untold ON alert (number) WHERE told = 0;
 CREATE TABLE awaited (number INTEGER PRIMARY KEY, row BLOB NOT NULL, guard INTEGER NOT NULL);
 ";
 
+const FROM_3: &str = "
+-- Messages whose payload was pruned, and when: their parts and the bytes that left are NULL.
+CREATE TABLE pruned (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, guard INTEGER);
+";
+
 /// What makes each format of the one before; a new store takes all of them. Format 3 gave every row a digest: what is
 /// written in an older store gets it now, which takes some seconds for a million messages, once.
 fn steps(found: u32) -> String {
-    let sums: String = SUMMED.iter().map(Summed::upgrade).collect();
-    let steps = [TABLES, FROM_1, &sums];
+    let older = SUMMED.iter().filter(|summed| summed.table != "pruned");
+    let sums: String = older.map(Summed::upgrade).collect();
+    let steps = [TABLES, FROM_1, &sums, FROM_3];
     steps.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default().concat()
 }
 
@@ -132,6 +139,30 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
     }
     prepared_once(&conn)?;
     Ok(conn)
+}
+
+/// The tables and indexes that are not as this format makes them: a flipped letter there may give a column another meaning.
+pub(super) fn damaged_schema(conn: &Connection) -> Result<Vec<String>, JournalError> {
+    let model = Connection::open_in_memory().map_err(storage)?;
+    sums::install(&model).and_then(|()| model.execute_batch(&steps(0))).map_err(storage)?;
+    let (model, mut found) = (schema(&model)?, schema(conn)?);
+    let mut wrong: Vec<String> = Vec::new();
+    for (name, text) in &model {
+        if found.remove(name).as_ref() != Some(text) {
+            wrong.push(format!("definition of `{name}`"));
+        }
+    }
+    wrong.extend(found.into_keys().map(|name| format!("definition of `{name}`, which nobody made")));
+    Ok(wrong)
+}
+
+/// Every table and index by name, as it was defined. Spaces do not count: what was altered has others.
+fn schema(conn: &Connection) -> Result<BTreeMap<String, String>, JournalError> {
+    let sql = "SELECT name, type || ' ' || tbl_name || ' ' || coalesce(sql, '') FROM sqlite_schema";
+    let mut rows = conn.prepare(sql).map_err(storage)?;
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).map_err(storage)?;
+    let plain = |(name, text): (String, String)| (name, text.split_whitespace().collect::<String>());
+    rows.map(|row| row.map(plain).map_err(storage)).collect()
 }
 
 /// A connection that only reads.

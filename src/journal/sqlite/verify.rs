@@ -186,6 +186,10 @@ impl Look<'_> {
                 }
             }
         }
+        let schema = super::tables::damaged_schema(&self.conn);
+        for what in self.found.of(schema)?.unwrap_or_default() {
+            self.found.note(what);
+        }
         let revisions = super::registers::damaged_revisions(&self.conn);
         for what in self.found.of(revisions)?.unwrap_or_default() {
             self.found.note(what);
@@ -322,10 +326,15 @@ fn message(
             seen.damaged.push(format!("delivery `{id}`: neither waiting nor settled, or both"));
         }
     }
-    files(&row, places, &mut seen);
+    let pruned = super::prune::pruned_at(conn, seq)?.is_some();
+    if !pruned {
+        files(&row, places, &mut seen);
+    }
     if let Some(keys) = keys {
         let key = keys.unwrap(&row.wrapped).map_err(|_| damaged("key of message", row.id))?;
-        opened(conn, places, &row, &key, &numbers, &mut seen);
+        if !pruned {
+            opened(conn, places, &row, &key, &numbers, &mut seen);
+        }
         super::outcomes::said_of_all(conn, keys, row.id, &numbers)?;
     }
     Ok(seen)

@@ -214,6 +214,9 @@ impl SqliteJournal {
     pub(super) fn read_payload(&self, id: MessageId) -> Result<Option<Payload>, JournalError> {
         self.readers.with(|conn| {
             let Some(seq) = read::seq_of(conn, id)? else { return Ok(None) };
+            if super::prune::pruned_at(conn, seq)?.is_some() {
+                return Ok(None);
+            }
             let Some(row) = read::full_row(conn, seq)? else { return Ok(None) };
             let key = self.key_of(&row.wrapped, row.id)?;
             let (original, shared) = self.open_payload(&row, &key)?;
