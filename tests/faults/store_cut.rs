@@ -242,19 +242,13 @@ async fn a_power_cut_at_any_instant_takes_nothing_that_was_answered() {
     let sent = Sent { records: seen.first_sent(&book.records), files: seen.first_sent(&book.files), settled };
 
     let early: Vec<_> = sent.records.iter().filter(|promised| !seen.synced_before(promised)).collect();
-    assert!(
-        early.is_empty(),
-        "{} of {} were answered before they were synced: {early:?}",
-        early.len(),
-        sent.records.len()
-    );
+    assert!(early.is_empty(), "of {} were answered before they were synced: {early:?}", sent.records.len());
     let unsynced = files_unsynced(&fresh, &events, &sent, &root);
     assert!(unsynced.is_empty(), "answered before the file was durable: {unsynced:?}");
 
-    let cuts = if long() { 200 } else { 6 };
     let last = log.lines().count();
-    let mut lines: Vec<usize> = (0..cuts - 2).map(|_| rng.usize(0..last)).chain([0, last]).collect();
-    lines.sort_unstable();
+    let lines = instants(&mut rng, last);
+    let cuts = lines.len() as u64;
     let mut disk = fresh;
     let mut rest = in_effect(&events).into_iter().peekable();
     let mut promised = 0;
@@ -282,13 +276,15 @@ async fn a_power_cut_at_any_instant_takes_nothing_that_was_answered() {
         "0 lost of {promised} records answered before a cut; {} answers, none before its sync",
         sent.records.len()
     );
-    done(
-        "faults::store_cut::a_power_cut_at_any_instant_takes_nothing_that_was_answered",
-        cuts as u64,
-        "cuts",
-        seed,
-        &said,
-    );
+    done("faults::store_cut::a_power_cut_at_any_instant_takes_nothing_that_was_answered", cuts, "cuts", seed, &said);
+}
+
+/// Lines of the log at which the power goes, the first and the last among them, in order.
+fn instants(rng: &mut fastrand::Rng, last: usize) -> Vec<usize> {
+    let cuts = if long() { 200 } else { 6 };
+    let mut lines: Vec<usize> = (0..cuts - 2).map(|_| rng.usize(0..last)).chain([0, last]).collect();
+    lines.sort_unstable();
+    lines
 }
 
 /// A write may be on the disk once it has begun; a sync holds once it is over.

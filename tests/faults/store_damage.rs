@@ -14,8 +14,11 @@ use super::store_scene::{COURT, POLICE, Store, words};
 use crate::harness::folder::paper;
 use crate::harness::{Client, Gateway};
 
+/// A table's name or definition, and its rows.
+type Rows = (String, Vec<Vec<Value>>);
+
 /// Every row of every table of a store, as far as the engine reads them.
-fn everything(data: &Path) -> Result<Vec<(String, Vec<Vec<Value>>)>, rusqlite::Error> {
+fn everything(data: &Path) -> Result<Vec<Rows>, rusqlite::Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(data.join("journal.db"), flags)?;
     let mut schema = conn.prepare("SELECT name, type || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY name")?;
