@@ -34,9 +34,9 @@ pub(super) enum StoreVerb {
         to: PathBuf,
     },
     /// Take the payloads of records away that were settled before a moment; no gateway may run. What is not settled is never
-    /// touched, and rows, outcomes, receipts and the evidence log stay. A running gateway does it by itself, as [retention] says.
+    /// touched, and rows, outcomes, receipts and the evidence log stay. A running gateway does it by itself, as `[retention]` says.
     Prune {
-        /// Before which moment: a day such as 2025-01-01, or RFC 3339. Without: as [retention] says.
+        /// Before which moment: a day such as 2025-01-01, or RFC 3339. Without: as `[retention]` says.
         #[arg(long, value_name = "MOMENT")]
         before: Option<String>,
         /// Only say how much it would be.
