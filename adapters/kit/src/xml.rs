@@ -72,15 +72,22 @@ impl Codec for XmlCodec {
 
 /// A document that passed every check, parsed; without a schema.
 pub(crate) fn checked<'b>(bytes: &'b [u8], limits: &Limits) -> Result<roxmltree::Document<'b>, Unreadable> {
-    parse(scan::text_of(bytes, limits)?)
+    parse(scan::text_of(bytes, limits)?, limits)
 }
 
-/// A parsed document, or `malformed-xml`, `doctype-refused` at its place.
-fn parse(text: &str) -> Result<roxmltree::Document<'_>, Unreadable> {
-    roxmltree::Document::parse(text).map_err(|error| {
+/// A parsed document, or `malformed-xml`, `doctype-refused` at its place, `too-large` where there are half as many nodes again
+/// as there may be elements: texts between them count too, each takes as much memory as an element.
+fn parse<'t>(text: &'t str, limits: &Limits) -> Result<roxmltree::Document<'t>, Unreadable> {
+    let most = limits.keys.saturating_add(limits.keys / 2);
+    let nodes_limit = u32::try_from(most).unwrap_or(u32::MAX);
+    let options = roxmltree::ParsingOptions { nodes_limit, ..roxmltree::ParsingOptions::default() };
+    roxmltree::Document::parse_with_options(text, options).map_err(|error| {
         let position = error.pos();
         let (code, message) = match error {
             roxmltree::Error::DtdDetected => ("doctype-refused", scan::DOCTYPE.to_owned()),
+            roxmltree::Error::NodesLimitReached => {
+                ("too-large", format!("a record may have {most} elements and texts between them at most"))
+            }
             // The parser's words name the syntax and the place, and may quote a name of the document: only the class is told.
             _ => ("malformed-xml", format!("not well-formed XML: {}", class_of(&error))),
         };

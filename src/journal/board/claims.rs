@@ -133,11 +133,13 @@ impl Board {
         if open.lane != Lane::Liberty {
             return Vec::new();
         }
-        // A correction stands at the place of what it corrects: what was accepted between the two is earlier all the same.
+        // A correction stands at the place of what it corrects: what was accepted between the two is earlier all the same, and
+        // so is one that took the place of what had not left when `open`, itself a correction of something older, came.
         let spot = open.spot();
         let near =
             |key: &LineKey| self.liberty.front(*key, |other| other.place.first < open.number.max(spot.place.first));
-        let earlier = |other: &Spot| *other < spot || other.number < open.number;
+        let took = |other: &Spot| other.place.then == 0 && other.place.first < open.number;
+        let earlier = |other: &Spot| *other < spot || other.number < open.number || took(other);
         let all: BTreeSet<Spot> = open.keys.iter().flat_map(near).filter(earlier).collect();
         all.into_iter().map(|spot| spot.number).filter(|number| *number != open.number).take(NAMED).collect()
     }

@@ -194,3 +194,20 @@ fn a_clock_that_is_set_back_takes_along_what_waits_for_a_moment() {
     );
     assert_eq!(board.claim("s", 2, at(60), lease, false), [1]);
 }
+
+#[test]
+fn a_correction_that_took_an_earlier_place_is_named_by_what_was_accepted_between() {
+    let mut board = Board::new(0, Duration::from_secs(10));
+    let order = |number, first, then| Open {
+        lane: Lane::Liberty,
+        place: Place { first, then },
+        state: State::Retrying,
+        ..fresh(number, vec![7])
+    };
+    let withdrawal = order(15, 5, 15);
+    for open in [order(20, 11, 0), withdrawal.clone(), order(30, 5, 30), order(31, 12, 31), order(14, 14, 0)] {
+        board.insert(open);
+    }
+    // 30 corrects the withdrawal itself, and 31 what had left before.
+    assert_eq!(board.after(&withdrawal), [20, 14]);
+}

@@ -152,7 +152,7 @@ fn check_fragment(inner: &str) -> Result<(), String> {
     let limits = crate::Limits { bytes: usize::MAX, depth: 64, keys: 100_000 };
     let document = format!("<x>{inner}</x>");
     super::scan::text_of(document.as_bytes(), &limits)
-        .and_then(super::parse)
+        .and_then(|text| super::parse(text, &limits))
         .map(|_| ())
         .map_err(|_| "is no well-formed inner XML (a text must be escaped)".to_owned())
 }
