@@ -21,7 +21,7 @@ use world::World;
 
 /// Rounds of the short form: deaths at any moment and at named places (fifty in all), steps of the clock, thirds of a day,
 /// restarts.
-const ROUNDS: [u64; 5] = [20, 30, 12, 16, 6];
+const ROUNDS: [u64; 5] = [20, 30, 12, 5, 6];
 /// `ICJS_KILL_SENDERS` makes them more, where the machine can serve them.
 const SENDERS: u64 = 8;
 /// After the last kill everything must come to rest, with never so long a time without any progress.
