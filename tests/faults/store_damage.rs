@@ -206,8 +206,10 @@ async fn a_log_that_lost_its_end_is_not_taken_for_a_power_cut() {
     std::fs::write(&path, &log[..32 + 4120 * (frames / 2)]).unwrap();
     let output = store.icjs(&["serve"]);
     assert_eq!(output.status.code(), Some(74), "{}", words(&output));
-    // Its end is missing, or where the cut falls between pages that belong together, the engine says so before.
-    assert!(words(&output).contains("the store is damaged"), "{}", words(&output));
+    // Where the cut falls between pages that belong together, the engine cannot read how far the store came.
+    let said = words(&output);
+    let named = ["the end of the store", "a page of `journal.db` or its log"].iter().any(|words| said.contains(words));
+    assert!(named, "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -209,7 +209,7 @@ fn full() -> Stdio {
 
 #[test]
 fn a_start_that_fails_is_said_on_whichever_stream_takes_it() {
-    let words = "the store is damaged at head of file";
+    let words = "unable to open database file";
     let usual = fails_with(&[], Stdio::piped(), Stdio::piped());
     assert!(String::from_utf8_lossy(&usual.stderr).contains(words), "{}", said(&usual));
     let log_full = fails_with(&[], Stdio::piped(), full());

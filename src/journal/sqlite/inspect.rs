@@ -9,6 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::super::{JournalError, leaf};
 use super::index::{signed, unsigned};
+use super::mark::Reached;
 use super::read;
 use super::rows::{damaged, guard};
 use super::sums::SUMMED;
@@ -29,7 +30,12 @@ pub(super) fn file(path: &Path) -> Result<(), JournalError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         opened => opened.map_err(io)?,
     };
-    let length = file.metadata().map_err(io)?.len();
+    let about = file.metadata().map_err(io)?;
+    let length = about.len();
+    if !about.is_file() {
+        let what = format!("unable to open database file `{}`: it is a folder or a device", path.display());
+        return Err(JournalError::Storage(what));
+    }
     if length == 0 {
         return Ok(());
     }
@@ -53,11 +59,21 @@ pub(super) fn file(path: &Path) -> Result<(), JournalError> {
     Ok(())
 }
 
-/// The definitions of the tables, and the last rows of each.
+/// The definitions of the tables.
+pub(super) fn schema(conn: &Connection) -> Result<(), JournalError> {
+    damaged_schema(conn)?.into_iter().next().map_or(Ok(()), |what| Err(JournalError::Damaged(what)))
+}
+
+/// How far the store says that it came.
+pub(super) fn reached(conn: &Connection) -> Result<Reached, JournalError> {
+    Ok(Reached {
+        commits: last(conn, "SELECT max(value) FROM meta WHERE name = 'commits'")?,
+        messages: last(conn, "SELECT max(seq) FROM message")?,
+    })
+}
+
+/// The last rows of each table.
 pub(super) fn tail(conn: &Connection) -> Result<(), JournalError> {
-    if let Some(what) = damaged_schema(conn)?.into_iter().next() {
-        return Err(JournalError::Damaged(what));
-    }
     for table in SUMMED {
         let (name, sound) = (table.table, table.sound());
         let key = table.columns.split(',').next().unwrap_or("guard");

@@ -129,10 +129,12 @@ impl SqliteJournal {
             longest_pauses: options.longest_pauses,
             clock: Arc::clone(&options.clock),
         };
+        inspect::schema(&conn)?;
+        // Before anything else is read: what a cut log leaves of the tables may be of two moments.
+        let mark = mark::Mark::open(data)?;
+        mark.check(inspect::reached(&conn)?)?;
         inspect::tail(&conn)?;
         let mut store = Store::load(conn, Arc::clone(&index), limits)?;
-        let mark = mark::Mark::open(data)?;
-        mark.check(store.reached())?;
         store.mark = Some(mark);
         let kinds = store.counters("accepted/").map(|(kind, _)| kind.to_owned()).collect();
         let (wakes, seen) = (Arc::new(Wakes::default()), Arc::clone(&store.seen));

@@ -194,7 +194,9 @@ pub(super) fn storage(error: rusqlite::Error) -> JournalError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => JournalError::Full,
         Some(ErrorCode::SystemIoFailure) => JournalError::Fatal(error.to_string()),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => JournalError::Damaged(error.to_string()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            JournalError::Damaged(format!("a page of `journal.db` or its log: {error}"))
+        }
         _ => JournalError::Storage(error.to_string()),
     }
 }

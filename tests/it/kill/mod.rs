@@ -21,7 +21,7 @@ use world::World;
 
 /// Rounds of the short form: deaths at any moment and at named places (fifty in all), steps of the clock, thirds of a day,
 /// restarts.
-const ROUNDS: [u64; 5] = [20, 30, 12, 5, 6];
+const ROUNDS: [u64; 5] = [20, 30, 12, 16, 6];
 /// `ICJS_KILL_SENDERS` makes them more, where the machine can serve them.
 const SENDERS: u64 = 8;
 /// After the last kill everything must come to rest, with never so long a time without any progress.
@@ -200,6 +200,11 @@ async fn days(world: &World, gateway: Gateway, rounds: u64) -> (Toll, Gateway) {
         world.set_clocks(world.ahead() + 8 * HOUR);
         tokio::time::sleep(Duration::from_millis(rng.u64(300..1_000))).await;
     }
+    // Fair weather, and time for the longest pause that the last sky has asked for: what it was told is honoured, by a clock
+    // that nobody would set any more. First what is under way is answered (2.5 s at most).
+    world.weather.iter().for_each(|weather| weather.store(0, Ordering::SeqCst));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.set_clocks(world.ahead() + 8 * HOUR);
     (toll, gateway)
 }
 
