@@ -2,8 +2,9 @@
 //! is kept. Nothing else in the crate may ask the machine what time it is; a test enforces that.
 
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 
@@ -74,6 +75,24 @@ const INDIAN_OFFSET_SECONDS: i32 = 19_800;
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// Time since some moment in the life of this process: nobody sets it, and it never goes back. Leases and other bounds on
+    /// work that dies with the process go by it, so that a step of the wall clock ends none of them.
+    fn steady(&self) -> Duration;
+
+    /// Both readings.
+    fn moment(&self) -> Moment {
+        Moment { wall: self.now(), steady: self.steady() }
+    }
+}
+
+/// One moment, as both clocks have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// What people call it.
+    pub wall: Timestamp,
+    /// `Clock::steady`.
+    pub steady: Duration,
 }
 
 /// The machine's wall clock: the one place that asks it.
@@ -86,31 +105,44 @@ impl Clock for WallClock {
         let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Timestamp(elapsed.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
     }
+
+    fn steady(&self) -> Duration {
+        static BORN: OnceLock<Instant> = OnceLock::new();
+        BORN.get_or_init(Instant::now).elapsed()
+    }
 }
 
 /// A clock that stands still until it is told to move, for tests.
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    wall: AtomicI64,
+    steady: AtomicU64,
+}
 
 impl ManualClock {
     /// A clock that shows `start`.
     pub fn at(start: Timestamp) -> Self {
-        Self(AtomicI64::new(start.millis()))
+        Self { wall: AtomicI64::new(start.millis()), steady: AtomicU64::new(0) }
     }
 
-    /// Sets the clock, forward or back.
+    /// Sets the wall clock, forward or back; no time passes.
     pub fn set(&self, to: Timestamp) {
-        self.0.store(to.millis(), Ordering::SeqCst);
+        self.wall.store(to.millis(), Ordering::SeqCst);
     }
 
-    /// Moves the clock forward.
+    /// Lets time pass.
     pub fn advance(&self, duration: Duration) {
-        self.0.fetch_add(i64::try_from(duration.as_millis()).unwrap_or(0), Ordering::SeqCst);
+        self.wall.fetch_add(i64::try_from(duration.as_millis()).unwrap_or(0), Ordering::SeqCst);
+        self.steady.fetch_add(u64::try_from(duration.as_millis()).unwrap_or(0), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Duration {
+        Duration::from_millis(self.steady.load(Ordering::SeqCst))
     }
 }

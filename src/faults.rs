@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 
@@ -88,5 +89,9 @@ impl Clock for Moved {
         let text = fs::read_to_string(&self.file).unwrap_or_default();
         let moved: i64 = text.trim().parse().unwrap_or(0);
         Timestamp::from_millis(self.machine.now().millis().saturating_add(moved))
+    }
+
+    fn steady(&self) -> Duration {
+        self.machine.steady()
     }
 }

@@ -139,7 +139,7 @@ async fn settle(journal: &dyn Journal, system: &str) -> Result<(), JournalError>
             system: system.to_owned(),
             limit: AT_ONCE,
             lease: Duration::from_secs(60),
-            now: WallClock.now(),
+            now: WallClock.moment(),
             liberty_only: false,
         };
         let leases = journal.claim(ask).await?;

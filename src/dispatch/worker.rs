@@ -121,14 +121,14 @@ async fn gather(under_way: &mut JoinSet<bool>, places: usize) -> usize {
 
 /// What to claim now; `None` where every place is taken.
 fn ask(post: &Post, pace: Pace, system: &System, reach: &Reach, taken: usize, liberty: usize) -> Option<ClaimAsk> {
-    let now = post.clock.now();
+    let now = post.clock.moment();
     let places = places(system);
     let kept = usize::from(system.push.is_some());
     // One place more than `in_flight` would be a breach of promise, one less for ordinary records is not noticed; with a
     // single place there is nothing to keep, and liberty comes next.
     let ordinary = if places > 1 { places - kept } else { places };
     let free = ordinary.saturating_sub(taken.saturating_sub(liberty));
-    let (limit, liberty_only) = match reach.lock().admits(now) {
+    let (limit, liberty_only) = match reach.lock().admits(now.wall) {
         Admits::All if free > 0 && taken < places => (free.min(places - taken), false),
         Admits::Probe if taken < places => (1, false),
         _ => (places.saturating_sub(taken), true),

@@ -22,9 +22,9 @@ const QUEUES: usize = 3;
 struct Desk {
     ready: [BTreeSet<Spot>; QUEUES],
     due: BTreeSet<(Timestamp, Number)>,
-    leased: BTreeSet<(Timestamp, Number)>,
+    leased: BTreeSet<(Duration, Number)>,
     held: BTreeSet<(Timestamp, Number)>,
-    first_attempts: BTreeSet<(Timestamp, Number)>,
+    first_attempts: BTreeSet<(Duration, Number)>,
     available: [BTreeMap<u64, Number>; CLASSES],
     by_office: HashMap<Arc<str>, [BTreeMap<u64, Number>; CLASSES]>,
     positions: [u64; CLASSES],

@@ -165,7 +165,7 @@ pub async fn claim_up_to(stage: &dyn Stage, system: &str, limit: usize) -> Vec<L
         system: system.to_owned(),
         limit,
         lease: Duration::from_secs(30),
-        now: stage.clock().now(),
+        now: stage.clock().moment(),
         liberty_only: false,
     };
     stage.journal().claim(ask).await.unwrap()

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Digest, Joints, MessageView};
-use crate::clock::Timestamp;
+use crate::clock::{Moment, Timestamp};
 use crate::identifiers::{CaseKey, DeliveryId, KindName, MessageId, OfficeId, SystemName};
 use crate::seal::DataKey;
 
@@ -354,7 +354,7 @@ pub struct ClaimAsk {
     /// How long the lease lasts.
     pub lease: Duration,
     /// The present moment.
-    pub now: Timestamp,
+    pub now: Moment,
     /// Only liberty deliveries (a breaker is open, and one probe at a time is let through elsewhere).
     pub liberty_only: bool,
 }
@@ -384,8 +384,6 @@ pub struct LeasedRecord {
 pub struct Lease {
     /// Proof of holding it.
     pub token: LeaseToken,
-    /// When the lease ends.
-    pub until: Timestamp,
     /// Attempts that ended before this one.
     pub attempts: u32,
     /// When the receiver gave its first answer to this delivery: `give_up_after` counts from here.

@@ -14,8 +14,16 @@ pub type LineKey = u64;
 pub struct Place {
     /// The number of the delivery that stood here first.
     pub first: u64,
-    /// 0, or the number of the correction that was put in behind.
+    /// 0, or the sequence number of the message that was put in behind.
     pub then: u64,
+}
+
+impl Place {
+    /// Where its holder stands by acceptance, as a number of a delivery: there where it was accepted, or where that was whose
+    /// place it took.
+    pub fn accepted(self) -> u64 {
+        if self.then == 0 { self.first } else { self.then << 16 }
+    }
 }
 
 /// One delivery at its place.

@@ -275,7 +275,7 @@ impl<'g> Node<'g> {
                 did = true;
             }
             for (system, reach) in &self.reach {
-                let (system, now) = (system.clone(), self.clock.now());
+                let (system, now) = (system.clone(), self.clock.moment());
                 let ask = ClaimAsk { system, limit: 8, lease: Duration::from_secs(60), now, liberty_only: false };
                 for lease in self.journal.claim(ask).await.unwrap() {
                     dispatch(&self.post, reach, &lease).await.unwrap();

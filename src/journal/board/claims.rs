@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Board, Number, Open};
-use crate::clock::Timestamp;
+use crate::clock::{Moment, Timestamp};
 use crate::journal::lanes::{LineKey, Place, Spot};
 use crate::journal::{JournalError, Lane, LeaseToken, State};
 
@@ -21,7 +21,7 @@ const BULK_SHARE: usize = 16;
 impl Board {
     /// Leases up to `limit` due deliveries of a system: liberty first, then what came by itself, then what came in batches,
     /// which keeps a small share so that it gets on while live records never end.
-    pub fn claim(&mut self, system: &str, limit: usize, now: Timestamp, lease: Duration, only: bool) -> Vec<Number> {
+    pub fn claim(&mut self, system: &str, limit: usize, now: Moment, lease: Duration, only: bool) -> Vec<Number> {
         self.tick(system, now);
         let Some(desk) = self.desks.get(system) else { return Vec::new() };
         let [liberty, live, bulk] = &desk.ready;
@@ -34,10 +34,10 @@ impl Board {
         for number in &chosen {
             let Some(mut open) = self.find(*number).cloned() else { continue };
             self.tokens += 1;
-            open.lease = Some((self.tokens, now.after(lease)));
+            open.lease = Some((self.tokens, now.steady.saturating_add(lease)));
             self.leases.insert(self.tokens, *number);
             if open.lane == Lane::Liberty && open.attempts == 0 && open.first_attempt_until.is_none() {
-                let until = now.after(self.push_timeout);
+                let until = now.steady.saturating_add(self.push_timeout);
                 open.first_attempt_until = Some(until);
                 self.desks.entry(open.system.clone()).or_default().first_attempts.insert((until, *number));
             }
@@ -47,13 +47,13 @@ impl Board {
     }
 
     /// Lets time pass: leases that ran out and retries that are due become ready, slow first attempts hold nobody.
-    fn tick(&mut self, system: &str, now: Timestamp) {
-        self.set_back(system, now);
+    fn tick(&mut self, system: &str, now: Moment) {
+        self.set_back(system, now.wall);
         let Some(desk) = self.desks.get_mut(system) else { return };
-        let expired = due(&desk.leased, now);
-        let slow = due(&desk.first_attempts, now);
-        let retries = due(&desk.due, now);
-        desk.first_attempts.retain(|(at, _)| *at > now);
+        let expired = due(&desk.leased, now.steady);
+        let slow = due(&desk.first_attempts, now.steady);
+        let retries = due(&desk.due, now.wall);
+        desk.first_attempts.retain(|(at, _)| *at > now.steady);
         for number in expired {
             self.change(number, |open| open.lease = None);
         }
@@ -74,22 +74,9 @@ impl Board {
         if back < SET_BACK {
             return;
         }
-        let waiting: Vec<Number> = desk.leased.iter().chain(&desk.due).map(|(_, number)| *number).collect();
-        let attempts = std::mem::take(&mut desk.first_attempts);
-        desk.first_attempts = attempts.iter().map(|(until, number)| (until.before(back), *number)).collect();
-        for (_, number) in attempts {
-            if let Some(open) = self.opens.get_mut(&number) {
-                open.first_attempt_until = open.first_attempt_until.map(|until| until.before(back));
-            }
-        }
+        let waiting: Vec<Number> = desk.due.iter().map(|(_, number)| *number).collect();
         for number in waiting {
-            self.change(number, |open| {
-                open.due = open.due.map(|at| at.before(back));
-                open.lease = open.lease.map(|(token, until)| (token, until.before(back)));
-            });
-            if let Some((token, _)) = self.find(number).and_then(|open| open.lease) {
-                self.leases.insert(token, number);
-            }
+            self.change(number, |open| open.due = open.due.map(|at| at.before(back)));
         }
     }
 
@@ -134,11 +121,11 @@ impl Board {
             return Vec::new();
         }
         // A correction stands at the place of what it corrects: what was accepted between the two is earlier all the same, and
-        // so is one that took the place of what had not left when `open`, itself a correction of something older, came.
+        // so is one that took the place of something that was accepted before `open`, or before that whose place `open` took.
         let spot = open.spot();
         let near =
             |key: &LineKey| self.liberty.front(*key, |other| other.place.first < open.number.max(spot.place.first));
-        let took = |other: &Spot| other.place.then == 0 && other.place.first < open.number;
+        let took = |other: &Spot| other.place.accepted() < spot.place.accepted();
         let earlier = |other: &Spot| *other < spot || other.number < open.number || took(other);
         let all: BTreeSet<Spot> = open.keys.iter().flat_map(near).filter(earlier).collect();
         all.into_iter().map(|spot| spot.number).filter(|number| *number != open.number).take(NAMED).collect()
@@ -156,6 +143,6 @@ impl Board {
     }
 }
 
-fn due(line: &BTreeSet<(Timestamp, Number)>, now: Timestamp) -> Vec<Number> {
+fn due<T: Ord>(line: &BTreeSet<(T, Number)>, now: T) -> Vec<Number> {
     line.iter().take_while(|(at, _)| *at <= now).map(|(_, number)| *number).collect()
 }

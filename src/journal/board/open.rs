@@ -2,6 +2,7 @@
 //! its lines.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,12 +77,12 @@ pub struct Open {
     pub overtaken_by: Vec<Number>,
     /// The last attempt's note.
     pub note: Option<String>,
-    /// Its lease: token and end. Leases die with the process, and tokens are never given twice.
+    /// Its lease: token and end, by `Clock::steady`. Leases die with the process, and tokens are never given twice.
     #[serde(skip)]
-    pub lease: Option<(u64, Timestamp)>,
-    /// When its first attempt's time is up (liberty).
+    pub lease: Option<(u64, Duration)>,
+    /// When its first attempt's time is up (liberty), by `Clock::steady`.
     #[serde(skip)]
-    pub first_attempt_until: Option<Timestamp>,
+    pub first_attempt_until: Option<Duration>,
     /// Its first attempt took too long: it holds no liberty delivery any more.
     #[serde(skip)]
     pub slow: bool,
@@ -101,7 +102,7 @@ pub(in crate::journal) enum Seat {
     None,
     Ready,
     Due(Timestamp),
-    Leased(Timestamp),
+    Leased(Duration),
     Held(Timestamp),
     Available(u64),
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::Moment;
 use crate::identifiers::MessageId;
 use crate::journal::lanes::{LineKey, Place};
 
@@ -78,7 +79,7 @@ proptest! {
     fn whoever_is_claimed_waits_for_nobody_and_nobody_who_waits_for_nobody_is_forgotten(steps in steps()) {
         let mut board = Board::new(0, Duration::from_secs(10));
         let mut model: BTreeMap<u64, Open> = BTreeMap::new();
-        let (now, lease) = (Timestamp::from_millis(1000), Duration::from_secs(60));
+        let (now, lease) = (Moment::default(), Duration::from_secs(60));
         for (step, number) in steps.into_iter().zip(1_u64..) {
             match step {
                 Step::New(keys) => {
@@ -144,7 +145,7 @@ fn a_long_backlog_of_one_case_is_claimed_one_by_one_and_quickly() {
         board.insert(fresh(number, vec![1]));
     }
     for number in 1..=20_000 {
-        let claimed = board.claim("s", 10, Timestamp::from_millis(1), Duration::from_secs(60), false);
+        let claimed = board.claim("s", 10, Moment::default(), Duration::from_secs(60), false);
         assert_eq!(claimed, [number]);
         board.remove(number);
     }
@@ -154,7 +155,7 @@ fn a_long_backlog_of_one_case_is_claimed_one_by_one_and_quickly() {
 #[test]
 fn what_came_by_itself_goes_before_a_batch_which_still_gets_on() {
     let mut board = Board::new(0, Duration::from_secs(10));
-    let (now, lease) = (Timestamp::from_millis(1000), Duration::from_secs(60));
+    let (now, lease) = (Moment::default(), Duration::from_secs(60));
     for number in 1..=100 {
         board.insert(Open { bulk: number <= 50, ..fresh(number, vec![number]) });
     }
@@ -173,26 +174,30 @@ fn what_came_by_itself_goes_before_a_batch_which_still_gets_on() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_takes_along_what_waits_for_a_moment() {
-    let at = |seconds: u64| Timestamp::from_millis(1_700_000_000_000).after(Duration::from_secs(seconds));
-    let lease = Duration::from_secs(60);
+fn a_clock_that_is_set_moves_what_waits_for_a_moment_and_ends_no_lease() {
+    let wall = |seconds: u64| Timestamp::from_millis(1_700_000_000_000).after(Duration::from_secs(seconds));
+    let (day, lease) = (86_400, Duration::from_secs(60));
     let mut board = Board::new(0, Duration::from_secs(10));
     board.insert(fresh(1, vec![1]));
     board.insert(fresh(2, vec![2]));
-    // One is leased, the other waits half a minute for its second attempt, by a clock that is a day ahead.
-    assert_eq!(board.claim("s", 2, at(86_400), lease, false), [1, 2]);
-    board.change(2, |open| {
-        (open.state, open.lease, open.due) = (State::Retrying, None, Some(at(86_430)));
-    });
-    assert_eq!(board.claim("s", 2, at(0), lease, false), Vec::<u64>::new());
-    assert_eq!(board.claim("s", 2, at(29), lease, false), Vec::<u64>::new());
-    assert_eq!(board.claim("s", 2, at(30), lease, false), [2]);
-    assert_eq!(
-        board.claim("s", 2, at(59), lease, false),
-        Vec::<u64>::new(),
-        "the lease holds as long as it was given for"
-    );
-    assert_eq!(board.claim("s", 2, at(60), lease, false), [1]);
+    // What is to be had when so many seconds have passed and the wall clock says so.
+    let mut at = |passed: u64, says: u64, change: Option<u64>| {
+        let now = Moment { wall: wall(says), steady: Duration::from_secs(passed) };
+        let claimed = board.claim("s", 2, now, lease, false);
+        if let Some(number) = change {
+            board.change(number, |open| {
+                (open.state, open.lease, open.due) = (State::Retrying, None, Some(wall(says + 30)));
+            });
+        }
+        claimed
+    };
+    // By a clock that is a day ahead: one is leased, the other waits half a minute for its second attempt.
+    assert_eq!(at(0, day, Some(2)), [1, 2]);
+    assert_eq!(at(0, 0, None), Vec::<u64>::new());
+    assert_eq!(at(29, 29, None), Vec::<u64>::new());
+    assert_eq!(at(30, 30, None), [2], "what waited for a moment by the old clock waits no longer than it was to");
+    assert_eq!(at(59, day, None), Vec::<u64>::new(), "the lease holds as long as it was given for");
+    assert_eq!(at(60, 0, None), [1]);
 }
 
 #[test]
@@ -210,4 +215,8 @@ fn a_correction_that_took_an_earlier_place_is_named_by_what_was_accepted_between
     }
     // 30 corrects the withdrawal itself, and 31 what had left before.
     assert_eq!(board.after(&withdrawal), [20, 14]);
+    // Both took the places of what had not left: each stands where that stood, and the earlier names no later one.
+    let first = order(19, 5, 0);
+    board.insert(first.clone());
+    assert_eq!(board.after(&first), [15, 14]);
 }

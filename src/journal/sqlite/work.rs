@@ -35,7 +35,7 @@ pub(super) struct PreparedFrozen {
 impl Store {
     /// Leases due deliveries; parks what was held too long.
     pub(super) fn claim(&mut self, ask: &ClaimAsk) -> Result<Vec<Claimed>, JournalError> {
-        self.give_up_held(&self.board.overdue(&ask.system, ask.now))?;
+        self.give_up_held(&self.board.overdue(&ask.system, ask.now.wall))?;
         let numbers = self.board.claim(&ask.system, ask.limit, ask.now, ask.lease, ask.liberty_only);
         let claimed = numbers.iter().filter_map(|number| {
             let open = self.board.find(*number)?.clone();
@@ -191,7 +191,7 @@ impl SqliteJournal {
     /// Reads what the attempt needs.
     fn lease(&self, claimed: Claimed) -> Result<Option<Lease>, JournalError> {
         let Claimed { open, after } = claimed;
-        let Some((token, until)) = open.lease else { return Ok(None) };
+        let Some((token, _)) = open.lease else { return Ok(None) };
         let seq = open.number >> 16;
         self.readers.with(|conn| {
             let row = read::full_row(conn, seq)?.ok_or_else(|| super::rows::damaged("message row", seq))?;
@@ -213,7 +213,6 @@ impl SqliteJournal {
                         number: open.number,
                     }),
                 },
-                until,
                 attempts: open.attempts,
                 first_answer_at: open.first_answer_at,
                 office: OfficeId::parse(&open.office).map_err(|_| super::rows::damaged("delivery", open.id()))?,
