@@ -3,7 +3,7 @@
 //! is one, belongs before `Guard`, within the time of the first head. (`axum::serve` is not used: it sets no timer, so a
 //! client that never ends its header would hold a connection for ever.) Read `guard` next, then `framing`.
 
-mod framing;
+pub mod framing;
 mod guard;
 mod places;
 mod pulse;

@@ -126,11 +126,12 @@ impl Framing {
         if !held.first().is_some_and(u8::is_ascii_uppercase) {
             return Err(Fault::Form);
         }
-        let end = end_of_head(held, looked)?;
-        if end.unwrap_or(held.len()) > self.bounds.bytes {
-            return Err(Fault::Large);
-        }
-        let Some(end) = end else {
+        // Only what may be a head is looked at: what lies beyond changes nothing, however much of it has come.
+        let within = held.get(..held.len().min(self.bounds.bytes)).unwrap_or_default();
+        let Some(end) = end_of_head(within, looked)? else {
+            if held.len() > self.bounds.bytes {
+                return Err(Fault::Large);
+            }
             self.place = Place::Head { looked: held.len(), first };
             return Ok(0);
         };

@@ -43,7 +43,11 @@ fn walk(folder: &Path, names: &mut BTreeSet<String>) {
 fn parts() -> BTreeSet<String> {
     let text = std::fs::read_to_string(root().join("tests/long-parts")).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once(':')).map(|(part, _)| part.to_owned()).collect()
+    let long = lines.filter_map(|line| line.split_once(':')).map(|(part, _)| part.to_owned());
+    // Every fuzz target is a part too: `tests/run --fuzz` runs it.
+    let targets: toml::Table = std::fs::read_to_string(root().join("tests/fuzz/Cargo.toml")).unwrap().parse().unwrap();
+    let names = targets["bin"].as_array().unwrap().iter().map(|target| target["name"].as_str().unwrap());
+    long.chain(names.map(|name| format!("fuzz-{name}"))).collect()
 }
 
 /// What is wrong with a book.
@@ -55,7 +59,7 @@ fn faults(book: &Book, tests: &BTreeSet<String>, parts: &BTreeSet<String>) -> Ve
             say(format!("there is no test `{test}`"));
         }
         for part in promise.parts.iter().filter(|part| !parts.contains(*part)) {
-            say(format!("tests/long-parts has no part `{part}`"));
+            say(format!("neither tests/long-parts nor tests/fuzz has a part `{part}`"));
         }
         if promise.why.is_empty() != (promise.state == State::Proved) {
             say("what is proved needs no reason, and what is not needs one".to_owned());
@@ -106,7 +110,12 @@ fn a_promise_without_its_test_part_or_reason_is_found() {
     };
     forged.runs.insert(run.part.clone(), run);
     let found = faults(&forged, &tests, &parts).join("\n");
-    for word in ["P1: there is no test", "P2: tests/long-parts has no part", &open, "P1: a part of its last"] {
+    for word in [
+        "P1: there is no test",
+        "P2: neither tests/long-parts nor tests/fuzz has a part",
+        &open,
+        "P1: a part of its last",
+    ] {
         assert!(found.contains(word), "no `{word}` in {found}");
     }
 }

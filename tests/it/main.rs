@@ -31,6 +31,7 @@ mod sharing;
 mod canary;
 mod limits;
 mod doors;
+mod fuzzed;
 mod edge;
 mod slow;
 mod links;

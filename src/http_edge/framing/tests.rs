@@ -136,6 +136,16 @@ fn a_head_has_its_bounds_whether_it_ends_or_not() {
 }
 
 /// What would be a request if somebody read it so.
+#[test]
+fn a_head_that_is_too_large_is_so_in_any_pieces_whatever_stands_beyond_the_bound() {
+    let beyond = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\n\n", "a".repeat(1_000)).into_bytes();
+    let within = format!("GET / HTTP/1.1\r\nhost: a\nx: {}\r\n\r\n", "a".repeat(1_000)).into_bytes();
+    for step in [1, 9, 100, 2_000] {
+        assert_eq!(passed(&beyond, step), (Vec::new(), Some(Fault::Large)), "in pieces of {step}");
+        assert_eq!(passed(&within, step), (Vec::new(), Some(Fault::Form)), "in pieces of {step}");
+    }
+}
+
 const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nhost: a\r\n\r\n";
 
 #[test]

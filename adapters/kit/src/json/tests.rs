@@ -41,6 +41,23 @@ fn numbers_that_are_kept_pass() {
     }
 }
 
+/// The parser's quick way with long or small numbers gave a neighbour of the number that was sent.
+#[test]
+fn a_number_is_read_as_the_very_one_that_was_sent() {
+    for text in [
+        "1e-50",
+        "-0.00000000000000000000000000000000000000000000000001",
+        "7.0e-45",
+        "5e-324",
+        "1.7976931348623157e308",
+    ] {
+        let tree = JsonCodec.read(text.as_bytes(), &LIMITS).expect(text);
+        assert_eq!(tree.as_f64(), text.parse().ok(), "{text}");
+    }
+    let read = JsonCodec.read(b"[1.5e-9223372036854775808]", &LIMITS);
+    assert!(read.is_err_and(|refused| refused.code == "schema-invalid"), "a power of ten beyond all bounds");
+}
+
 #[test]
 fn limits_hold_without_work() {
     let deep = "[".repeat(100_000);

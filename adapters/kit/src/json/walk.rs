@@ -92,7 +92,8 @@ fn decimal(token: &str) -> (String, i64) {
         return (significant, 0);
     }
     let exponent: i64 = exponent.parse().unwrap_or(i64::MAX / 2);
-    (significant, exponent - i64::try_from(fraction.len()).unwrap_or(0) + zeros)
+    let fraction = i64::try_from(fraction.len()).unwrap_or(0);
+    (significant, exponent.saturating_sub(fraction).saturating_add(zeros))
 }
 
 /// A key as it stands in the text, as a segment of a pointer.

@@ -93,7 +93,9 @@ impl Scan<'_, '_> {
                 self.instruction()?;
             } else if rest.starts_with("</") {
                 self.depth = self.depth.saturating_sub(1);
+                let from = self.at;
                 self.skip_past(">")?;
+                self.check_colons(from, self.at)?;
             } else {
                 self.start_tag()?;
             }
@@ -129,6 +131,16 @@ impl Scan<'_, '_> {
             }
             None => Ok(()),
         }
+    }
+
+    /// A name begins with no colon (Namespaces in XML 1.0 section 4). The tree parser takes `</:a>` for the end of `<a>`.
+    fn check_colons(&mut self, from: usize, to: usize) -> Result<(), Unreadable> {
+        let tag = self.text.get(from..to).unwrap_or_default();
+        if tag.contains(':') && names(tag).any(|name| name.starts_with(':')) {
+            self.at = from;
+            return Err(self.malformed("a name that begins with a colon"));
+        }
+        Ok(())
     }
 
     /// `--` may not stand in a comment, nor a `-` at its end.
@@ -236,6 +248,7 @@ impl Scan<'_, '_> {
         }
         self.keys += 1 + attributes;
         self.count(self.text.get(self.at..at).unwrap_or_default(), attributes)?;
+        self.check_colons(self.at, at)?;
         if self.depth + 1 > self.limits.depth {
             let message = format!("nested deeper than {} levels", self.limits.depth);
             return Err(super::refused("too-deep", message, place(self.text, self.at)));

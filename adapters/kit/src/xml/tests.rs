@@ -81,6 +81,22 @@ fn hostile_documents_are_refused_by_name() {
     assert!(codec().read("\u{feff}<Report/>".as_bytes(), &LIMITS).is_ok());
 }
 
+/// The tree parser took an empty prefix for none, and `</:No>` for the end of `<No>`.
+#[test]
+fn a_name_that_begins_with_a_colon_is_refused() {
+    for text in [
+        "<Report><No>1</:No></Report>",
+        "<:Report/>",
+        "<Report><:No>1</No></Report>",
+        "<Report :id='1'/>",
+        "<Report id='1'\n:a='2'/>",
+    ] {
+        assert_eq!(codec().read(text.as_bytes(), &LIMITS).unwrap_err().code, "malformed-xml", "{text}");
+    }
+    assert!(codec().read(b"<Report id=' :a </:b>'><Facts> :a</Facts></Report>", &LIMITS).is_err(), "`<` in a value");
+    assert!(codec().read(b"<Report id=' :a'><Facts> :a</Facts></Report>", &LIMITS).is_ok());
+}
+
 #[test]
 fn a_pointer_becomes_an_xpath_with_line_and_column() {
     let text = "<Report id='1'>\n <List><Accused/>\n  <Accused><Alias>a</Alias></Accused></List>\n<Acts><Act>x</Act></Acts></Report>";
