@@ -7,6 +7,7 @@ mod applying;
 mod clock;
 mod counted;
 mod disks;
+mod fetching;
 mod neighbours;
 mod overload;
 mod places;
