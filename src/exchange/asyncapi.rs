@@ -79,7 +79,7 @@ fn attributes() -> Value {
             "icjsmessage": text("message id"),
             "icjsoffice": text("your office that it is for"),
             "icjsaction": {"enum": ["new", "correct", "withdraw"]},
-            "icjsreplaces": text("message id of the version that it replaces"),
+            "icjsreplaces": text("message id of the version that it replaces and that this office has"),
             "icjsabout": text("of an outcome: the delivery that it answers"),
             "icjswithheld": texts("shared paths that the sharing rule keeps from you"),
             "icjslost": texts("shared paths that your format cannot carry"),

@@ -128,14 +128,14 @@ pub async fn feed(
         limit: usize::try_from(query.number("limit", USUAL, 1, MOST)?).unwrap_or(1),
         max_bytes: exchange.desk.settings.exchange.feed_page,
     };
-    let mut page = waited(&exchange, ask, wait).await?;
-    withdraw(&exchange, &caller, &mut page).await?;
+    let page = waited(&exchange, ask, wait).await?;
+    let page = permitted(&exchange, &caller, page).await?;
     written(&exchange, &page, &binding).await
 }
 
 /// Before each page the newest sharing rule is asked: what it gives no more is not shown, and what of that is unsettled
-/// stops until a person or a revision mends it.
-pub(super) async fn withdraw(exchange: &Exchange, caller: &Caller, page: &mut FeedPage) -> Result<(), Refusal> {
+/// stops until a person or a revision mends it. What remains counts as shown from here on.
+pub(super) async fn permitted(exchange: &Exchange, caller: &Caller, mut page: FeedPage) -> Result<FeedPage, Refusal> {
     let revision = exchange.desk.live.newest();
     let system = revision.systems.get(caller.name());
     for item in std::mem::take(&mut page.items) {
@@ -145,7 +145,7 @@ pub(super) async fn withdraw(exchange: &Exchange, caller: &Caller, page: &mut Fe
         }
         let order = Order {
             delivery: item.delivery,
-            verb: OrderVerb::Park { code: "permission-changed".to_owned(), first_page: item.first_page },
+            verb: OrderVerb::Park { code: "permission-changed".to_owned() },
             by: "the sharing rules".to_owned(),
             reason: format!("revision {}", revision.number),
             at: exchange.desk.clock.now(),
@@ -153,7 +153,7 @@ pub(super) async fn withdraw(exchange: &Exchange, caller: &Caller, page: &mut Fe
         // One that is settled stays so, and is not shown either.
         exchange.journal().order(order).await?;
     }
-    Ok(())
+    Ok(exchange.journal().show(page).await?)
 }
 
 /// Whether the newest sharing rule gives what an item's bytes hold.

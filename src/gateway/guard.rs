@@ -60,6 +60,9 @@ impl Journal for Guarded {
     async fn feed(&self, ask: FeedAsk) -> Result<FeedPage, JournalError> {
         self.seen(self.store.feed(ask).await)
     }
+    async fn show(&self, page: FeedPage) -> Result<FeedPage, JournalError> {
+        self.seen(self.store.show(page).await)
+    }
     async fn answer(&self, outcomes: Vec<OutcomeEntry>) -> Result<Vec<OutcomeAnswer>, JournalError> {
         self.seen(self.store.answer(outcomes).await)
     }

@@ -246,7 +246,8 @@ pub async fn shelve(stage: &dyn Stage, system: &str) {
 }
 
 pub async fn page(stage: &dyn Stage, system: &str, after: Option<FeedPosition>, limit: usize) -> FeedPage {
-    stage.journal().feed(ask(system, after, limit)).await.unwrap()
+    let page = stage.journal().feed(ask(system, after, limit)).await.unwrap();
+    stage.journal().show(page).await.unwrap()
 }
 
 pub fn ask(system: &str, after: Option<FeedPosition>, limit: usize) -> FeedAsk {

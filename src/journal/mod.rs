@@ -52,8 +52,11 @@ pub trait Journal: Send + Sync {
     /// Ends a lease with what became of the attempt. A stale token is refused.
     async fn settle(&self, lease: &LeaseToken, settlement: Settlement) -> Result<(), JournalError>;
 
-    /// A page of what a system may read, in position order, liberty first.
+    /// A page of what a system may read, in position order, liberty first. It is not shown by this: see `show`.
     async fn feed(&self, ask: FeedAsk) -> Result<FeedPage, JournalError>;
+    /// Marks the items of a page as shown, before they leave. Gives the page back without those that may leave no more: what
+    /// was taken back meanwhile, and what stands behind something that was stopped in this feed; that waits its turn again.
+    async fn show(&self, page: FeedPage) -> Result<FeedPage, JournalError>;
     /// Receivers' outcomes, each settled with its own answer; one transaction for all of them.
     async fn answer(&self, outcomes: Vec<OutcomeEntry>) -> Result<Vec<OutcomeAnswer>, JournalError>;
 

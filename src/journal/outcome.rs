@@ -179,7 +179,7 @@ pub struct FeedItem {
     pub lane: Lane,
     /// The cursor after this item: the page's start moved past everything up to it.
     pub position: FeedPosition,
-    /// The message's head.
+    /// The message's head; `replaces` is the version that this office has.
     pub message: MessageHead,
     /// Frozen bytes (with `bytes` filled in).
     pub frozen: Frozen,
@@ -189,8 +189,8 @@ pub struct FeedItem {
     pub overtaken_by: Vec<DeliveryId>,
     /// See `Lease::cases`.
     pub cases: Vec<CaseKey>,
-    /// No page had shown it before this one; how many pages it was given to by now. For whoever finds that it must not leave.
-    pub first_page: Option<u32>,
+    /// The store's own name of the delivery.
+    pub(in crate::journal) number: u64,
 }
 
 /// A message and what became of it.

@@ -35,8 +35,6 @@ pub enum OrderVerb {
     Park {
         /// Why: a stable code.
         code: String,
-        /// `FeedItem::first_page` of the page that would have shown it: if it was given to no other since, nobody has seen it.
-        first_page: Option<u32>,
     },
     /// Make a new delivery with a new id: after a rejection, or by force.
     Repair(Box<NewDelivery>),

@@ -236,6 +236,32 @@ async fn a_record_that_is_sent_from_office_to_office_stops_after_three_and_waits
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_correction_names_the_version_that_the_office_has_and_no_other() {
+    let stage = Trio::start().await;
+    let mut newest = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 7, "v0")).await["id"].clone();
+    let mut correct = async |number: usize| {
+        let replaces = newest.as_str().unwrap().to_owned();
+        let headers = [("icjs-action", "correct"), ("icjs-replaces", replaces.as_str()), ("icjs-reason", "a word")];
+        let body = paper(POLICE, &[COURT], 7, &format!("v{number}")).to_string();
+        let answer = stage.police.submit("paper", &format!("k{number}"), &headers, body.as_bytes()).await;
+        newest = answer.unwrap().expect(202).json()["id"].clone();
+        newest.clone()
+    };
+    // Nobody has pulled the first version: to the court the second one is new.
+    let second = correct(1).await;
+    let item = &unsettled(&stage.court, "", 1).await["items"][0];
+    assert_eq!((&item["icjsmessage"], &item["icjsaction"]), (&second, &json!("new")));
+    assert_eq!(item.get("icjsreplaces"), None, "{item:#}");
+    stage.court.answer(json!([{"id": item["id"], "outcome": "received"}])).await.unwrap().expect(200);
+    // The third is superseded before the court looks again: what the fourth replaces there is the second.
+    correct(2).await;
+    let fourth = correct(3).await;
+    let item = &unsettled(&stage.court, "", 1).await["items"][0];
+    assert_eq!((&item["icjsmessage"], &item["icjsaction"]), (&fourth, &json!("correct")));
+    assert_eq!(item["icjsreplaces"], second, "{item:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_elses_message_is_not_there() {
     let stage = Trio::start().await;
     let accepted = stage.police.accepted("paper", "k", &paper(POLICE, &[COURT], 6, "x")).await;

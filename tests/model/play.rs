@@ -89,7 +89,6 @@ impl<'g> Play<'g> {
             96..98 if self.revised < 2 => {
                 self.acts.push("revise".to_owned());
                 self.revised += 1;
-                self.truth.narrowed = true;
                 self.node().revise().await;
             }
             _ => self.strangers().await,
@@ -266,6 +265,7 @@ impl<'g> Play<'g> {
                 delivery: text("id"),
                 message: text("icjsmessage"),
                 action: text("icjsaction"),
+                replaces: text("icjsreplaces"),
                 note,
             };
             self.truth.sees(seen, &body);
@@ -300,6 +300,7 @@ impl<'g> Play<'g> {
                 delivery: push.id(),
                 message: text("ce-icjsmessage"),
                 action: text("ce-icjsaction"),
+                replaces: text("ce-icjsreplaces"),
                 note: push.json()["note"].as_str().unwrap_or_default().to_owned(),
             };
             self.truth.sees(seen, &body);

@@ -42,6 +42,8 @@ pub struct Seen {
     pub delivery: String,
     pub message: String,
     pub action: String,
+    /// The version that it says it replaces; empty where it names none.
+    pub replaces: String,
     pub note: String,
 }
 
@@ -59,8 +61,6 @@ pub struct Truth {
     /// Cases whose FIR and CNR a person joined, and whether they ever were parted.
     pub joined: BTreeMap<u32, bool>,
     pub parted: BTreeSet<u32>,
-    /// A sharing rule became narrower: what stood in a feed stopped, and what stood behind it there went on.
-    pub narrowed: bool,
     /// What was found to be wrong.
     pub wrong: Vec<String>,
 }
@@ -99,6 +99,11 @@ impl Truth {
             self.is(addressed || linked, || format!("{} saw {}, which was not for it", seen.office, seen.delivery));
             self.is(right, || format!("{} of {} says `{}`", seen.delivery, seen.message, seen.note));
         }
+        let of = |other: &&Seen| other.office == seen.office && other.action != "withdraw";
+        let had = self.seen.iter().filter(of).any(|other| other.message == seen.replaces);
+        self.is(if seen.action == "new" { seen.replaces.is_empty() } else { had }, || {
+            format!("{} of {} replaces `{}`", seen.delivery, seen.message, seen.replaces)
+        });
         if version == 0 && seen.action == "new" && self.roots[root].kind == "paper" {
             self.in_order(&seen, root);
         }
@@ -116,7 +121,7 @@ impl Truth {
                 // What found its office by a link stands where the link put it.
                 && !theirs.versions[0].to.is_empty()
         };
-        let by_link = self.roots[root].versions[0].to.is_empty() || (self.narrowed && seen.office != PRISON);
+        let by_link = self.roots[root].versions[0].to.is_empty();
         if let Some(other) = self.seen.iter().find(later).filter(|_| !by_link) {
             let line = format!(
                 "{}: {} came before {}, which was accepted earlier",

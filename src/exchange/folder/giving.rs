@@ -33,8 +33,8 @@ impl Room {
             max_bytes: self.exchange.desk.settings.exchange.feed_page,
         };
         while !self.stopping() {
-            let mut page = self.exchange.journal().feed(ask.clone()).await?;
-            feed::withdraw(&self.exchange, &self.caller, &mut page).await?;
+            let page = self.exchange.journal().feed(ask.clone()).await?;
+            let page = feed::permitted(&self.exchange, &self.caller, page).await?;
             if page.items.is_empty() {
                 return Ok(());
             }

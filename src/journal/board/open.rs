@@ -57,9 +57,6 @@ pub struct Open {
     pub frozen_at: Option<Timestamp>,
     /// A page has shown it.
     pub shown: bool,
-    /// Pages that it was given to since the process began.
-    #[serde(skip)]
-    pub pages: u32,
     /// A rejection holds the lane.
     pub park_on_reject: bool,
     /// A person let the lane go past it.
@@ -128,7 +125,6 @@ impl Default for Open {
             first_answer_at: None,
             frozen_at: None,
             shown: false,
-            pages: 0,
             park_on_reject: false,
             released: false,
             code: None,

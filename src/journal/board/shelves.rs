@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Board, CLASSES, Desk, Number};
+use super::{Board, CLASSES, Desk, Number, Open};
 use crate::identifiers::OfficeId;
-use crate::journal::{FeedAsk, FeedPosition};
+use crate::journal::lanes::LineKey;
+use crate::journal::{FeedAsk, FeedPosition, How, Lane};
 
 /// Above this many offices in a filter, all of the system's items are looked through instead.
 const OFFICES_MERGED: usize = 32;
@@ -33,6 +34,18 @@ impl Board {
         if let Some(last) = self.desks.entry(system).or_default().positions.get_mut(class) {
             *last = position.max(*last);
         }
+    }
+
+    /// Whether something that stood before an item in its feed, and shares a line with it, was stopped there: the item
+    /// must not pass it. Liberty waits for nothing that was tried.
+    pub fn behind_stopped(&self, open: &Open) -> bool {
+        if open.lane == Lane::Liberty || self.lanes.is_free(open.spot(), &open.keys) {
+            return false;
+        }
+        let stopped = |other: &Open| other.how == How::Feed && other.position > 0 && other.position < open.position;
+        let before = |key: &LineKey| self.lanes.front(*key, |spot| spot < open.spot());
+        let mut ahead = open.keys.iter().flat_map(before);
+        ahead.any(|spot| self.find(spot.number).is_some_and(stopped))
     }
 
     /// The unsettled items of a system that match, as many as fit.

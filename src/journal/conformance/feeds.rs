@@ -1,6 +1,7 @@
 //! Feeds: positions, cursors, filters, what is shown again and what is not.
 
 use super::*;
+use crate::journal::{Order, OrderAnswer, OrderVerb};
 
 pub(super) async fn run(make: Make) {
     pages_follow_positions_and_show_unsettled_items_again(make()).await;
@@ -8,6 +9,7 @@ pub(super) async fn run(make: Make) {
     filters_and_limits_hold(make()).await;
     positions_are_never_given_twice(make()).await;
     what_was_overtaken_says_so_on_every_page(make()).await;
+    nothing_passes_in_a_feed_what_was_stopped_there(make()).await;
 }
 
 fn places(page: &FeedPage) -> Vec<(u64, u64)> {
@@ -106,4 +108,35 @@ async fn what_was_overtaken_says_so_on_every_page(mut stage: Box<dyn Stage>) {
     }
     stage.reopen().await;
     assert_eq!(named(&*stage, Some(FeedPosition::default())).await, expected, "a reader that lost its books");
+}
+
+async fn nothing_passes_in_a_feed_what_was_stopped_there(mut stage: Box<dyn Stage>) {
+    let mut made = Vec::new();
+    // The second shares a case with the first, the third one with the second, the fourth none with anybody.
+    for cases in [&[case(1)][..], &[case(1), case(2)], &[case(2)], &[case(3)]] {
+        let stored = append(&*stage, to(record(&*stage, "x"), vec![pull("court:DLCT01", cases)])).await;
+        made.push(MessageId::parse(&stored.id).unwrap().delivery(1));
+        shelve(&*stage, COURT).await;
+    }
+    let order = async |stage: &dyn Stage, verb| {
+        let (by, reason, at) = ("somebody".to_owned(), "a test".to_owned(), stage.clock().now());
+        let order = Order { delivery: made[0], verb, by, reason, at };
+        assert_eq!(stage.journal().order(order).await.unwrap(), OrderAnswer::Done(made[0]));
+    };
+    let ids = |page: &FeedPage| page.items.iter().map(|item| item.delivery).collect::<Vec<_>>();
+    let listed = stage.journal().feed(ask(COURT, None, 10)).await.unwrap();
+    assert_eq!(ids(&listed), made);
+    order(&*stage, OrderVerb::Park { code: "permission-changed".to_owned() }).await;
+    assert_eq!(ids(&stage.journal().show(listed).await.unwrap()), made[3..]);
+    stage.reopen().await;
+    shelve(&*stage, COURT).await;
+    assert_eq!(ids(&page(&*stage, COURT, None, 10).await), made[3..]);
+    assert_eq!(ids(&page(&*stage, COURT, Some(FeedPosition::default()), 10).await), made[3..]);
+    order(&*stage, OrderVerb::Retry).await;
+    for _ in 0..3 {
+        shelve(&*stage, COURT).await;
+    }
+    // Each has a new position, so that a puller who goes on from its cursor gets them.
+    let rest = page(&*stage, COURT, Some(FeedPosition { liberty: 0, rest: 4 }), 10).await;
+    assert_eq!(ids(&rest), made[..3]);
 }

@@ -8,6 +8,7 @@ pub mod backup;
 mod checkpoint;
 mod correct;
 mod held;
+mod had;
 mod index;
 mod inspect;
 mod links;
@@ -270,6 +271,10 @@ impl Journal for SqliteJournal {
 
     async fn feed(&self, ask: FeedAsk) -> Result<FeedPage, JournalError> {
         self.page(ask).await
+    }
+
+    async fn show(&self, page: FeedPage) -> Result<FeedPage, JournalError> {
+        self.shown(page).await
     }
 
     async fn answer(&self, outcomes: Vec<OutcomeEntry>) -> Result<Vec<OutcomeAnswer>, JournalError> {

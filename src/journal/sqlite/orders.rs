@@ -35,11 +35,9 @@ impl Store {
                 self.change(open, &mut changes)?;
                 OrderAnswer::Done(order.delivery)
             }
-            (OrderVerb::Park { code, first_page }, Some(open), _) if open.state == State::Available => {
+            (OrderVerb::Park { code }, Some(open), _) if open.state == State::Available => {
                 self.unshelve(&open)?;
-                // It was marked before anybody looked at it: a correction must not wait for what nobody has seen.
-                let shown = open.shown && first_page.is_none_or(|pages| pages != open.pages);
-                self.change(Open { state: State::Parked, code: Some(code.clone()), shown, ..open }, &mut changes)?;
+                self.change(Open { state: State::Parked, code: Some(code.clone()), ..open }, &mut changes)?;
                 OrderAnswer::Done(order.delivery)
             }
             (OrderVerb::Repair(_), open, settled) => self.repair(order, open, settled, repair, &mut changes)?,

@@ -1,19 +1,21 @@
 //! Pages of feeds. Without a cursor: what is unsettled, from the board. With one: everything above it, from the table.
-//! What a page shows is marked as shown, durably, before the page is returned: a correction must not pretend otherwise.
+//! What a page shows is marked as shown, durably, before it leaves: a correction must not pretend otherwise. Between the two
+//! its reader may stop what must leave no more.
 
 use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, params};
 
 use super::super::board::{Number, Open};
+use super::super::lanes::LineKey;
 use super::super::{FeedAsk, FeedItem, FeedPage, FeedPosition, Frozen, JournalError, Lane, State};
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
 use super::rows::{SettledRow, damaged};
-use super::store::Store;
+use super::store::{Change, Store};
 use super::sums::FEED;
 use super::tables::storage;
-use super::{read, work};
+use super::{had, read, work};
 use crate::identifiers::{DeliveryId, OfficeId};
 
 /// With a cursor and a filter, at most so many items are passed over for one page.
@@ -30,7 +32,7 @@ struct Listed {
 
 /// What the board adds to a page.
 #[derive(Debug, Default)]
-struct Shown {
+struct Beside {
     /// Unsettled items with their liberty neighbours.
     opens: Vec<(Open, Vec<DeliveryId>)>,
     /// Items that have left the feed since they were listed.
@@ -40,33 +42,20 @@ struct Shown {
 }
 
 impl Store {
-    /// Lists unsettled items and marks them.
-    fn page(&mut self, ask: &FeedAsk) -> Result<(super::super::board::Listing, Shown), JournalError> {
+    /// Lists unsettled items.
+    fn page(&mut self, ask: &FeedAsk) -> Result<(super::super::board::Listing, Beside), JournalError> {
         let listing = self.board.list(ask);
-        let shown = self.show(&listing.items, ask.heads)?;
-        Ok((listing, shown))
+        let known = self.beside(&listing.items)?;
+        Ok((listing, known))
     }
 
-    /// Marks items as shown, writing only those that were not. Heads alone are for an acknowledgement: they show nothing.
-    fn show(&mut self, numbers: &[Number], heads: bool) -> Result<Shown, JournalError> {
-        let mut opens: Vec<Open> = numbers.iter().filter_map(|number| self.board.find(*number)).cloned().collect();
-        let new: Vec<Open> = opens.iter().filter(|open| !open.shown && !heads).cloned().collect();
-        if !new.is_empty() {
-            self.write()?;
-            let mut changes = Vec::new();
-            for open in new {
-                self.change(Open { shown: true, ..open }, &mut changes)?;
-            }
-            self.apply(changes);
-        }
-        for open in opens.iter_mut().filter(|_| !heads) {
-            open.pages = open.pages.saturating_add(1);
-            self.board.change(open.number, |known| known.pages = open.pages);
-        }
-        let mut shown = Shown::default();
+    /// What the board and the settled rows say of listed items.
+    fn beside(&self, numbers: &[Number]) -> Result<Beside, JournalError> {
+        let opens = numbers.iter().filter_map(|number| self.board.find(*number)).cloned();
+        let mut known = Beside::default();
         for open in opens {
             let after = self.ids(&self.board.after(&open));
-            shown.opens.push((open, after));
+            known.opens.push((open, after));
         }
         for number in numbers {
             let settled: Option<SettledRow> = match self.board.find(*number) {
@@ -75,15 +64,45 @@ impl Store {
             };
             match settled {
                 Some(row) if matches!(row.state, State::Superseded | State::Recalled) => {
-                    shown.gone.insert(*number);
+                    known.gone.insert(*number);
                 }
                 Some(row) if !row.overtaken_by.is_empty() => {
-                    shown.overtaken.insert(*number, row.overtaken_by);
+                    known.overtaken.insert(*number, row.overtaken_by);
                 }
                 _ => {}
             }
         }
-        Ok(shown)
+        Ok(known)
+    }
+
+    /// Marks items, each at its position, as shown. Gives those that may not leave.
+    fn show(&mut self, items: &[(Number, u64)]) -> Result<HashSet<Number>, JournalError> {
+        let mut gone = self.beside(&items.iter().map(|(number, _)| *number).collect::<Vec<_>>())?.gone;
+        let mut changes = Vec::new();
+        let mut lines = HashSet::new();
+        for (number, position) in items {
+            let Some(open) = self.board.find(*number).cloned() else { continue };
+            if open.state != State::Available || open.position != *position {
+                gone.insert(*number);
+            } else if open.shown {
+                // Whoever has seen it may see it again: that changes no order.
+            } else if self.board.behind_stopped(&open) || waits_with(&open, &lines) {
+                gone.insert(*number);
+                lines.extend(open.keys.iter().copied());
+                self.begin(&changes)?;
+                self.unshelve(&open)?;
+                self.change(Open { state: State::Queued, ..open }, &mut changes)?;
+            } else {
+                self.begin(&changes)?;
+                self.change(Open { shown: true, ..open }, &mut changes)?;
+            }
+        }
+        self.apply(changes);
+        Ok(gone)
+    }
+
+    fn begin(&mut self, changes: &[Change]) -> Result<(), JournalError> {
+        if changes.is_empty() { self.write() } else { Ok(()) }
     }
 }
 
@@ -97,15 +116,15 @@ impl SqliteJournal {
 
     async fn unsettled_page(&self, ask: FeedAsk) -> Result<FeedPage, JournalError> {
         let heads = ask.heads;
-        let (listing, shown) = self.writer.run(move |store| store.page(&ask)).await?;
-        let listed = shown.opens.iter().map(|(open, _)| Listed {
+        let (listing, known) = self.writer.run(move |store| store.page(&ask)).await?;
+        let listed = known.opens.iter().map(|(open, _)| Listed {
             number: open.number,
             class: open.class(),
             position: open.position,
             office: open.office.to_string(),
         });
         let listed: Vec<Listed> = listed.collect();
-        let (items, next) = self.items(&listed, &shown, listing.start, heads).await?;
+        let (items, next) = self.items(&listed, &known, listing.start, heads).await?;
         Ok(FeedPage { items, next, more: listing.more })
     }
 
@@ -113,19 +132,34 @@ impl SqliteJournal {
         let (mut listed, mut next, mut more) = self.readers.with(|conn| above(conn, &ask, after))?;
         let numbers: Vec<Number> = listed.iter().map(|item| item.number).collect();
         let heads = ask.heads;
-        let shown = self.writer.run(move |store| store.show(&numbers, heads)).await?;
-        listed.retain(|item| !shown.gone.contains(&item.number));
+        let known = self.writer.run(move |store| store.beside(&numbers)).await?;
+        listed.retain(|item| !known.gone.contains(&item.number));
         let fitting = if heads { listed.len() } else { self.fitting(&listed, ask.max_bytes)? };
         if fitting < listed.len() {
             listed.truncate(fitting);
             more = true;
         }
-        let (items, last) = self.items(&listed, &shown, after, heads).await?;
+        let (items, last) = self.items(&listed, &known, after, heads).await?;
         // Where the page was cut for its size, it ends with its last item; otherwise behind all that was looked through.
         if more && !items.is_empty() {
             next = last;
         }
         Ok(FeedPage { items, next, more })
+    }
+
+    /// Marks a page, and leaves out what may not leave.
+    pub(super) async fn shown(&self, mut page: FeedPage) -> Result<FeedPage, JournalError> {
+        if page.items.is_empty() {
+            return Ok(page);
+        }
+        let place = |item: &FeedItem| match item.lane {
+            Lane::Liberty => (item.number, item.position.liberty),
+            _ => (item.number, item.position.rest),
+        };
+        let items: Vec<(Number, u64)> = page.items.iter().map(place).collect();
+        let gone = self.writer.run(move |store| store.show(&items)).await?;
+        page.items.retain(|item| !gone.contains(&item.number));
+        Ok(page)
     }
 
     /// How many items fit into the size, at least one.
@@ -148,7 +182,7 @@ impl SqliteJournal {
     async fn items(
         &self,
         listed: &[Listed],
-        shown: &Shown,
+        known: &Beside,
         start: FeedPosition,
         heads: bool,
     ) -> Result<(Vec<FeedItem>, FeedPosition), JournalError> {
@@ -160,8 +194,8 @@ impl SqliteJournal {
             } else {
                 position.rest = item.position;
             }
-            let open = shown.opens.iter().find(|(open, _)| open.number == item.number);
-            let settled = shown.overtaken.get(&item.number);
+            let open = known.opens.iter().find(|(open, _)| open.number == item.number);
+            let settled = known.overtaken.get(&item.number);
             let overtaken = open.map(|(open, _)| &open.overtaken_by).or(settled).map_or(&[][..], Vec::as_slice);
             match self.readers.with(|conn| self.item(conn, item, open, overtaken, (position, heads))) {
                 Ok(item) => items.push(item),
@@ -198,21 +232,27 @@ impl SqliteJournal {
         let original = if whole { Some(self.open_payload(&row, &key)?.0) } else { None };
         let frozen: Option<Frozen> = work::read_frozen(conn, &key, &named, original.as_ref(), heads)?;
         let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
+        let mut message = row.head.head(row.id, replaced_by)?;
+        message.replaces = had::before(conn, &row.head, &item.office, action)?;
         Ok(FeedItem {
             delivery,
             office: OfficeId::parse(&item.office).map_err(|_| damaged("delivery", delivery))?,
             action,
             lane: if item.class == 0 { Lane::Liberty } else { made.lane },
             position,
-            message: row.head.head(row.id, replaced_by)?,
+            message,
             frozen: frozen.ok_or_else(|| damaged("frozen", delivery))?,
             after: open.map_or_else(Vec::new, |(_, after)| after.clone()),
             overtaken_by: work::delivery_ids(conn, overtaken)?,
             cases: made.cases(&row.head),
-            // As it was before this page.
-            first_page: open.filter(|(open, _)| !open.shown && !heads).map(|(open, _)| open.pages),
+            number: item.number,
         })
     }
+}
+
+/// What goes back to wait takes along whatever shares a line with it.
+fn waits_with(open: &Open, lines: &HashSet<LineKey>) -> bool {
+    open.lane != Lane::Liberty && open.keys.iter().any(|key| lines.contains(key))
 }
 
 fn frozen_is_original(conn: &Connection, number: Number) -> Result<bool, JournalError> {

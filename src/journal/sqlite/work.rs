@@ -202,6 +202,8 @@ impl SqliteJournal {
             let made = super::outcomes::made(conn, &row.head, open.number)?;
             let made = made.ok_or_else(|| super::rows::damaged("delivery", open.id()))?;
             drop(original);
+            let mut message = row.head.head(row.id, replaced_by)?;
+            message.replaces = super::had::before(conn, &row.head, &open.office, open.action)?;
             Ok(Some(Lease {
                 token: LeaseToken {
                     delivery: open.id(),
@@ -220,7 +222,7 @@ impl SqliteJournal {
                 how: open.how,
                 action: open.action,
                 lane: open.lane,
-                message: row.head.head(row.id, replaced_by)?,
+                message,
                 shared,
                 frozen,
                 after,
