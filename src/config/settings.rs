@@ -152,6 +152,8 @@ pub struct Log {
     pub json: bool,
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
+    /// A line for each call of a known system (at `info`).
+    pub access: bool,
 }
 
 const fn loopback(port: u16) -> SocketAddr {
@@ -174,7 +176,7 @@ impl Default for Settings {
             store: Store::default(),
             retention: Retention::default(),
             tokens: Tokens::default(),
-            log: Log { json: false, level: "info".to_owned() },
+            log: Log { json: false, level: "info".to_owned(), access: true },
             drain: Duration::from_secs(20),
         }
     }
@@ -407,6 +409,7 @@ impl Log {
         set(&mut self.json, table.word("format", &["text", "json"]).map(|said| said.value == "json"));
         let levels = ["error", "warn", "info", "debug", "trace"];
         set(&mut self.level, table.word("level", &levels).map(|said| said.value));
+        set(&mut self.access, table.boolean("access"));
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod problem;
 pub mod access;
+pub mod calls;
 pub mod request;
 pub mod records;
 pub mod turns;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use utoipa_axum::router::OpenApiRouter;
@@ -161,7 +163,7 @@ impl Drop for Turn<'_> {
 }
 
 /// Every call, documented where it is served: a route that is not in `/openapi.json` cannot be written here.
-fn calls() -> OpenApiRouter<Arc<Exchange>> {
+fn routes() -> OpenApiRouter<Arc<Exchange>> {
     OpenApiRouter::with_openapi(openapi::about())
         .routes(routes!(records::submit))
         .routes(routes!(records::validate))
@@ -188,14 +190,15 @@ fn calls() -> OpenApiRouter<Arc<Exchange>> {
 
 /// The OpenAPI document of every call.
 pub fn described() -> utoipa::openapi::OpenApi {
-    let (_, document) = calls().split_for_parts();
-    document
+    let (_, document) = routes().split_for_parts();
+    openapi::with_allowance(document)
 }
 
 /// The router of the listener `exchange`.
 pub fn router(exchange: Arc<Exchange>) -> Router {
-    let (router, _) = calls().split_for_parts();
-    router.fallback(no_such_path).method_not_allowed_fallback(no_such_method).with_state(exchange)
+    let (router, _) = routes().split_for_parts();
+    let noted = from_fn_with_state(Arc::clone(&exchange), calls::noted);
+    router.fallback(no_such_path).method_not_allowed_fallback(no_such_method).layer(noted).with_state(exchange)
 }
 
 /// What the listener `admin` serves too: documents and keys, for people of this centre.

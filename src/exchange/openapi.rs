@@ -3,7 +3,10 @@
 
 use utoipa::openapi::security::{ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, SecurityRequirement};
+use utoipa::openapi::{
+    ComponentsBuilder, Header, HeaderBuilder, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr,
+    SecurityRequirement, Type,
+};
 
 const ABOUT: &str = "\
 Send records of the criminal justice process in your own format; pull or get pushed what is addressed to your offices.\n\n\
@@ -53,4 +56,33 @@ pub fn about() -> OpenApi {
         .security(Some([SecurityRequirement::new("token", Vec::<String>::new())]))
         .tags(Some(tags.map(|(name, words)| TagBuilder::new().name(name).description(Some(words)).build())))
         .build()
+}
+
+/// The document with the fields of the remaining allowance in every answer to a call with a token.
+pub fn with_allowance(mut document: OpenApi) -> OpenApi {
+    for path in document.paths.paths.values_mut() {
+        let calls = [&mut path.get, &mut path.head, &mut path.put, &mut path.post, &mut path.patch];
+        for call in calls.into_iter().flatten() {
+            let answers = &mut call.responses.responses;
+            if !answers.contains_key("429") {
+                continue;
+            }
+            for answer in answers.iter_mut().filter(|(status, _)| *status != "401").map(|(_, answer)| answer) {
+                if let RefOr::T(answer) = answer {
+                    answer.headers.insert("RateLimit-Policy".to_owned(), header(POLICY));
+                    answer.headers.insert("RateLimit".to_owned(), header(REMAINING));
+                }
+            }
+        }
+    }
+    document
+}
+
+const POLICY: &str = "So many calls (`q`) in so many seconds (`w`), such as `\"calls\";q=400;w=2`";
+const REMAINING: &str = "Calls left (`r`) and seconds until all are there again (`t`), such as `\"calls\";r=399;t=1`; on a 429, `Retry-After` \
+     says when the next call is taken";
+
+fn header(words: &str) -> RefOr<Header> {
+    let text = ObjectBuilder::new().schema_type(Type::String).build();
+    RefOr::T(HeaderBuilder::new().schema(Some(text)).description(Some(words)).build())
 }

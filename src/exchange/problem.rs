@@ -153,6 +153,8 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // For the line in the log.
+        answer.extensions_mut().insert(code);
         answer
     }
 }

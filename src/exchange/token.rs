@@ -94,7 +94,7 @@ async fn give(exchange: &Exchange, form: &[u8]) -> Result<Result<Token, NoToken>
         Err(none) => return Ok(Err(none)),
     };
     let rate = exchange.desk.settings.rates.tokens_per_second;
-    exchange.limits.admit(&format!("token {}", proven.system), rate, rate)?;
+    exchange.limits.admit(&format!("token {}", proven.system), rate, rate).1?;
     if !exchange.journal().spend(&proven.single_use, proven.until).await? {
         return Ok(Err(NoToken::Client));
     }

@@ -28,6 +28,7 @@ mod children;
 mod variant;
 mod cases;
 mod sharing;
+mod calls;
 mod canary;
 mod limits;
 mod doors;
