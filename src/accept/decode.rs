@@ -7,9 +7,10 @@ use bytes::Bytes;
 use icjs_kit::{Codec, Limits, Place, Violation};
 use serde_json::Value;
 
-use super::national::{self, Fields};
 use super::receive::{self, Door};
 use super::refuse::{Code, Refusal};
+use super::tagged::Fields;
+use super::{names, national};
 use crate::config::{Dialect, Facts};
 use crate::identifiers::OfficeId;
 use crate::journal::{Action, Digest, IdempotencyKey};
@@ -112,7 +113,7 @@ fn files(plan: &Plan, native: &Value, cap: u64) -> Result<Inside, Refusal> {
 
 /// Makes it a record, or says everything that is wrong with it.
 pub fn validate(read: Decoded, tagged: &Fields) -> Result<Record, Refusal> {
-    let Decoded { door, bytes, shared, warnings, key, as_sent, files } = read;
+    let Decoded { door, bytes, shared, mut warnings, key, as_sent, files } = read;
     let kind = door.kind()?;
     let dialect = door.dialect()?;
     let shared = kind
@@ -122,6 +123,10 @@ pub fn validate(read: Decoded, tagged: &Fields) -> Result<Record, Refusal> {
     let aadhaar = national::violations(shared.tree(), tagged);
     if !aadhaar.is_empty() {
         return Err(Refusal::of(Code::AadhaarNumber, traced(dialect, &bytes, aadhaar)));
+    }
+    let hidden = names::warnings(shared.tree(), tagged);
+    if !hidden.is_empty() {
+        warnings.extend(traced(dialect, &bytes, hidden));
     }
     let facts = door.caller.revision().facts(&door.kind, shared.tree());
     let office = sending_office(&door, &facts)?;

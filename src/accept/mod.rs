@@ -6,7 +6,9 @@ pub mod refuse;
 pub mod receive;
 pub mod decode;
 pub mod files;
+pub mod tagged;
 pub mod national;
+pub mod names;
 pub mod route;
 pub mod answer;
 
@@ -47,7 +49,7 @@ pub struct Desk {
     /// Where a stored message would go now, and what its deliveries wait for.
     pub rerouting: Rerouting,
     receipts: Signer,
-    tagged: national::Tagged,
+    tagged: tagged::Tagged,
 }
 
 /// Bodies over this size are read by a thread that may be blocked: they would hold up everyone on theirs.
@@ -65,7 +67,7 @@ impl Desk {
     ) -> Self {
         let receipts = Signer::new(&keys.receipts);
         let rerouting = Rerouting::new(Arc::clone(&journal), Arc::clone(&live), Arc::clone(&clock), &keys);
-        Self { journal, live, clock, keys, settings, uploads, rerouting, receipts, tagged: national::Tagged::default() }
+        Self { journal, live, clock, keys, settings, uploads, rerouting, receipts, tagged: tagged::Tagged::default() }
     }
 
     /// The receipt of a stored message: the same bytes for ever.

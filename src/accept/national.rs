@@ -1,105 +1,17 @@
 //! Aadhaar numbers do not belong in records: a field that holds a national id is refused when it holds one.
-//! Which fields those are, the shared schema says (`x-national-id`, or `x-sensitivity: national-id`). Twelve digits, the first
+//! Which fields those are, the shared schema says (`tagged`). Twelve digits, the first
 //! 2 to 9, with a valid Verhoeff check digit (UIDAI); anything else is somebody else's number and passes.
-
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
 
 use icjs_kit::Violation;
 use serde_json::Value;
 
-use super::receive::Door;
-use super::refuse::Refusal;
-use crate::schema::Schema;
+use super::tagged::Fields;
 
-/// Paths of tagged fields: one step a level, `None` for any place of a list.
-#[derive(Clone, Debug, Default)]
-pub struct Fields(Arc<Vec<Vec<Option<String>>>>);
-
-/// The tagged fields of schemas that were asked for before. The schema is kept with its fields: its address names it.
-#[derive(Debug, Default)]
-pub struct Tagged(RwLock<HashMap<usize, (Arc<Schema>, Fields)>>);
-
-/// Schemas remembered; when there are more (revisions came and went), all are looked at anew.
-const REMEMBERED: usize = 512;
-
-impl Tagged {
-    /// The tagged fields of a submission's kind.
-    pub fn of(&self, door: &Door) -> Result<Fields, Refusal> {
-        let schema = &door.kind()?.schema;
-        let address = Arc::as_ptr(schema).addr();
-        if let Some((_, fields)) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&address) {
-            return Ok(fields.clone());
-        }
-        let mut found = Vec::new();
-        collect(&schema.resolved(), &mut Vec::new(), &mut found);
-        let fields = Fields(Arc::new(found));
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(address, (Arc::clone(schema), fields.clone()));
-        Ok(fields)
-    }
-}
-
-/// Deepest schema that is walked; records are no deeper either.
-const DEEPEST: usize = 64;
-
-fn collect(schema: &Value, path: &mut Vec<Option<String>>, found: &mut Vec<Vec<Option<String>>>) {
-    let Some(node) = schema.as_object().filter(|_| path.len() < DEEPEST) else { return };
-    let national = node.get("x-national-id").and_then(Value::as_bool) == Some(true)
-        || node.get("x-sensitivity").and_then(Value::as_str) == Some("national-id");
-    if national && !found.contains(path) {
-        found.push(path.clone());
-    }
-    for (name, property) in node.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        path.push(Some(name.clone()));
-        collect(property, path, found);
-        path.pop();
-    }
-    if let Some(items) = node.get("items") {
-        path.push(None);
-        collect(items, path, found);
-        path.pop();
-    }
-    for choice in ["oneOf", "anyOf", "allOf"].iter().filter_map(|word| node.get(*word)?.as_array()).flatten() {
-        collect(choice, path, found);
-    }
-}
-
-/// Every tagged field that holds an Aadhaar number.
+/// Every field for a national id that holds an Aadhaar number.
 pub fn violations(tree: &Value, tagged: &Fields) -> Vec<Violation> {
     let mut found = Vec::new();
-    for path in tagged.0.iter() {
-        walk(tree, path, &mut String::new(), &mut found);
-    }
+    tagged.national(tree, |value, pointer| judge(value, pointer, &mut found));
     found
-}
-
-fn walk(value: &Value, path: &[Option<String>], pointer: &mut String, found: &mut Vec<Violation>) {
-    let Some((step, rest)) = path.split_first() else {
-        return judge(value, pointer, found);
-    };
-    let length = pointer.len();
-    match (step, value) {
-        (Some(name), Value::Object(fields)) => {
-            if let Some(field) = fields.get(name) {
-                pointer.push('/');
-                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-                walk(field, rest, pointer, found);
-            }
-        }
-        (None, Value::Array(items)) => {
-            for (place, item) in items.iter().enumerate() {
-                pointer.push_str(&format!("/{place}"));
-                walk(item, rest, pointer, found);
-                pointer.truncate(length);
-            }
-        }
-        _ => {}
-    }
-    pointer.truncate(length);
 }
 
 /// A tagged object is judged by every text and number in it.
@@ -205,11 +117,9 @@ mod tests {
     fn tagged_fields_are_found_wherever_the_schema_has_them() {
         let schema = serde_json::json!({"properties": {"accused": {"items": {"properties": {
             "id": {"type": "string", "x-national-id": true}}}}, "note": {"type": "string"}}});
-        let mut found = Vec::new();
-        collect(&schema, &mut Vec::new(), &mut found);
         let number = (0..=9).map(|last| format!("23412341234{last}")).find(|text| is_aadhaar(text)).unwrap();
         let tree = serde_json::json!({"note": number, "accused": [{"id": "x"}, {"id": number}]});
-        let all = violations(&tree, &Fields(Arc::new(found)));
+        let all = violations(&tree, &Fields::of(&schema));
         assert_eq!(all.iter().map(|one| one.pointer.as_str()).collect::<Vec<_>>(), ["/accused/1/id"]);
     }
 }

@@ -6,6 +6,7 @@
 pub mod body;
 pub mod coding;
 pub mod json;
+pub mod hidden;
 
 use icjs_kit::{Unreadable, Violation};
 

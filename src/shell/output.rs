@@ -1,12 +1,14 @@
 //! What people see: short tables, times in Indian Standard Time, problems as readable lines; or JSON for programs.
 //! Colour only on a terminal and only without `NO_COLOR`. The one place of the command line that prints.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
 
 use super::exit::Failure;
 use crate::clock::Timestamp;
+use crate::doors::hidden;
 
 /// Where and how a verb prints.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +28,12 @@ impl Output {
     /// One line.
     pub fn line(&self, text: impl AsRef<str>) {
         // A reader that went away (`icjs history | head`) is no failure of ours.
-        let _ = writeln!(std::io::stdout(), "{}", text.as_ref());
+        let _ = writeln!(std::io::stdout(), "{}", self.shown(text.as_ref()));
+    }
+
+    /// Programs get a text as it is; people see what would be hidden in it.
+    fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.json { Cow::Borrowed(text) } else { hidden::visible(text) }
     }
 
     /// Whether people read along.
@@ -36,7 +43,7 @@ impl Output {
 
     /// A remark that is no result: on standard error.
     pub fn note(&self, text: &str) {
-        let _ = writeln!(std::io::stderr(), "{text}");
+        let _ = writeln!(std::io::stderr(), "{}", self.shown(text));
     }
 
     /// A JSON document, indented.
@@ -82,7 +89,7 @@ impl Output {
     /// nothing (closed, or a log on the very disk that is full), the other gets the lines: nobody ends in silence.
     pub fn failure(&self, failure: &Failure) {
         let json = serde_json::to_string_pretty(&failure.to_json()).unwrap_or_default() + "\n";
-        let text = Self::lines(failure);
+        let text = hidden::visible(&Self::lines(failure)).into_owned();
         let said = if self.json {
             take(&mut std::io::stdout(), &json) || take(&mut std::io::stderr(), &text)
         } else {
