@@ -121,24 +121,17 @@ fn broken() -> Shut {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
+#[path = "../../tests/it/harness/packed.rs"]
+mod packed;
 
+#[cfg(test)]
+mod tests {
     use bytes::Bytes;
 
+    use super::packed::{gz, zst};
     use super::{Caps, Coding, unpack};
 
     const CAPS: Caps = Caps { bytes: 1 << 20, ratio: 100 };
-
-    fn gz(plain: &[u8]) -> Vec<u8> {
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        packer.write_all(plain).unwrap();
-        packer.finish().unwrap()
-    }
-
-    fn zst(plain: &[u8]) -> Vec<u8> {
-        ruzstd::encoding::compress_to_vec(plain, ruzstd::encoding::CompressionLevel::Fastest)
-    }
 
     fn code(coding: Coding, packed: &[u8]) -> &'static str {
         unpack(coding, Bytes::copy_from_slice(packed), &CAPS).expect_err("this must stay outside").code

@@ -37,24 +37,29 @@ pub const POLICE: Exchanged = Exchanged {
     ],
 };
 
+/// What those get who decide a case in court, or argue it there.
+const IN_COURT: [&str; 8] =
+    ["fir", "arrest", "crime-details", "seizure", "charge-sheet", "case-registration", "court-order", "custody-update"];
+
+/// Two lists as one; `N` is `A + B`, else it does not compile.
+const fn joined<const A: usize, const B: usize, const N: usize>(
+    first: &[&'static str; A],
+    then: &[&'static str; B],
+) -> [&'static str; N] {
+    let mut all = [""; N];
+    let (head, tail) = all.split_at_mut(A);
+    head.copy_from_slice(first);
+    tail.copy_from_slice(then);
+    all
+}
+
 /// A court system.
 pub const COURTS: Exchanged = Exchanged {
     send: &["case-registration", "court-order", "forensic-requisition", "exhibit-movement", "court-disposal", "appeal"],
-    receive: &[
-        "fir",
-        "arrest",
-        "crime-details",
-        "seizure",
-        "charge-sheet",
-        "case-registration",
-        "court-order",
-        "custody-update",
-        "process-report",
-        "forensic-requisition",
-        "forensic-report",
-        "exhibit-movement",
-        "appeal",
-    ],
+    receive: &joined::<8, 5, 13>(
+        &IN_COURT,
+        &["process-report", "forensic-requisition", "forensic-report", "exhibit-movement", "appeal"],
+    ),
 };
 
 /// A prison system.
@@ -75,23 +80,18 @@ pub const PRISONS: Exchanged = Exchanged {
 /// A prosecution system.
 pub const PROSECUTION: Exchanged = Exchanged {
     send: &["prosecution-opinion"],
-    receive: &[
-        "fir",
-        "arrest",
-        "crime-details",
-        "seizure",
-        "charge-sheet",
-        "case-registration",
-        "court-order",
-        "custody-update",
-        "scrutiny-request",
-        "process-report",
-        "forensic-requisition",
-        "forensic-report",
-        "exhibit-movement",
-        "court-disposal",
-        "appeal",
-    ],
+    receive: &joined::<8, 7, 15>(
+        &IN_COURT,
+        &[
+            "scrutiny-request",
+            "process-report",
+            "forensic-requisition",
+            "forensic-report",
+            "exhibit-movement",
+            "court-disposal",
+            "appeal",
+        ],
+    ),
 };
 
 /// A laboratory system.

@@ -7,6 +7,7 @@ pub mod keys;
 pub mod folder;
 pub mod gateway;
 pub mod client;
+pub mod packed;
 pub mod receiver;
 pub mod scene;
 pub mod trio;
