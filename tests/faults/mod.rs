@@ -13,6 +13,7 @@ mod overload;
 mod places;
 mod points;
 mod promises;
+mod replayed_day;
 mod store_backup;
 mod store_cut;
 mod store_damage;

@@ -1,6 +1,8 @@
 //! Pruning: a failure is a payload that went although something of its record was not settled or another record needed it; a
 //! store that does not verify afterwards; or a pruned record that does not say so.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::store_scene::{COURT, POLICE, Store, words};
@@ -90,4 +92,51 @@ async fn what_is_settled_is_pruned_and_says_so_and_nothing_else_is_touched() {
     }
     assert!(gateway.ended().is_none());
     store.accepted.clear();
+}
+
+/// Longer than the gateway waits before its first look, on a machine that has much to do.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_prunes_by_itself_what_is_older_than_its_settings_keep_and_nothing_younger() {
+    let store = Store::new(false).await;
+    let settings = std::fs::read_to_string(store.folder.path("config/gateway.toml")).unwrap();
+    store.folder.file("config/gateway.toml", &format!("{settings}\n[retention]\npayloads = \"40d\"\n"));
+    let clock = store.folder.path("clock").display().to_string();
+    let at = |days: i64| store.folder.file("clock", &(days * 86_400_000).to_string());
+    // Thirty-nine days later everything is there; the start's own look has passed when the second one begins.
+    at(39);
+    let mut gateway = Gateway::start_with(&store.folder, &[("ICJS_TEST_CLOCK", &clock)]).await;
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    let log = || std::fs::read_to_string(store.folder.path("gateway.log")).unwrap();
+    assert!(!log().contains("were pruned"), "{}", log());
+    assert!(gateway.stop().await.success());
+    at(41);
+    let mut gateway = Gateway::start_with(&store.folder, &[("ICJS_TEST_CLOCK", &clock)]).await;
+    let began = std::time::Instant::now();
+    while !log().contains("payloads that were settled long ago were pruned") {
+        assert!(began.elapsed() < FIRST_LOOK, "{}", log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let token = std::fs::read_to_string(store.folder.path("data/admin.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim());
+    let headers = [("authorization", bearer.as_str())];
+    let (mut pruned, mut kept) = (0, 0);
+    for id in &store.accepted {
+        let target = format!("/admin/v1/messages/{id}");
+        let message = request(gateway.admin, "GET", &target, &headers, b"").await.unwrap().expect(200).json();
+        let deliveries = message["deliveries"].as_array().unwrap();
+        let Some(delivered) = deliveries.iter().find(|one| one["state"] == "delivered") else { continue };
+        let answer = replay(&store, &gateway, delivered["id"].as_str().unwrap()).await;
+        if settled(&message) && message["kind"] == "paper" {
+            assert_eq!((answer.status, answer.code().as_str()), (409, "pruned"), "{}", answer.text());
+            pruned += 1;
+        } else if !settled(&message) {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            kept += 1;
+        }
+    }
+    assert!(pruned > 0 && kept > 0, "{pruned} pruned, {kept} kept");
+    assert!(gateway.stop().await.success());
+    assert!(store.look().unwrap().is_sound(), "{:?}", store.look());
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 use super::cli_journey::Started;
+use super::harness::{Folder, Gateway, Party};
 
 /// A folder made by `icjs init`.
 pub struct Made {
@@ -244,8 +245,52 @@ fn a_store_of_a_newer_version_is_left_alone() {
     started.stop();
     let store = || rusqlite::Connection::open(started.made.file("data/journal.db")).unwrap();
     store().pragma_update(None, "user_version", 9_999).unwrap();
+    let files = || {
+        let all = std::fs::read_dir(started.made.file("data")).unwrap().map(|entry| entry.unwrap().path());
+        let own = all.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("journal."));
+        own.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let before = files();
     let output = started.serve_output();
     expect(&output, 74, &["format 9999", "run a newer `icjs`"]);
+    let same = files().iter().all(|(path, bytes)| before.get(path).is_none_or(|known| known == bytes));
+    assert!(same && before.keys().all(|path| path.exists()), "the store was changed");
     let version: i64 = store().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 9_999, "the store was changed");
+}
+
+#[test]
+fn a_system_that_this_node_would_not_call_is_named_by_the_check_until_its_network_is() {
+    let folder = Folder::with(&[
+        Party::pushed("court-a", "courts", &["court:DLCT01"], "https://10.1.2.3/inbox"),
+        Party::pushed("court-b", "courts", &["court:DLCT02"], "https://courts.example/inbox"),
+        Party::pushed("court-c", "courts", &["court:DLCT03"], "http://127.0.0.1:9000/inbox"),
+    ]);
+    let check = || Gateway::command(&folder).arg("check").output().unwrap();
+    let output = check();
+    expect(
+        &output,
+        78,
+        &["config/systems/court-a.toml", "`10.1.2.3` is not called", "[outbound]", "config/gateway.toml"],
+    );
+    assert!(!said(&output).contains("ERR config/systems/court-b.toml"), "{}", said(&output));
+    assert!(!said(&output).contains("ERR config/systems/court-c.toml"), "{}", said(&output));
+    let json = Gateway::command(&folder).args(["--json", "check"]).output().unwrap();
+    // Behind the files with their errors stands the failure, a document of its own.
+    let mut documents = serde_json::Deserializer::from_slice(&json.stdout).into_iter::<serde_json::Value>();
+    let told = documents.next().unwrap().unwrap();
+    assert_eq!(told["errors"].as_array().unwrap().len(), 1, "{told}");
+    assert_eq!(told["errors"][0]["file"], "config/systems/court-a.toml", "{told}");
+    let settings = std::fs::read_to_string(folder.path("config/gateway.toml")).unwrap();
+    folder.file(
+        "config/gateway.toml",
+        &format!("{settings}\n[outbound]\nnetworks = [\"10.1.0.0/16\", \"127.0.0.0/8\"]\n"),
+    );
+    assert!(check().status.success(), "{}", said(&check()));
+    folder.file("config/gateway.toml", &format!("{settings}\n[outbound]\nhosts = [\"*.nic.in\"]\n"));
+    expect(
+        &check(),
+        78,
+        &["config/systems/court-a.toml", "config/systems/court-b.toml", "`courts.example` is not called"],
+    );
 }

@@ -1,14 +1,15 @@
 //! The doors through the socket: packed bodies, shapes of the gateway's own that are read as strictly as records, and documents
 //! made to take time or memory. Each is refused by name, at once, and the gateway is as large afterwards as before.
 
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::harness::folder::paper;
 use super::harness::http::request;
+use super::harness::packed::{gz, zst};
 use super::harness::{Client, Folder, Gateway, Party};
+use crate::faults::report;
 
 const POLICE: &str = "ps:38101004";
 const COURT: &str = "court:DLCT01";
@@ -20,16 +21,6 @@ async fn started() -> (Folder, Gateway, Client, Client) {
     let police = Client::connect(&folder, gateway.exchange, "police-a").await;
     let court = Client::connect(&folder, gateway.exchange, "court-a").await;
     (folder, gateway, police, court)
-}
-
-fn gz(plain: &[u8]) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    packer.write_all(plain).unwrap();
-    packer.finish().unwrap()
-}
-
-fn zst(plain: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(plain, ruzstd::encoding::CompressionLevel::Fastest)
 }
 
 /// A system that speaks XML.
@@ -149,6 +140,17 @@ async fn acknowledgements_orders_headers_and_assertions_are_read_as_strictly_as_
     assert_eq!((answer.status, answer.code().as_str()), (400, "duplicate-key"), "{}", answer.text());
 }
 
+/// The pass line is a second where the gateway is as quick as a release and runs alone, as in the long run; in the gate a debug
+/// build runs among others.
+fn refused_within() -> Duration {
+    Duration::from_secs(report::either(8, 1))
+}
+
+fn told(test: &str, tried: u64, (took, what): (Duration, &str), grown: u64) {
+    let said = format!("the slowest refusal ({what}) took {} ms; {grown} KiB more at the highest", took.as_millis());
+    report::done(test, tried, "documents", 0, &said);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_made_to_take_time_or_memory_is_refused_at_once() {
     let (_folder, gateway, police, _court) = started().await;
@@ -158,6 +160,7 @@ async fn what_is_made_to_take_time_or_memory_is_refused_at_once() {
     let colliding: String =
         (0..60_000).map(|n| format!("\"{}{}\":1,", "Aa".repeat(n % 7), "BB".repeat(n % 5))).collect();
     let digits = "7".repeat(1_000_000);
+    let (mut tried, mut slowest) = (0, (Duration::ZERO, ""));
     for (what, body) in [
         ("100,000 deep arrays", "[".repeat(100_000)),
         ("100,000 deep objects", "{\"a\":".repeat(100_000)),
@@ -178,13 +181,13 @@ async fn what_is_made_to_take_time_or_memory_is_refused_at_once() {
         let answer = police.submit("paper", "key", &[], body.as_bytes()).await.unwrap();
         let took = began.elapsed();
         assert!((400..500).contains(&answer.status), "{what}: {}", answer.status);
-        // The pass line is a second for the release build on its own; this one is a debug build among others.
-        assert!(took < Duration::from_secs(8), "{what} took {took:?}");
+        assert!(took < refused_within(), "{what} took {took:?}");
         println!("{what}: {} in {took:?}", answer.status);
+        (tried, slowest) = (tried + 1, slowest.max((took, what)));
     }
     let grown = memory(&gateway).1 - before;
-    println!("{grown} KiB more at the highest");
     assert!(grown < 64 << 10, "the gateway grew by {grown} KiB");
+    told("JSON made to take time or memory", tried, slowest, grown);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -198,6 +201,7 @@ async fn xml_that_is_made_to_take_time_or_memory_is_refused_at_once() {
     let attributes: String = (0..60_000).map(|n| format!(" a{n}='1'")).collect();
     let namespaces: String = (0..30_000).map(|n| format!(" xmlns:n{n}='u:{n}'")).collect();
     let entities: String = (0..30).map(|n| format!("<!ENTITY e{} '&e{n};&e{n};'>", n + 1)).collect();
+    let (mut tried, mut slowest) = (0, (Duration::ZERO, ""));
     for (what, body) in [
         ("100,000 deep", "<a>".repeat(100_000)),
         ("200,000 elements", format!("<FIR>{}</FIR>", "<a/>".repeat(200_000))),
@@ -221,8 +225,38 @@ async fn xml_that_is_made_to_take_time_or_memory_is_refused_at_once() {
         assert!((400..500).contains(&answer.status), "{what}: {}", answer.status);
         let grown = memory(&gateway).1 - before;
         println!("{what}: {} in {took:?}, {grown} KiB more at the highest", answer.status);
-        assert!(took < Duration::from_secs(8), "{what} took {took:?}");
+        assert!(took < refused_within(), "{what} took {took:?}");
+        (tried, slowest) = (tried + 1, slowest.max((took, what)));
     }
     let grown = memory(&gateway).1 - before;
     assert!(grown < 64 << 10, "the gateway grew by {grown} KiB");
+    told("XML made to take time or memory", tried, slowest, grown);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_shows_otherwise_than_it_is_written_is_passed_as_it_was_sent_and_the_sender_is_warned() {
+    const FIR: &str = include_str!("../../adapters/cctns/examples/in/fir-1.xml");
+    let mut station = station();
+    station.offices = vec![POLICE.to_owned()];
+    let folder = Folder::with(&[station, Party::pulling("court-a", "courts", &[COURT])]);
+    let gateway = Gateway::start(&folder).await;
+    let station = Client::connect(&folder, gateway.exchange, "police-x").await;
+    let warned = async |document: &str| {
+        let headers = [("content-type", "application/xml")];
+        let answer = station.call("POST", "/v1/validate/fir", &headers, document.as_bytes()).await.unwrap();
+        let preview = answer.expect(200).json();
+        let all = preview["warnings"].as_array().unwrap().clone();
+        let hidden: Vec<Value> = all.into_iter().filter(|one| one["rule"] == "hidden-character").collect();
+        (hidden, preview["shared"].to_string())
+    };
+    assert_eq!(warned(FIR).await.0, Vec::<Value>::new());
+    let turned = FIR.replacen("<FULL_NAME_ENG>Anita", "<FULL_NAME_ENG>\u{202e}atinA", 1);
+    let joined = turned.replacen("<FIRST_NAME>अनीता", "<FIRST_NAME>अन्\u{200d}ीता", 1);
+    assert_ne!(turned, FIR);
+    let (hidden, shared) = warned(&joined).await;
+    assert_eq!(hidden.len(), 1, "a joiner in a name of an Indian script hides nothing: {hidden:?}");
+    assert!(hidden[0]["pointer"].as_str().unwrap().ends_with("FULL_NAME_ENG"), "{hidden:?}");
+    assert!(hidden[0]["message"].as_str().unwrap().contains("U+202E"), "{hidden:?}");
+    assert!(!hidden[0]["message"].as_str().unwrap().contains("atinA"), "no value is said");
+    assert!(shared.contains("\u{202e}atinA"), "what was sent is what travels");
 }
