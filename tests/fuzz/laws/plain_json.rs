@@ -154,7 +154,10 @@ impl Reader<'_> {
         }
         if self.takes("e") || self.takes("E") {
             integer = false;
-            let sign = if self.takes("-") { "-" } else { self.takes("+").then_some("").unwrap_or_default() };
+            let sign = if self.takes("-") { "-" } else { "" };
+            if sign.is_empty() {
+                self.takes("+");
+            }
             text = format!("{text}e{sign}{}", self.digits()?);
         }
         if padded {
