@@ -99,7 +99,7 @@ impl Filter {
         ("limit" = Option<u32>, Query, description = "1 to 500; 100 when not said"),
         ("wait" = Option<u32>, Query, description = "0 to 60: seconds to wait for something to come")),
     responses(
-        (status = 200, description = "A page, perhaps empty", body = Page),
+        (status = 200, description = "A page, perhaps empty; `more` says whether to read on at once", body = Page),
         (status = 400, description = "The cursor is not valid here", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not your office, or no scope `receive`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind", body = Problem, content_type = "application/problem+json"),

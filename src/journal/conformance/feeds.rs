@@ -7,6 +7,7 @@ pub(super) async fn run(make: Make) {
     pages_follow_positions_and_show_unsettled_items_again(make()).await;
     liberty_comes_first_in_a_page_and_has_its_own_counter(make()).await;
     filters_and_limits_hold(make()).await;
+    items_of_others_never_make_a_page_empty_before_its_own(make()).await;
     positions_are_never_given_twice(make()).await;
     what_was_overtaken_says_so_on_every_page(make()).await;
     nothing_passes_in_a_feed_what_was_stopped_there(make()).await;
@@ -75,6 +76,21 @@ async fn filters_and_limits_hold(stage: Box<dyn Stage>) {
     let light = FeedAsk { max_bytes: 1, ..ask(COURT, Some(FeedPosition::default()), 10) };
     let light = stage.journal().feed(light).await.unwrap();
     assert_eq!((places(&light), light.next.rest, light.more), (vec![(0, 1)], 1, true));
+}
+
+async fn items_of_others_never_make_a_page_empty_before_its_own(stage: Box<dyn Stage>) {
+    // More than two looks pass over, of either class.
+    for n in 1..=50 {
+        append(&*stage, to(record(&*stage, "x"), vec![pull("court:DLCT01", &[case(n)])])).await;
+    }
+    append(&*stage, to(record(&*stage, "y"), vec![pull("court:DLCT02", &[case(51)])])).await;
+    shelve(&*stage, COURT).await;
+    let one = FeedAsk {
+        offices: vec![OfficeId::parse("court:DLCT02").unwrap()],
+        ..ask(COURT, Some(FeedPosition::default()), 10)
+    };
+    let page = stage.journal().feed(one).await.unwrap();
+    assert_eq!((places(&page), page.more), (vec![(0, 51)], false));
 }
 
 async fn positions_are_never_given_twice(mut stage: Box<dyn Stage>) {

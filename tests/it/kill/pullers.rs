@@ -116,7 +116,7 @@ async fn catch_up(world: &World, feed: Feed, mut after: String, mut known: BTree
                 world.books.lock().unwrap().followed.entry(feed.name.to_owned()).or_default().push(id);
             }
         }
-        if new == 0 {
+        if new == 0 && page["more"] != json!(true) {
             world.books.lock().unwrap().followed.insert(format!("{} end", feed.name), vec![after]);
             return;
         }
@@ -239,7 +239,7 @@ pub async fn finish(world: &Arc<World>) {
             after = text(&page, "next");
             let before = all.len();
             all.extend(items(&page).cloned());
-            if all.len() == before {
+            if all.len() == before && page["more"] != json!(true) {
                 break;
             }
         }
