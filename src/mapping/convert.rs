@@ -225,6 +225,9 @@ fn sure(same: bool, value: Value) -> Read {
     if same { Read::Exact(value) } else { Read::Changed(value) }
 }
 
+/// What a number must be.
+const DECIMAL: &str = "a decimal number of at most 15 digits";
+
 /// A decimal that a double holds with all its digits.
 fn read_number(text: &str) -> Read {
     if let Ok(number) = text.parse::<i64>() {
@@ -232,14 +235,11 @@ fn read_number(text: &str) -> Read {
     }
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    match text.parse::<f64>() {
-        Ok(number) if plain && digits <= 15 => {
-            let value = Value::from(number);
-            let written = value.to_string();
-            sure(written == text, value)
-        }
-        _ => Read::Wrong("a decimal number of at most 15 digits"),
-    }
+    let Ok(number) = text.parse::<f64>() else { return Read::Wrong(DECIMAL) };
+    let value = Value::from(number);
+    // What is written here is always read again, however many digits it has.
+    let same = value.to_string() == text;
+    if same || (plain && digits <= 15) { sure(same, value) } else { Read::Wrong(DECIMAL) }
 }
 
 /// A text as the native schema's type.

@@ -252,6 +252,21 @@ fn what_is_no_value_of_its_form_is_kept_with_a_warning_or_refused_where_it_is_du
     );
 }
 
+/// A place on the map as devices give it has sixteen digits: it was written, and then not read.
+#[test]
+fn a_number_that_is_written_is_read_however_many_digits_it_has() {
+    for number in [json!(9.857_142_857_142_858), json!(1e-7), json!(-0.1), json!(500)] {
+        let native = json!({"Report": {"NO": "1", "SERIES": "1", "FINE": number.to_string()}});
+        let decoded = plan().decode(&native).unwrap();
+        assert_eq!((&decoded.shared["report"]["fine"], decoded.warnings.len()), (&number, 0), "{number}");
+        assert_eq!(plan().encode(&decoded.shared).unwrap().native, native);
+    }
+    for text in ["9.8571428571428580", "1e400", "NaN", "1E-7", "inf"] {
+        let native = json!({"Report": {"NO": "1", "SERIES": "1", "FINE": text}});
+        assert_eq!(plan().decode(&native).unwrap().warnings.len(), 1, "{text}");
+    }
+}
+
 #[test]
 fn a_shared_place_is_found_in_the_native_form() {
     let plan = plan();
