@@ -1,6 +1,6 @@
 //! The edge where bytes become HTTP: one listener, one router, HTTP/1.1 and HTTP/2, with every timer and bound set.
-//! The listener and the signal to stop are arguments. What a request means is the router's business; a TLS handshake, once there
-//! is one, belongs before `Guard`, within the time of the first head. (`axum::serve` is not used: it sets no timer, so a
+//! The listener and the signal to stop are arguments. What a request means is the router's business; of a client with a
+//! certificate it finds a `tls::Client` among the request's extensions. (`axum::serve` is not used: it sets no timer, so a
 //! client that never ends its header would hold a connection for ever.) Read `guard` next, then `framing`.
 
 pub mod framing;
@@ -23,7 +23,8 @@ use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 
@@ -32,6 +33,8 @@ use guard::{Guard, Patience};
 pub use places::room;
 use places::{Place, Places};
 use pulse::{Answer, Beat, Pulse};
+
+use crate::tls::{Client, Stream, Tls};
 
 /// What one listener allows.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +69,14 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<(TcpListener, SocketAd
 }
 
 /// Serves until `stop` resolves; then takes no more connections and lets open ones finish within `limits.drain`.
-pub async fn serve(listener: TcpListener, router: Router, limits: EdgeLimits, stop: impl Future<Output = ()>) {
+/// With `tls`, nothing but TLS is spoken.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    tls: Option<Arc<Tls>>,
+    limits: EdgeLimits,
+    stop: impl Future<Output = ()>,
+) {
     let mut stop = pin!(stop);
     let places = Places::new(limits.connections, limits.per_address);
     let graceful = GracefulShutdown::new();
@@ -77,15 +87,15 @@ pub async fn serve(listener: TcpListener, router: Router, limits: EdgeLimits, st
             stream = next(&listener, &places) => stream,
         };
         let Some((stream, place)) = stream else { continue };
-        let pulse = Pulse::new();
-        let service = service(router.clone(), Arc::clone(&pulse));
-        let guard = Guard::new(stream, limits.bounds(), limits.patience(), pulse);
-        let connection = builder(&limits).serve_connection(TokioIo::new(guard), service).into_owned();
-        let watched = graceful.watch(connection);
+        let (watcher, router, tls) = (graceful.watcher(), router.clone(), tls.clone());
         tokio::spawn(async move {
-            // What goes wrong on a connection (reset, bad framing, too slow) is the client's affair: it has been answered.
-            if let Err(error) = watched.await {
-                tracing::trace!(error = %error, "connection ended");
+            match tls {
+                None => converse(stream, router, None, limits, watcher).await,
+                Some(tls) => {
+                    if let Some((stream, client)) = shake(&tls, stream, limits.header_timeout).await {
+                        converse(stream, router, Some(client), limits, watcher).await;
+                    }
+                }
             }
             drop(place);
         });
@@ -93,6 +103,34 @@ pub async fn serve(listener: TcpListener, router: Router, limits: EdgeLimits, st
     drop(listener);
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open when the time to drain was over");
+    }
+}
+
+/// The TLS handshake, for which there is as much time as for the head of a request.
+async fn shake(tls: &Arc<Tls>, stream: TcpStream, time: Duration) -> Option<(Stream, Arc<Client>)> {
+    match tokio::time::timeout(time, tls.accept(stream)).await {
+        Ok(Ok((stream, client))) => Some((stream, Arc::new(client))),
+        Ok(Err(error)) => {
+            tracing::debug!(error = %error, "no TLS with a client");
+            crate::telemetry::refused("tls");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// The requests of one connection, to its end.
+async fn converse<S>(stream: S, router: Router, client: Option<Arc<Client>>, limits: EdgeLimits, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pulse = Pulse::new();
+    let service = service(router, Arc::clone(&pulse), client);
+    let guard = Guard::new(stream, limits.bounds(), limits.patience(), pulse);
+    let connection = builder(&limits).serve_connection(TokioIo::new(guard), service).into_owned();
+    // What goes wrong on a connection (reset, bad framing, too slow) is the client's affair: it has been answered.
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::trace!(error = %error, "connection ended");
     }
 }
 
@@ -158,16 +196,28 @@ type Answered = Result<Response<Answer>, Infallible>;
 fn service(
     router: Router,
     pulse: Arc<Pulse>,
+    client: Option<Arc<Client>>,
 ) -> impl hyper::service::Service<Request<Incoming>, Response = Response<Answer>, Error = Infallible, Future: Send> {
     hyper::service::service_fn(move |request: Request<Incoming>| {
         let beat = Beat::new(&pulse);
-        answer(router.clone(), request, beat)
+        answer(router.clone(), request, beat, client.clone())
     })
 }
 
-async fn answer(router: Router, request: Request<Incoming>, beat: Beat) -> Answered {
+async fn answer(router: Router, mut request: Request<Incoming>, beat: Beat, client: Option<Arc<Client>>) -> Answered {
     if request.method().as_str() == framing::REFUSED {
         return Ok(refused(request.uri().path()).map(|body| Answer::new(body, beat)));
+    }
+    if let Some(client) = client {
+        if !client.is_good() {
+            return Ok(closing(problem(
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                "the certificate of this connection has ended or was revoked",
+            ))
+            .map(|body| Answer::new(body, beat)));
+        }
+        request.extensions_mut().insert(client);
     }
     let path = request.uri().path().to_owned();
     let handled = AssertUnwindSafe(router.oneshot(request.map(Body::new))).catch_unwind().await;
@@ -181,7 +231,7 @@ async fn answer(router: Router, request: Request<Incoming>, beat: Beat) -> Answe
 
 /// The answer to a request that the guard did not let through.
 fn refused(path: &str) -> Response<Body> {
-    let mut answer = match path {
+    closing(match path {
         "/408" => problem(StatusCode::REQUEST_TIMEOUT, "too-slow", "the head of the request did not come in time"),
         "/431" => problem(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -193,7 +243,11 @@ fn refused(path: &str) -> Response<Body> {
             "framing-refused",
             "the head of the request is not plain HTTP/1.1: one length or one chunked coding, CRLF at each line's end, a path",
         ),
-    };
+    })
+}
+
+/// The last answer of its connection.
+fn closing(mut answer: Response<Body>) -> Response<Body> {
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }

@@ -12,6 +12,7 @@ pub mod seal;
 pub mod memory;
 pub mod faults;
 pub mod keys;
+pub mod tls;
 pub mod doors;
 
 // The model: schemas, codes, conditions, translation, and the configuration that binds them.

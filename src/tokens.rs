@@ -60,6 +60,8 @@ struct Verified {
     scope: Vec<String>,
     /// Thumbprint of the client's key that the token was given for.
     key: String,
+    /// Thumbprint of the certificate that it is bound to.
+    certificate: Option<String>,
     issued: i64,
     expires: i64,
     /// The revision under which system and key were seen to be registered.
@@ -127,6 +129,17 @@ struct AccessClaims {
     scope: String,
     /// Thumbprint of the client's key: a key that is withdrawn takes its tokens with it.
     key: String,
+    /// The certificate that it is bound to: of the connection on which it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
+}
+
+/// RFC 8705 section 3.1.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    #[serde(rename = "x5t#S256")]
+    thumbprint: String,
 }
 
 /// Claims of a client assertion (RFC 7523 section 3). Numbers are whole: `1e9` and `"1"` are refused.
@@ -168,8 +181,15 @@ impl Tokens {
         self.urls.first().map_or("", String::as_str)
     }
 
-    /// Who shows this `Authorization` header.
-    pub fn verify(&self, authorization: Option<&str>, live: &Live, now: Timestamp) -> Result<Caller, Denied> {
+    /// Who shows this `Authorization` header, on a connection with the client certificate of this thumbprint, or without one.
+    /// A token is good with the certificate that it was given to, and one that was given to none is good with none.
+    pub fn verify(
+        &self,
+        authorization: Option<&str>,
+        certificate: Option<&str>,
+        live: &Live,
+        now: Timestamp,
+    ) -> Result<Caller, Denied> {
         let token = bearer(authorization.ok_or(Denied::Missing)?).ok_or(Denied::Missing)?;
         let revision = live.newest();
         let verified = match self.verified.get(token) {
@@ -180,6 +200,9 @@ impl Tokens {
                 verified
             }
         };
+        if verified.certificate.as_deref() != certificate {
+            return Err(Denied::Invalid);
+        }
         // Dated by this gateway's own clock: no leeway. Only where that was set back, a token is of a later time than now, and
         // would live longer than any may.
         let later = verified.issued > now.seconds().saturating_add(LEEWAY_SECONDS);
@@ -201,7 +224,15 @@ impl Tokens {
             return Err(Denied::Invalid);
         }
         let scope = claims.scope.split(' ').map(str::to_owned).collect();
-        Ok(Verified { system: claims.sub, scope, key: claims.key, issued: claims.iat, expires: claims.exp, revision })
+        Ok(Verified {
+            system: claims.sub,
+            scope,
+            key: claims.key,
+            certificate: claims.cnf.map(|bound| bound.thumbprint),
+            issued: claims.iat,
+            expires: claims.exp,
+            revision,
+        })
     }
 
     fn claims(&self, token: &str) -> Option<AccessClaims> {
@@ -259,12 +290,14 @@ impl Tokens {
         if here && alive && named && begun(claims.nbf) && begun(claims.iat) { Ok(()) } else { Err(NoToken::Client) }
     }
 
-    /// An access token for a proven client, for the scopes asked (`None`: all that its system has), and those scopes.
+    /// An access token for a proven client, for the scopes asked (`None`: all that its system has), bound to the client
+    /// certificate of this thumbprint if there is one; and those scopes.
     pub fn issue(
         &self,
         proven: &Proven,
         system: &System,
         asked: Option<&str>,
+        certificate: Option<&str>,
         now: Timestamp,
     ) -> Result<(String, String), NoToken> {
         let all = scopes(system);
@@ -284,6 +317,7 @@ impl Tokens {
             jti: seal::random::<16>().map(|bytes| seal::hex(&bytes)).map_err(|_| NoToken::Client)?,
             scope: scope.clone(),
             key: proven.key.clone(),
+            cnf: certificate.map(|thumbprint| Confirmation { thumbprint: thumbprint.to_owned() }),
         };
         let claims = serde_json::to_vec(&claims).map_err(|_| NoToken::Client)?;
         Ok((self.keys.tokens.jws(&self.header, &claims), scope))
@@ -299,6 +333,7 @@ impl Caller {
             system: registered.name.clone(),
             scope: scopes(registered),
             key: String::new(),
+            certificate: None,
             issued: 0,
             expires: i64::MAX,
             revision: revision.number,

@@ -7,6 +7,7 @@ pub mod folder;
 pub mod settings;
 pub mod connections;
 pub mod outbound;
+pub mod tls;
 pub mod retention;
 pub mod document;
 pub mod revision;

@@ -12,6 +12,7 @@ use super::{
     connections::Connections,
     outbound::Outbound,
     retention::{Retention, Store},
+    tls::Tls,
 };
 
 /// The embedded default layer, which is also the manual of these options.
@@ -25,6 +26,8 @@ pub const FILE: &str = "config/gateway.toml";
 pub struct Settings {
     /// `[exchange]`.
     pub exchange: Exchange,
+    /// `[tls]`.
+    pub tls: Tls,
     /// `[connections]`.
     pub connections: Connections,
     /// `[admin] listen`.
@@ -165,6 +168,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             exchange: Exchange::default(),
+            tls: Tls::default(),
             connections: Connections::default(),
             admin_listen: loopback(8081),
             ops_listen: loopback(9464),
@@ -283,9 +287,10 @@ impl Settings {
         }
         let mut root = document.section("this file", findings);
         each(&mut root, "exchange", |table| self.exchange.read(table));
+        each(&mut root, "tls", |table| self.tls.read(table));
         each(&mut root, "connections", |table| self.connections.read(table));
-        each(&mut root, "admin", |table| set(&mut self.admin_listen, address(table)));
-        each(&mut root, "ops", |table| set(&mut self.ops_listen, address(table)));
+        each(&mut root, "admin", |table| set(&mut self.admin_listen, local(table)));
+        each(&mut root, "ops", |table| set(&mut self.ops_listen, local(table)));
         each(&mut root, "limits", |table| self.limits.read(table));
         each(&mut root, "rates", |table| self.rates.read(table));
         each(&mut root, "dispatch", |table| self.dispatch.read(table));
@@ -314,6 +319,15 @@ impl Settings {
             findings.error(FILE, 0, "`every` and `timeout` of [alerts] must be more than nothing");
         }
         self.connections.check(findings);
+        self.tls.check(findings);
+        if !self.tls.is_on() && !self.exchange.listen.ip().is_loopback() {
+            let listen = self.exchange.listen;
+            findings.error(
+                FILE,
+                0,
+                format!("`listen` of [exchange] is `{listen}`; plain HTTP is served on loopback only: name the files of [tls]"),
+            );
+        }
         self.outbound.check(self.alerts.webhook.iter().map(|url| (FILE, url.as_str())), findings);
         self.retention.check(findings);
         let counts = [
@@ -452,20 +466,22 @@ pub(super) fn rate(table: &mut Section<'_, '_>, key: &'static str) -> Option<u32
 fn address(table: &mut Section<'_, '_>) -> Option<SocketAddr> {
     let Said { value, line } = table.text("listen")?;
     let read = if value == "0" { Some(loopback(0)) } else { value.parse().ok() };
-    match read {
-        Some(address) if address.ip().is_loopback() => Some(address),
-        Some(_) => {
-            table.error(
-                line,
-                format!("`listen` is `{value}`; plain HTTP is served on loopback only, such as `127.0.0.1:8080`"),
-            );
-            None
-        }
-        None => {
-            table.error(line, format!("`listen` is `{value}`; write `127.0.0.1:8080`, or `0` for any free port"));
-            None
-        }
+    if read.is_none() {
+        table.error(line, format!("`listen` is `{value}`; write `127.0.0.1:8080`, or `0` for any free port"));
     }
+    read
+}
+
+/// An address of this machine.
+fn local(table: &mut Section<'_, '_>) -> Option<SocketAddr> {
+    let line = table.text("listen")?.line;
+    let read = address(table)?;
+    if !read.ip().is_loopback() {
+        let port = read.port();
+        table.error(line, format!("`listen` is `{read}`; this is served on loopback only, such as `127.0.0.1:{port}`"));
+        return None;
+    }
+    Some(read)
 }
 
 /// Variables such as `ICJS_EXCHANGE__LISTEN` as TOML text, every value a text.

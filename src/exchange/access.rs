@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{Extensions, HeaderValue, header};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
@@ -19,7 +19,8 @@ use super::Exchange;
 use super::calls::Note;
 use crate::accept::{Code, Refusal};
 use crate::identifiers::SystemName;
-use crate::tokens::Caller;
+use crate::tls::Client;
+use crate::tokens::{Caller, Denied};
 
 /// Counts the calls of one system and says how many are left.
 type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
@@ -100,11 +101,30 @@ impl FromRequestParts<Arc<Exchange>> for Known {
     }
 }
 
+/// What a request shows of who sends it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    authorization: Option<HeaderValue>,
+    client: Option<Arc<Client>>,
+}
+
+impl Shown {
+    /// The head of a request, as the edge hands it on.
+    pub fn of(parts: &Parts) -> Self {
+        let authorization = parts.headers.get(header::AUTHORIZATION).cloned();
+        Self { authorization, client: parts.extensions.get().cloned() }
+    }
+}
+
+/// The thumbprint of the client certificate of a request's connection.
+pub fn certificate(extensions: &Extensions) -> Option<Arc<str>> {
+    extensions.get::<Arc<Client>>().map(|client| Arc::clone(client.thumbprint()))
+}
+
 impl Exchange {
     /// Who calls, by the head of the request; who calls too often is refused.
     pub fn caller(&self, head: &Parts) -> Result<Caller, Refusal> {
-        let authorization = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let caller = self.tokens.verify(authorization, &self.desk.live, self.desk.clock.now())?;
+        let caller = self.still(&Shown::of(head))?;
         let own = caller.system()?.limits.per_second;
         let rates = self.desk.settings.rates;
         // A burst of two seconds' worth: clients that send a day's batch are evened out, not refused at the first breath.
@@ -116,10 +136,15 @@ impl Exchange {
         admitted.map(|()| caller)
     }
 
-    /// Who called with these headers, if the token is good still. It counts as no new call.
-    pub fn still(&self, headers: &HeaderMap) -> Result<Caller, Refusal> {
-        let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        Ok(self.tokens.verify(authorization, &self.desk.live, self.desk.clock.now())?)
+    /// Who called, if the token is good still. It counts as no new call.
+    pub fn still(&self, shown: &Shown) -> Result<Caller, Refusal> {
+        let authorization = shown.authorization.as_ref().and_then(|value| value.to_str().ok());
+        // The edge has judged it with the request; what goes on for long asks again.
+        if shown.client.as_ref().is_some_and(|client| !client.is_good()) {
+            return Err(Denied::Invalid.into());
+        }
+        let certificate = shown.client.as_ref().map(|client| &**client.thumbprint());
+        Ok(self.tokens.verify(authorization, certificate, &self.desk.live, self.desk.clock.now())?)
     }
 
     /// A place among those that are worked on at once.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
 use super::Exchange;
+use super::access::Shown;
 use super::problem::{self, Problem, Usual};
 use super::request;
 use super::turns::{Turn, Turns};
@@ -75,7 +76,7 @@ pub async fn batch(State(exchange): State<Arc<Exchange>>, request: Request) -> R
     // Answers go out while lines come in: a batch of any length needs the memory of a few lines.
     let pace = request::pace(&exchange.desk.settings);
     let lines = Lines { body: Pieces::new(body, pace), rest: BytesMut::new(), looked: 0, ended: false };
-    let batch = Arc::new(Batch { exchange, headers: parts.headers, turns: Arc::default() });
+    let batch = Arc::new(Batch { exchange, shown: Shown::of(&parts), turns: Arc::default() });
     let state = (Arc::clone(&batch), lines, 0_u64);
     let lines = stream::unfold(state, |(batch, mut lines, before)| async move {
         let number = before + 1;
@@ -95,8 +96,8 @@ pub async fn batch(State(exchange): State<Arc<Exchange>>, request: Request) -> R
 /// One batch under way.
 struct Batch {
     exchange: Arc<Exchange>,
-    /// Of the request: its token is looked at again with every line, since a batch may outlive it.
-    headers: HeaderMap,
+    /// Token and certificate are looked at again with every line, since a batch may outlive them.
+    shown: Shown,
     turns: Arc<Turns>,
 }
 
@@ -147,7 +148,7 @@ impl Batch {
     }
 
     async fn one(&self, text: &[u8], turn: &Turn) -> Result<accept::Accepted, Refusal> {
-        let caller = self.exchange.still(&self.headers)?;
+        let caller = self.exchange.still(&self.shown)?;
         let (submission, body) = read(text)?;
         let read = |limit| {
             let fits = body.len() <= limit;

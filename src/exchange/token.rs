@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::access::certificate;
 use super::request;
 use super::{Exchange, answer};
 use crate::accept::Refusal;
@@ -73,16 +73,17 @@ pub struct TokenRequest {
         (status = 415, description = "Packed in a way that is not taken here", body = super::problem::Problem, content_type = "application/problem+json"),
         (status = 429, description = "Too many calls", body = super::problem::Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = super::problem::Problem, content_type = "application/problem+json")))]
-pub async fn token(State(exchange): State<Arc<Exchange>>, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+pub async fn token(State(exchange): State<Arc<Exchange>>, request: Request) -> Result<Response, Refusal> {
     let _place = exchange.place()?;
-    let bytes = request::body(&exchange.desk.settings, &headers, body, FORM_BYTES).await?;
-    match give(&exchange, &bytes).await? {
+    let (parts, body) = request.into_parts();
+    let bytes = request::body(&exchange.desk.settings, &parts.headers, body, FORM_BYTES).await?;
+    match give(&exchange, &bytes, certificate(&parts.extensions).as_deref()).await? {
         Ok(token) => Ok(uncached(answer(StatusCode::OK, &token))),
         Err(none) => Ok(uncached(refused(none))),
     }
 }
 
-async fn give(exchange: &Exchange, form: &[u8]) -> Result<Result<Token, NoToken>, Refusal> {
+async fn give(exchange: &Exchange, form: &[u8], certificate: Option<&str>) -> Result<Result<Token, NoToken>, Refusal> {
     let (assertion, scope) = match read(form) {
         Ok(read) => read,
         Err(none) => return Ok(Err(none)),
@@ -99,7 +100,7 @@ async fn give(exchange: &Exchange, form: &[u8]) -> Result<Result<Token, NoToken>
         return Ok(Err(NoToken::Client));
     }
     let Some(system) = revision.systems.get(&proven.system) else { return Ok(Err(NoToken::Client)) };
-    let issued = exchange.tokens.issue(&proven, system, scope.as_deref(), now);
+    let issued = exchange.tokens.issue(&proven, system, scope.as_deref(), certificate, now);
     Ok(issued.map(|(access_token, scope)| Token {
         access_token,
         token_type: "Bearer",

@@ -10,6 +10,7 @@ use crate::config::ConfigError;
 use crate::journal::JournalError;
 use crate::keys::KeyError;
 use crate::revisions::NotApplied;
+use crate::tls::TlsError;
 
 /// An address is in use.
 const UNAVAILABLE: u8 = 69;
@@ -56,6 +57,11 @@ impl Ended {
             return Self::storage(path, source);
         }
         Self { code: CONFIGURATION, message: chain(error) }
+    }
+
+    /// The files of `[tls]` are not what they should be.
+    pub(super) fn tls(error: &TlsError) -> Self {
+        Self { code: CONFIGURATION, message: format!("no TLS can be spoken: {}", chain(error)) }
     }
 
     pub(super) fn address(table: &str, address: SocketAddr, error: &std::io::Error) -> Self {

@@ -4,6 +4,7 @@
 
 mod guard;
 mod alarms;
+mod certificates;
 mod chores;
 mod ended;
 
@@ -44,6 +45,7 @@ use crate::live::Live;
 use crate::rerouting::Rerouting;
 use crate::revisions::{self, Author, Revisions};
 use crate::telemetry::{self, Telemetry};
+use crate::tls::Tls;
 
 /// Connections to the listeners of this centre: people and machines that have places of their own, whatever the exchange's do.
 const FEW: usize = 256;
@@ -59,6 +61,9 @@ pub struct Addresses {
     pub admin: SocketAddr,
     /// For machines of this centre.
     pub ops: SocketAddr,
+    /// Whether the exchange speaks TLS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tls: bool,
 }
 
 /// A running gateway.
@@ -86,7 +91,7 @@ pub fn serve(dir: &Path, apply: bool) -> Result<(), Ended> {
         crate::memory::give_back();
         for (name, address) in gateway.addresses.named() {
             // Nobody has to read it: `println!` would end the gateway where standard output is closed or full.
-            let _ = writeln!(std::io::stdout(), "{name} listens on http://{address}");
+            let _ = writeln!(std::io::stdout(), "{name} listens on {address}");
         }
         let ended = tokio::select! {
             signal = signals.next() => { tracing::info!(signal, "draining"); None }
@@ -112,7 +117,7 @@ impl Gateway {
         let listen_file = data.join("listen.json");
         crate::journal::durable::make_folder(&data).map_err(|error| Ended::storage(&data, &error))?;
         // Addresses first: a port in use is the usual mistake, and nothing has been touched yet.
-        let listeners = Listeners::bind(&settings).await?;
+        let listeners = Listeners::bind(dir, &settings, &clock).await?;
         let keys = Arc::new(Keys::open(dir).map_err(|error| Ended::keys(&error))?);
         let store = open_store(dir, &settings, &keys, &clock).await?;
         // Only now is it certain that no other gateway runs on this folder, and that the file is a dead one's.
@@ -197,9 +202,13 @@ impl Gateway {
         let ops = Ops { journal, telemetry: telemetry.clone(), stopping: core.stopping.clone() };
         let root = data.parent().unwrap_or(data).to_owned();
         self.part("folders", exchange::folder::run(Arc::clone(&exchange), root, core.stopping.clone()));
-        self.part("exchange listener", http_edge::serve(on.exchange, exchange::router(exchange), limits, stopping()));
-        self.part("admin listener", http_edge::serve(on.admin, pages, few, stopping()));
-        self.part("ops listener", http_edge::serve(on.ops, exchange::ops::router(ops), few, stopping()));
+        if let Some(tls) = on.tls.clone() {
+            self.part("certificates", certificates::run(tls, core.terms_of_tls(), core.stopping.clone()));
+        }
+        let router = exchange::router(exchange);
+        self.part("exchange listener", http_edge::serve(on.exchange, router, on.tls, limits, stopping()));
+        self.part("admin listener", http_edge::serve(on.admin, pages, None, few, stopping()));
+        self.part("ops listener", http_edge::serve(on.ops, exchange::ops::router(ops), None, few, stopping()));
         self.part(
             "chores",
             chores::run(Arc::clone(&core.journal), core.chores(data), telemetry, core.stopping.clone()),
@@ -287,7 +296,7 @@ impl Core {
 
     /// What the exchange is built from.
     pub fn exchange(&self) -> exchange::Parts {
-        let here = format!("http://{}", self.addresses.exchange);
+        let here = self.addresses.exchange_url();
         exchange::Parts {
             journal: Arc::clone(&self.journal),
             live: Arc::clone(&self.live),
@@ -346,6 +355,10 @@ impl Core {
         Door::open(Arc::clone(&self.keys), self.settings.dispatch.answer, self.settings.outbound.clone())
     }
 
+    fn terms_of_tls(&self) -> certificates::Terms {
+        certificates::Terms { clock: Arc::clone(&self.clock), reload: self.settings.tls.reload }
+    }
+
     fn chores(&self, data: &Path) -> chores::Terms {
         chores::Terms {
             clock: Arc::clone(&self.clock),
@@ -361,22 +374,36 @@ struct Listeners {
     exchange: TcpListener,
     admin: TcpListener,
     ops: TcpListener,
+    tls: Option<Arc<Tls>>,
     addresses: Addresses,
 }
 
 impl Listeners {
-    async fn bind(settings: &Settings) -> Result<Self, Ended> {
+    async fn bind(dir: &Path, settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, Ended> {
+        let tls = if settings.tls.is_on() {
+            let tls = Tls::open(settings.tls.files(dir), Arc::clone(clock)).map_err(|error| Ended::tls(&error))?;
+            Some(Arc::new(tls))
+        } else {
+            None
+        };
         let (exchange, exchange_at) = bind("exchange", settings.exchange.listen).await?;
         let (admin, admin_at) = bind("admin", settings.admin_listen).await?;
         let (ops, ops_at) = bind("ops", settings.ops_listen).await?;
-        let addresses = Addresses { exchange: exchange_at, admin: admin_at, ops: ops_at };
-        Ok(Self { exchange, admin, ops, addresses })
+        let addresses = Addresses { exchange: exchange_at, admin: admin_at, ops: ops_at, tls: settings.tls.is_on() };
+        Ok(Self { exchange, admin, ops, tls, addresses })
     }
 }
 
 impl Addresses {
-    fn named(&self) -> [(&'static str, SocketAddr); 3] {
-        [("exchange", self.exchange), ("admin", self.admin), ("ops", self.ops)]
+    /// The URL of the exchange.
+    pub fn exchange_url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.exchange)
+    }
+
+    fn named(&self) -> [(&'static str, String); 3] {
+        let plain = |address: SocketAddr| format!("http://{address}");
+        [("exchange", self.exchange_url()), ("admin", plain(self.admin)), ("ops", plain(self.ops))]
     }
 }
 

@@ -238,7 +238,8 @@ fn read_number(text: &str) -> Read {
     let Ok(number) = text.parse::<f64>() else { return Read::Wrong(DECIMAL) };
     let value = Value::from(number);
     // What is written here is always read again, however many digits it has.
-    let same = value.to_string() == text;
+    let written = value.to_string();
+    let same = written == text;
     if same || (plain && digits <= 15) { sure(same, value) } else { Read::Wrong(DECIMAL) }
 }
 

@@ -71,11 +71,11 @@ fn a_registered_key_proves_its_client_and_gets_a_token_that_opens() {
     let assertion = signed(&json!({"alg": "EdDSA", "kid": "k1"}), &claims(), &key);
     let proven = tokens.prove(&assertion, &known, now()).unwrap();
     assert_eq!(proven.system, "cctns-dl");
-    let (token, scope) = tokens.issue(&proven, &known["cctns-dl"], None, now()).unwrap();
+    let (token, scope) = tokens.issue(&proven, &known["cctns-dl"], None, None, now()).unwrap();
     assert_eq!(scope, "send:fir receive read search");
     let verified = tokens.open(&token, &known, 3).unwrap();
     assert_eq!((verified.system.as_str(), verified.revision, verified.expires), ("cctns-dl", 3, NOW + 600));
-    assert_eq!(tokens.issue(&proven, &known["cctns-dl"], Some("send:order"), now()).unwrap_err(), NoToken::Scope);
+    assert_eq!(tokens.issue(&proven, &known["cctns-dl"], Some("send:order"), None, now()).unwrap_err(), NoToken::Scope);
     // The key is withdrawn: the token that was given for it opens nothing any more.
     let other = systems(json!([okp(&SigningKey::generate().unwrap())]));
     assert_eq!(tokens.open(&token, &other, 4), Err(Denied::Invalid));
@@ -87,7 +87,7 @@ fn a_changed_token_opens_nothing() {
     let key = SigningKey::generate().unwrap();
     let known = systems(json!([okp(&key)]));
     let proven = tokens.prove(&signed(&json!({"alg": "EdDSA"}), &claims(), &key), &known, now()).unwrap();
-    let (token, _) = tokens.issue(&proven, &known["cctns-dl"], None, now()).unwrap();
+    let (token, _) = tokens.issue(&proven, &known["cctns-dl"], None, None, now()).unwrap();
     for place in 0..token.len() {
         let mut bytes = token.clone().into_bytes();
         bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// `accept` and `dispatch` stand side by side on purpose: they meet in the journal and never name each other.
 const LAYERS: &[&[&str]] = &[
     &["clock", "seal", "memory", "doors"],
-    &["identifiers", "keys", "faults"],
+    &["identifiers", "keys", "faults", "tls"],
     &["schema", "journal"],
     &["expression", "telemetry"],
     &["codes", "reference"],
@@ -68,12 +68,14 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/journal/sqlite/"]),
     ("rust_embed", &["src/config/", "src/admin/", "src/exchange/", "src/promises.rs"]),
     ("rustix", &["src/shell/signal.rs", "src/http_edge/places.rs", "src/exchange/folder/guarded.rs"]),
+    ("rustls", &["src/tls.rs", "tests/"]),
     ("ruzstd", &["src/doors/coding.rs"]),
     ("serde", &[]),
     ("serde_json", &[]),
     ("tempfile", &["tests/"]),
     ("thiserror", &[]),
     ("tokio", &[]),
+    ("tokio_rustls", &["src/tls.rs", "tests/"]),
     ("toml", &["src/config/", "src/mapping/", "src/promises.rs", "tests/"]),
     ("tower", &["src/exchange/", "src/admin/", "src/http_edge"]),
     ("tracing", &[]),
@@ -81,6 +83,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("utoipa", &["src/exchange/", "src/admin/", "src/casefile/"]),
     ("utoipa_axum", &["src/exchange/", "src/admin/"]),
     ("uuid", &["src/identifiers.rs"]),
+    ("x509_parser", &["src/tls.rs"]),
 ];
 
 /// A source file outside tests grows no further than this.

@@ -35,6 +35,7 @@ mod doors;
 mod fuzzed;
 mod edge;
 mod slow;
+mod tls;
 mod links;
 mod whereabouts;
 mod rerouting;

@@ -167,7 +167,7 @@ impl<'g> Node<'g> {
             revisions: Arc::new(Revisions::new(journal.clone(), time, ground.folder.root())),
             standings: Arc::default(),
             stopping,
-            addresses: Addresses { exchange: here, admin: here, ops: here },
+            addresses: Addresses { exchange: here, admin: here, ops: here, tls: false },
         };
         let admin = Admin::new(Arc::new(core.desk()), core.revisions.clone()).unwrap();
         let file = data.path().join("admin.token");

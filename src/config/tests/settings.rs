@@ -48,7 +48,7 @@ fn every_error_of_the_settings_is_listed_with_its_line() {
     for part in [
         "environment: `level` is `loud`",
         "config/gateway.toml: `depth` must not be 0",
-        "config/gateway.toml:2: `listen` is `0.0.0.0:80`; plain HTTP is served on loopback only",
+        "config/gateway.toml: `listen` of [exchange] is `0.0.0.0:80`; plain HTTP is served on loopback only",
         "config/gateway.toml:3: unknown key `lissten` in [exchange]; did you mean `listen`?",
         "config/gateway.toml:5: `record` is `1MB`; write a size as",
         "config/gateway.toml:7: unknown key `stor` in this file; did you mean `store`?",

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// Longer than anything that a test waits for on purpose (a feed's `wait` is 60 s at most).
@@ -65,7 +65,13 @@ pub async fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Result<Answer> {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {to}\r\nconnection: close\r\n");
+    let headers: Vec<_> = [("connection", "close")].iter().chain(headers).copied().collect();
+    raw(to, &written(to, method, target, &headers, body)).await
+}
+
+/// The bytes of a request.
+pub fn written(to: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {to}\r\n");
     if !body.is_empty() || matches!(method, "POST" | "PUT" | "PATCH") {
         head.push_str(&format!("content-length: {}\r\n", body.len()));
     }
@@ -75,7 +81,7 @@ pub async fn request(
     head.push_str("\r\n");
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(body);
-    raw(to, &bytes).await
+    bytes
 }
 
 /// Sends bytes as they are and reads one answer.
@@ -95,8 +101,8 @@ pub async fn raw(to: SocketAddr, bytes: &[u8]) -> Result<Answer> {
     tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| Error::from(ErrorKind::TimedOut))?
 }
 
-/// `head`: the answer to a HEAD announces a body and has none.
-async fn read_answer(reader: &mut BufReader<TcpStream>, head: bool) -> Result<Answer> {
+/// One answer. `head`: the answer to a HEAD announces a body and has none.
+pub async fn read_answer(reader: &mut (impl AsyncBufRead + Unpin), head: bool) -> Result<Answer> {
     loop {
         let (first, headers) = read_head(reader).await?;
         let status = first.split(' ').nth(1).and_then(|text| text.parse().ok()).ok_or(ErrorKind::InvalidData)?;
@@ -120,7 +126,7 @@ pub async fn read_request(reader: &mut BufReader<TcpStream>) -> Result<Option<(S
     Ok(Some((method, target, headers, body)))
 }
 
-async fn read_head(reader: &mut BufReader<TcpStream>) -> Result<(String, Headers)> {
+async fn read_head(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<(String, Headers)> {
     let first = line(reader).await?;
     let mut headers = Vec::new();
     loop {
@@ -133,7 +139,7 @@ async fn read_head(reader: &mut BufReader<TcpStream>) -> Result<(String, Headers
     }
 }
 
-async fn read_body(reader: &mut BufReader<TcpStream>, headers: &Headers, none: bool) -> Result<Vec<u8>> {
+async fn read_body(reader: &mut (impl AsyncBufRead + Unpin), headers: &Headers, none: bool) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     if none {
         return Ok(body);
@@ -166,7 +172,7 @@ fn chunked(headers: &Headers) -> bool {
     header(headers, "transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
 }
 
-async fn line(reader: &mut BufReader<TcpStream>) -> Result<String> {
+async fn line(reader: &mut (impl AsyncBufRead + Unpin)) -> Result<String> {
     let mut line = String::new();
     reader.read_line(&mut line).await?;
     match line.strip_suffix("\r\n") {
