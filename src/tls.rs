@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, aws_lc_rs as library};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
@@ -183,7 +183,7 @@ impl Contents {
     }
 
     fn load(&self, files: &Files, clock: &Arc<dyn Clock>, number: u64) -> Result<Loaded, TlsError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(library::default_provider());
         let chain: Vec<CertificateDer<'static>> = all(&self.certificate, &files.certificate, "certificate")?;
         let ends = chain.first().and_then(|own| ends(own));
         let ends = ends.ok_or_else(|| TlsError::at(&files.certificate, "is no X.509 certificate"))?;
