@@ -68,8 +68,10 @@ impl Site {
     async fn send(&self, wanted: u32) -> Option<crate::harness::http::Answer> {
         let accepted = Arc::new(AtomicU32::new(0));
         let mut hands = JoinSet::new();
+        // One token for all: where everything is refused at once, tokens would be asked for more often than they are given.
+        let client = self.client().await;
         for _ in 0..SENDERS {
-            let (client, next, accepted) = (self.client().await, Arc::clone(&self.next), Arc::clone(&accepted));
+            let (client, next, accepted) = (client.clone(), Arc::clone(&self.next), Arc::clone(&accepted));
             hands.spawn(async move {
                 while accepted.fetch_add(1, Ordering::SeqCst) < wanted {
                     let number = next.fetch_add(1, Ordering::SeqCst);
