@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -306,6 +306,19 @@ async fn certificates_are_renewed_without_a_restart_and_broken_files_change_noth
     std::fs::rename(centre.at("renewed.pem"), centre.at("gateway.pem")).unwrap();
     until(|| shown(&centre).contains("renewed")).await;
     open.me(&token).await.unwrap().expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_handshake_that_stops_is_let_go() {
+    let centre = Centre::new();
+    let gateway = Gateway::start_with(&centre.folder, &[("ICJS_EXCHANGE__HEADER_TIMEOUT", "1s")]).await;
+    for begun in [&b""[..], b"\x16\x03\x01"] {
+        let mut socket = TcpStream::connect(gateway.exchange).await.unwrap();
+        socket.write_all(begun).await.unwrap();
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(SEEN_WITHIN, socket.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok() && rest.is_empty(), "{begun:?}: still open, or an answer");
+    }
 }
 
 async fn until(come: impl Fn() -> bool) {
