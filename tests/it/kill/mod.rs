@@ -161,8 +161,8 @@ async fn deaths(world: &World, mut gateway: Gateway, trouble: Trouble, rounds: u
 }
 
 const HOUR: i64 = 3_600_000;
-/// Where the clock is set, from the true time. Header keys are kept for 30 days, so that no step is longer.
-const STEPS: [i64; 7] = [0, HOUR, -HOUR, 24 * HOUR, -24 * HOUR, 20 * 24 * HOUR, -20 * 24 * HOUR];
+/// Where the clock is set, from the true time. Header keys are kept for 30 days, so that no two of these are further apart.
+const STEPS: [i64; 7] = [0, HOUR, -HOUR, 24 * HOUR, -24 * HOUR, 14 * 24 * HOUR, -14 * 24 * HOUR];
 
 /// The clock ends where it was at first: most of its steps were back from where it stood.
 async fn steps(world: &World, mut gateway: Gateway, rounds: u64) -> (Toll, Gateway) {
