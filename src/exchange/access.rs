@@ -2,6 +2,7 @@
 //! A caller that exceeds its own limit is told when to come back; it never slows another system down.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -113,6 +114,14 @@ impl Shown {
     pub fn of(parts: &Parts) -> Self {
         let authorization = parts.headers.get(header::AUTHORIZATION).cloned();
         Self { authorization, client: parts.extensions.get().cloned() }
+    }
+}
+
+impl FromRequestParts<Arc<Exchange>> for Shown {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Exchange>) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
     }
 }
 

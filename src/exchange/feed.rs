@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::access::{Known, demand};
+use super::access::{Known, Shown, demand};
 use super::cursor::Binding;
 use super::problem::{Problem, Usual};
 use super::request::{self, Query};
@@ -109,6 +109,7 @@ impl Filter {
 pub async fn feed(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
+    shown: Shown,
     query: Query,
 ) -> Result<Response, Refusal> {
     demand(&caller, "receive")?;
@@ -129,6 +130,8 @@ pub async fn feed(
         max_bytes: exchange.desk.settings.exchange.feed_page,
     };
     let page = waited(&exchange, ask, wait).await?;
+    // Who was let in a minute ago may have lost key or certificate since.
+    exchange.still(&shown)?;
     let page = permitted(&exchange, &caller, page).await?;
     written(&exchange, &page, &binding).await
 }

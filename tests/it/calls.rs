@@ -5,21 +5,13 @@ use serde_json::{Value, json};
 
 use super::harness::folder::paper;
 use super::harness::http::{Answer, request};
-use super::harness::{Client, Folder, Gateway, Party};
+use super::harness::{Client, Folder, Gateway};
+use super::limits::folder;
 
 const POLICE: &str = "ps:38101004";
 const COURT: &str = "court:DLCT01";
 /// Stands in headers, paths and bodies, and must stand in no line.
 const SECRET: &str = "ZQ7canaryXW";
-
-fn folder(settings: &str, limits: &str) -> Folder {
-    let mut police = Party::pulling("police-a", "police", &[POLICE]);
-    police.more = limits.to_owned();
-    let folder = Folder::with(&[police, Party::pulling("court-a", "courts", &[COURT])]);
-    let text = std::fs::read_to_string(folder.path("config/gateway.toml")).unwrap();
-    folder.file("config/gateway.toml", &format!("{text}\n{settings}"));
-    folder
-}
 
 /// The lines about calls, each as (system, method, path, status, code).
 fn lines(folder: &Folder) -> Vec<(String, String, String, u64, Value)> {

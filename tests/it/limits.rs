@@ -11,7 +11,7 @@ const POLICE: &str = "ps:38101004";
 const COURT: &str = "court:DLCT01";
 
 /// Police and a court that pulls; more lines for `gateway.toml`, and the police's own limits.
-fn folder(settings: &str, limits: &str) -> Folder {
+pub(super) fn folder(settings: &str, limits: &str) -> Folder {
     let mut police = Party::pulling("police-a", "police", &[POLICE]);
     police.more = limits.to_owned();
     let folder = Folder::with(&[police, Party::pulling("court-a", "courts", &[COURT])]);

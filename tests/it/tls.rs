@@ -241,9 +241,17 @@ async fn an_open_connection_ends_with_its_certificate() {
     let mut police = Line::open(&centre, &gateway, "police-a").await.unwrap();
     let token = police.token(&centre, "police-a").await;
     police.me(&token).await.unwrap().expect(200);
+    // A page that was waited for meanwhile is not given either.
+    let mut waiting = Line::open(&centre, &gateway, "police-a").await.unwrap();
+    let bearer = format!("Bearer {token}");
+    let waited = tokio::spawn(async move {
+        waiting.call("GET", "/v1/feed?wait=8", &[("authorization", &bearer)], b"").await.unwrap()
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
     centre.revoke("police-a");
     let refused = until_refused(&mut police, &token).await;
     assert_eq!((refused.code().as_str(), refused.header("connection")), ("unauthenticated", Some("close")));
+    waited.await.unwrap().expect(401);
     let again = Line::open(&centre, &gateway, "police-a").await;
     let refused = match again {
         // With TLS 1.3 the client is done before it hears that it was refused.

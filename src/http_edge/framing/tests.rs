@@ -135,7 +135,6 @@ fn a_head_has_its_bounds_whether_it_ends_or_not() {
     assert_eq!(passed(endless.as_bytes(), 64), (Vec::new(), Some(Fault::Large)));
 }
 
-/// What would be a request if somebody read it so.
 #[test]
 fn a_head_that_is_too_large_is_so_in_any_pieces_whatever_stands_beyond_the_bound() {
     let beyond = format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\n\n", "a".repeat(1_000)).into_bytes();
@@ -146,6 +145,7 @@ fn a_head_that_is_too_large_is_so_in_any_pieces_whatever_stands_beyond_the_bound
     }
 }
 
+/// What would be a request if somebody read it so.
 const HIDDEN: &str = "GET /hidden HTTP/1.1\r\nhost: a\r\n\r\n";
 
 #[test]
