@@ -8,6 +8,7 @@ mod clock;
 mod counted;
 mod disks;
 mod fetching;
+mod full_store;
 mod neighbours;
 mod overload;
 mod places;

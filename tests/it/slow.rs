@@ -1,5 +1,5 @@
 //! Clients that are slow on purpose: in the head, in the body, in taking the answer, or by doing nothing. Each is let go in its time,
-//! and while they are there others are served. The long form with ten thousand of them is ignored: it measures.
+//! and while they are there others are served: among hundreds of them here, among ten thousand in the long run.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::edge::folder;
+use super::faults::report;
 use super::harness::folder::paper;
 use super::harness::{Client, Gateway};
 
@@ -173,14 +174,14 @@ async fn slow_client(to: std::net::SocketAddr, number: usize) {
     }
 }
 
-/// The milliseconds that each of `count` records took, sorted.
+/// The microseconds that each of `count` records took, sorted.
 async fn good(client: &Client, from: u32, count: u32) -> Vec<u128> {
     let mut took = Vec::new();
     for case in from..from + count {
         let began = Instant::now();
         let body = paper(POLICE, &[COURT], case, "in time").to_string();
         client.submit("paper", &format!("good-{case}"), &[], body.as_bytes()).await.unwrap().expect(202);
-        took.push(began.elapsed().as_millis());
+        took.push(began.elapsed().as_micros());
     }
     took.sort_unstable();
     took
@@ -213,8 +214,23 @@ async fn among(slow: usize, descriptors: u32, records: u32) -> (Vec<u128>, Vec<u
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_hundreds_are_slow_good_clients_go_on_and_descriptors_and_memory_are_bounded() {
-    among(300, 1_000, 30).await;
+async fn while_many_are_slow_good_clients_go_on_and_descriptors_and_memory_are_bounded() {
+    let slow = report::either(300, 10_000);
+    let descriptors = u32::try_from(report::either(1_000, 20_000)).unwrap();
+    let records = u32::try_from(report::either(30, 3_000)).unwrap();
+    let (before, during) = among(usize::try_from(slow).unwrap(), descriptors, records).await;
+    let of = |times: &[u128], part: usize| {
+        let micros = times[(times.len() * part / 100).min(times.len() - 1)];
+        format!("{}.{:02} ms", micros / 1000, micros % 1000 / 10)
+    };
+    let said = format!(
+        "of {records} good clients' records the middle took {} alone and {} among them, all but one in a hundred at most {} and {}",
+        of(&before, 50),
+        of(&during, 50),
+        of(&before, 99),
+        of(&during, 99)
+    );
+    report::done("slow clients", slow, "slow clients", 0, &said);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -236,17 +252,6 @@ async fn strangers_cannot_take_the_descriptors_that_the_store_needs() {
     let log = std::fs::read_to_string(folder.path("gateway.log")).unwrap();
     assert!(log.contains("raise the limit of open files"), "it says so at start: {log}");
     assert!(!log.contains("no connection could be taken"), "{log}");
-}
-
-/// A measurement: `cargo test --release --test it -- --ignored --nocapture ten_thousand_slow`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures, with ten thousand connections"]
-async fn ten_thousand_slow_clients_and_what_good_ones_notice() {
-    let count = std::env::var("ICJS_SLOW").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
-    let (before, during) = among(count, 20_000, 1_000).await;
-    let p = |times: &[u128], part: usize| times[(times.len() * part / 100).min(times.len() - 1)];
-    println!("alone: p50 {} ms, p99 {} ms", p(&before, 50), p(&before, 99));
-    println!("among {count} slow ones: p50 {} ms, p99 {} ms", p(&during, 50), p(&during, 99));
 }
 
 /// Bytes below the folder's data.
