@@ -43,14 +43,12 @@ pub(super) fn run(asked: &PromisesArguments, output: Output) -> Done {
     }
     let rows: Vec<Vec<String>> = shown
         .iter()
-        .map(|promise| {
-            vec![promise.id.clone(), promise.state.word().to_owned(), promise.says.clone(), book.tried(promise)]
-        })
+        .map(|promise| vec![promise.id.clone(), promise.state.word().to_owned(), promise.says.clone()])
         .collect();
-    output.table(&["", "state", "promise", "long runs"], &rows);
+    output.table(&["", "state", "promise"], &rows);
     let (proved, partly) = (book.count(State::Proved), book.count(State::Partly));
     output.line(format!(
-        "{} promises: {proved} proved, {partly} partly, {} not yet",
+        "{} promises: {proved} proved, {partly} partly, {} not yet; `icjs promises P1` says what was tried",
         rows.len(),
         book.count(State::NotYet)
     ));

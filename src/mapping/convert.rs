@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::dates::Pattern;
 use super::files;
@@ -190,10 +190,11 @@ impl Converter {
             (Converter::Text, Value::Array(_) | Value::Object(_)) => Written::Lost,
             (Converter::Text, value) => Written::Exact(value.clone()),
             (Converter::File, Value::String(digest)) => Written::Exact(files::link(digest)),
-            (Converter::Integer | Converter::Number, Value::Number(number)) => Written::Exact(match native {
-                Scalar::Integer | Scalar::Number => shared.clone(),
-                _ => Value::String(number.to_string()),
-            }),
+            (Converter::Integer, Value::Number(number)) => match whole(number) {
+                Some(whole) => number_as(&whole.into(), native),
+                None => Written::Lost,
+            },
+            (Converter::Number, Value::Number(number)) => number_as(number, native),
             (Converter::Boolean { yes, no }, Value::Bool(value)) => match native {
                 Scalar::Boolean => Written::Exact(shared.clone()),
                 _ => Written::Exact(Value::String(if *value { yes.clone() } else { no.clone() })),
@@ -223,6 +224,22 @@ impl Converter {
 
 fn sure(same: bool, value: Value) -> Read {
     if same { Read::Exact(value) } else { Read::Changed(value) }
+}
+
+/// A number without a fraction, however it was written: to a schema `18.0` is an integer too (JSON Schema 2020-12, 4.2.3), and
+/// who reads `18.0` where a whole number belongs refuses it.
+fn whole(number: &Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        let text = number.as_f64().filter(|float| float.fract() == 0.0)?.to_string();
+        text.parse().ok()
+    })
+}
+
+fn number_as(number: &Number, native: Scalar) -> Written {
+    Written::Exact(match native {
+        Scalar::Integer | Scalar::Number => Value::Number(number.clone()),
+        _ => Value::String(number.to_string()),
+    })
 }
 
 /// What a number must be.

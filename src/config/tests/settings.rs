@@ -57,3 +57,17 @@ fn every_error_of_the_settings_is_listed_with_its_line() {
     }
     assert_eq!(errors.len(), 6, "{text}");
 }
+
+#[test]
+fn with_tls_a_gateway_that_listens_everywhere_says_where_it_is() {
+    let files = "[tls]\ncertificate = \"a\"\nkey = \"b\"\nclients = \"c\"\n[exchange]\n";
+    let read = |lines: &str| Settings::layered(Some(format!("{files}{lines}").as_bytes()), []);
+    for wrong in ["listen = \"0.0.0.0:443\"", "listen = \"[::]:443\"", "url = \"http://gateway.example\""] {
+        let text = shown(&read(wrong).unwrap_err());
+        assert!(text.contains("`url` of [exchange] is needed with [tls]"), "{wrong}: {text}");
+    }
+    let url = "url = \"https://gateway.example\"";
+    for right in [url, &format!("listen = \"0.0.0.0:443\"\n{url}"), "listen = \"10.1.2.3:443\"", ""] {
+        assert!(read(right).is_ok(), "{right}");
+    }
+}

@@ -74,11 +74,17 @@ fn law_b(pair: &Pair, mut shared: Value) {
     }
 }
 
-/// The values at a path; of a coded one its code.
+/// The values at a path; of a coded one its code, and of a number without a fraction the whole number that it is.
 fn values(tree: &Value, path: &str) -> Vec<Value> {
     let path = Path::shared(path).expect("a path of a mapping");
     let plain = path.values_in(tree).into_iter().map(|value| value.get("code").unwrap_or(value).clone());
-    plain.filter(|value| !value.is_null()).collect()
+    plain.filter(|value| !value.is_null()).map(plainly).collect()
+}
+
+fn plainly(value: Value) -> Value {
+    let float = value.as_number().filter(|number| number.is_f64()).map(ToString::to_string);
+    let whole = float.and_then(|text| text.strip_suffix(".0").and_then(|whole| whole.parse::<i64>().ok()));
+    whole.map_or(value, Value::from)
 }
 
 /// Every shipped mapping, compiled once.
