@@ -38,7 +38,7 @@ impl<'g> Play<'g> {
             node: Some(Node::open(ground, data, clock).await),
             random: fastrand::Rng::with_seed(seed),
             truth: Truth::default(),
-            began: ground.prison.seen().len(),
+            began: ground.prison.count(),
             old: String::new(),
             revised: 0,
             acts: Vec::new(),
@@ -289,8 +289,9 @@ impl<'g> Play<'g> {
 
     /// What the prison got since the last look.
     fn pushes(&mut self) {
-        let book = self.ground.prison.seen();
-        for push in &book[self.began..] {
+        let new = self.ground.prison.seen_since(self.began);
+        self.began += new.len();
+        for push in new {
             let text = |name: &str| push.header(name).unwrap_or_default().to_owned();
             let (same, about) = (text("ce-id") == push.id(), push.id());
             self.truth.is(same, || format!("{about} has another `ce-id`"));
@@ -305,7 +306,6 @@ impl<'g> Play<'g> {
             };
             self.truth.sees(seen, &body);
         }
-        self.began = book.len();
     }
 
     async fn link(&mut self) {

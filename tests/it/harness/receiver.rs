@@ -118,6 +118,11 @@ impl Receiver {
         self.book.lock().unwrap().clone()
     }
 
+    /// What it has seen since it had seen so many: for books too long to be copied at each look.
+    pub fn seen_since(&self, many: usize) -> Vec<Push> {
+        self.book.lock().unwrap()[many..].to_vec()
+    }
+
     /// How many pushes it has seen so far.
     pub fn count(&self) -> usize {
         self.book.lock().unwrap().len()
