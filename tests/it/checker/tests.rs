@@ -177,6 +177,12 @@ fn who_passes_an_unsettled_liberty_order_must_say_so() {
     books.pushes = vec![seen("one", 300, 500), seen("two", 400, 200), seen("one", 5_000_000, 200)];
     finds(&books, "icjsafter does not name");
     finds(&books, "icjsovertakenby does not name");
+    // A list of a hundred is full.
+    let mut many = books.clone();
+    many.pushes[1].after = (0..99).map(|number| format!("d-{number}")).collect();
+    finds(&many, "icjsafter does not name");
+    many.pushes[1].after.push("d-99".to_owned());
+    assert!(!check(&many).iter().any(|found| found.contains("icjsafter does not name")));
     books.pushes[1].after.push("d-one".to_owned());
     books.pushes[2].overtaken_by.push("d-two".to_owned());
     assert_eq!(check(&books), Vec::<String>::new());
