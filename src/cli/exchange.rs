@@ -133,8 +133,7 @@ impl Caller {
     /// With a token of the system, signed for by its development key unless another is named.
     pub(super) async fn new(dir: &GatewayFolder, system: &str, key: Option<&Path>) -> Result<Self, Failure> {
         let credentials = Credentials::read(dir, system, key)?;
-        let exchange = dir.addresses()?.exchange;
-        let client = Client::new()?;
+        let (exchange, client) = dir.exchange(system)?;
         let answer = credentials.token(&client, &exchange, WallClock.now()).await?;
         let answer = token_answer(&answer.map_err(|why| unreachable(&exchange, &why))?, system)?;
         let token = text(&answer, "access_token").to_owned();
@@ -196,8 +195,8 @@ fn token_answer(answer: &Answer, system: &str) -> Result<Value, Failure> {
 /// Prints an access token, and nothing else on standard output.
 pub(super) async fn token(dir: &GatewayFolder, arguments: &TokenArguments, output: Output) -> Done {
     let credentials = Credentials::read(dir, &arguments.system, arguments.key.as_deref())?;
-    let exchange = dir.addresses()?.exchange;
-    let answer = credentials.token(&Client::new()?, &exchange, WallClock.now()).await?;
+    let (exchange, client) = dir.exchange(&arguments.system)?;
+    let answer = credentials.token(&client, &exchange, WallClock.now()).await?;
     let answer = token_answer(&answer.map_err(|why| unreachable(&exchange, &why))?, &arguments.system)?;
     if output.json {
         output.document(&answer);

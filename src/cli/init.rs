@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::config::Folder;
 use crate::keys::Keys;
+use crate::shell::authority;
 use crate::shell::exchanged::{COURTS, Exchanged, FINGERPRINTS, FORENSICS, POLICE, PRISONS, PROSECUTION};
 use crate::shell::exit::{Done, Exit, Failure};
 use crate::shell::output::Output;
@@ -28,9 +29,9 @@ listen = \"127.0.0.1:9464\"
 ";
 
 /// Makes the folder and says what to do next.
-pub(super) fn init(folder: &Path, output: Output) -> Done {
+pub(super) fn init(folder: &Path, tls: bool, output: Output) -> Done {
     let starter = Starter::begin(folder)?;
-    starter.file("config/gateway.toml", GATEWAY_TOML.as_bytes())?;
+    starter.file("config/gateway.toml", settings(tls).as_bytes())?;
     let shipped = Folder::embedded().files;
     for (path, contents) in
         shipped.iter().filter(|(path, _)| path.starts_with("config/") && !path.starts_with("config/systems/"))
@@ -67,6 +68,17 @@ pub(super) fn init(folder: &Path, output: Output) -> Done {
     output.line("  icjs feed --as ecourts-dl --ack");
     output.line("  icjs feed --as cctns-dl                                     # what the court's machine answered");
     Ok(())
+}
+
+/// The options of the new folder. Without TLS they say how to turn it on: the certificates are there.
+fn settings(tls: bool) -> String {
+    if tls {
+        return format!("{GATEWAY_TOML}\n{}", authority::SETTINGS);
+    }
+    let off: String = authority::SETTINGS.lines().map(|line| format!("# {line}\n")).collect();
+    format!(
+        "{GATEWAY_TOML}\n# Without the next #, the exchange speaks TLS and asks every system for its certificate (keys/dev/tls).\n{off}"
+    )
 }
 
 /// A system of every pillar; all pull, so that nobody needs a server to try it.

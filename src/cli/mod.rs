@@ -55,11 +55,14 @@ const VERSION: &str = if crate::faults::compiled_in() {
 
 #[derive(Subcommand, Debug)]
 enum Verb {
-    /// Make a development folder: configuration, example systems with keys, reference tables.
+    /// Make a development folder: configuration, example systems with keys and certificates, reference tables.
     Init {
         /// A folder that does not exist yet or is empty.
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
+        /// Let the exchange speak TLS, with certificates of an authority made for this folder.
+        #[arg(long)]
+        tls: bool,
     },
     /// Run the gateway until it is told to stop (SIGTERM or Ctrl-C drain it).
     Serve {
@@ -195,6 +198,9 @@ struct DemoArguments {
     /// Play one named case with every expected message written down, or `all` of them; a wrong name lists them.
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
+    /// Everybody speaks TLS with a certificate of their own.
+    #[arg(long)]
+    tls: bool,
 }
 
 impl DemoArguments {
@@ -206,6 +212,7 @@ impl DemoArguments {
             kill: self.kill,
             keep: self.keep,
             scenario: self.scenario.clone(),
+            tls: self.tls,
         }
     }
 }
@@ -251,7 +258,7 @@ pub fn main() -> ExitCode {
 
 fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
     match verb {
-        Verb::Init { folder } => init::init(&folder, output),
+        Verb::Init { folder, tls } => init::init(&folder, tls, output),
         Verb::Serve { apply } => serve::serve(dir, apply, output),
         Verb::Demo(arguments) => wide(crate::demo::run(arguments.options(), output))?,
         Verb::Check { paths, dry_run, kind, system } => {

@@ -319,23 +319,7 @@ impl Settings {
             findings.error(FILE, 0, "`every` and `timeout` of [alerts] must be more than nothing");
         }
         self.connections.check(findings);
-        self.tls.check(findings);
-        let Exchange { listen, url, .. } = &self.exchange;
-        if !self.tls.is_on() && !listen.ip().is_loopback() {
-            findings.error(
-                FILE,
-                0,
-                format!("`listen` of [exchange] is `{listen}`; plain HTTP is served on loopback only: name the files of [tls]"),
-            );
-        }
-        if self.tls.is_on() {
-            // Tokens and assertions name the gateway by this address, and clients compare it with its certificate.
-            let other = url.as_ref().is_some_and(|url| !url.starts_with("https://"));
-            if other || (url.is_none() && listen.ip().is_unspecified()) {
-                let why = "write the address by which its clients know this gateway, `https://gateway.example`";
-                findings.error(FILE, 0, format!("`url` of [exchange] is needed with [tls]: {why}"));
-            }
-        }
+        self.tls.check(&self.exchange, findings);
         self.outbound.check(self.alerts.webhook.iter().map(|url| (FILE, url.as_str())), findings);
         self.retention.check(findings);
         let counts = [

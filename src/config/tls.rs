@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::document::{Findings, Section};
-use super::settings::{FILE, set};
+use super::settings::{Exchange, FILE, set};
 use crate::tls::Files;
 
 /// Where the PEM files lie, relative to the folder; all empty: no TLS.
@@ -41,7 +41,7 @@ impl Tls {
         set(&mut self.reload, table.duration("reload"));
     }
 
-    pub(super) fn check(&self, findings: &Findings) {
+    pub(super) fn check(&self, exchange: &Exchange, findings: &Findings) {
         let files = [&self.certificate, &self.key, &self.clients];
         let some = !self.revoked.is_empty() || files.iter().any(|file| !file.is_empty());
         if some && files.iter().any(|file| file.is_empty()) {
@@ -49,6 +49,22 @@ impl Tls {
         }
         if self.reload.is_zero() {
             findings.error(FILE, 0, "`reload` of [tls] must be more than nothing");
+        }
+        let Exchange { listen, url, .. } = exchange;
+        if !self.is_on() && !listen.ip().is_loopback() {
+            findings.error(
+                FILE,
+                0,
+                format!("`listen` of [exchange] is `{listen}`; plain HTTP is served on loopback only: name the files of [tls]"),
+            );
+        }
+        if self.is_on() {
+            // Tokens and assertions name the gateway by this address, and clients compare it with its certificate.
+            let other = url.as_ref().is_some_and(|url| !url.starts_with("https://"));
+            if other || (url.is_none() && listen.ip().is_unspecified()) {
+                let why = "write the address by which its clients know this gateway, `https://gateway.example`";
+                findings.error(FILE, 0, format!("`url` of [exchange] is needed with [tls]: {why}"));
+            }
         }
     }
 

@@ -67,6 +67,8 @@ pub struct Options {
     pub keep: bool,
     /// Not random cases, but the scenario of this name, or `all`.
     pub scenario: Option<String>,
+    /// The exchange speaks TLS, and every system shows a certificate of its own.
+    pub tls: bool,
 }
 
 /// Cases under way at once: enough to keep the gateway busy, few enough to see them pass.
@@ -104,7 +106,7 @@ fn broken() -> Failure {
 }
 
 async fn rounds(dir: &Path, options: &Options, output: Output) -> Done {
-    let mut stage = Stage::build(dir, options.seed, None).await?;
+    let mut stage = Stage::build(dir, options, None).await?;
     stage.introduce(dir, output);
     let mut number = 0;
     loop {

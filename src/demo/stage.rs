@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use tokio::task::JoinSet;
 
+use super::Options;
 use super::books::Books;
 use super::bureau::{self, Bureau};
 use super::desk::{Desk, Manner};
@@ -77,11 +78,11 @@ fn manner(system: &System) -> Manner {
 impl Stage {
     /// Writes the folder, opens the inboxes and starts the gateway. With `script` every system that is pushed to answers by
     /// it; without, each does its work.
-    pub async fn build(dir: &Path, seed: u64, script: Option<Arc<dyn Mind>>) -> Result<Self, Failure> {
+    pub async fn build(dir: &Path, options: &Options, script: Option<Arc<dyn Mind>>) -> Result<Self, Failure> {
         let books: SharedBooks = Arc::new(Mutex::new(Books::default()));
         let doors = Doors::new();
         let (mut inboxes, mut phones) = (Vec::new(), Vec::new());
-        for (seed, system) in (seed..).zip(world::SYSTEMS.iter().filter(|system| system.wire == Wire::Push)) {
+        for (seed, system) in (options.seed..).zip(world::SYSTEMS.iter().filter(|system| system.wire == Wire::Push)) {
             let phone = Phone::default();
             let mind = script.clone().unwrap_or_else(|| worker(system, Arc::clone(&books), Arc::clone(&phone), seed));
             let dice = Mutex::new(Rng::with_seed(seed));
@@ -90,16 +91,16 @@ impl Stage {
             inboxes.push((system.name.to_owned(), desk.open().await.map_err(|error| no_port(&error))?));
             phones.push((system.name, phone));
         }
-        world::write(dir, &inboxes)?;
+        world::write(dir, &inboxes, options.tls)?;
         let mut gateway = Gateway::new(dir);
         gateway.start().await?;
         let folder = GatewayFolder::at(dir);
-        let client = Client::new()?;
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let mut links = HashMap::new();
         for system in world::SYSTEMS {
             let credentials = Credentials::read(&folder, system.name, None)?;
-            let (client, clock, books) = (client.clone(), Arc::clone(&clock), Arc::clone(&books));
+            let (_, client) = folder.exchange(system.name)?;
+            let (clock, books) = (Arc::clone(&clock), Arc::clone(&books));
             let link = Arc::new(Link::new(credentials, client, clock, gateway.addresses(), books));
             links.insert(system.name.to_owned(), link);
         }
@@ -109,7 +110,7 @@ impl Stage {
                 let _ = phone.set(Arc::clone(link));
             }
         }
-        let finals = Finals::new(client, folder, gateway.addresses());
+        let finals = Finals::new(Client::new()?, folder, gateway.addresses());
         let (links, over) = (Arc::new(links), Arc::default());
         Ok(Self { gateway, books, links, doors, finals, over, progress: Progress::new() })
     }

@@ -303,7 +303,7 @@ fn the_demos_folder_has_nothing_to_warn_of() {
     let nobody = "http://127.0.0.1:9/".to_owned();
     let pushed = world::SYSTEMS.iter().filter(|system| system.wire == world::Wire::Push);
     let inboxes: Vec<_> = pushed.map(|system| (system.name.to_owned(), nobody.clone())).collect();
-    world::write(dir.path(), &inboxes).unwrap();
+    world::write(dir.path(), &inboxes, false).unwrap();
     let revision = Revision::compile(1, Folder::read(dir.path()).unwrap()).unwrap();
     let odd: Vec<_> = revision.warnings.iter().filter(|one| !one.message.contains(world::OUTPOST.code)).collect();
     assert!(odd.is_empty(), "{odd:#?}");

@@ -41,6 +41,8 @@ pub struct Board {
     opens: HashMap<Number, Open>,
     lanes: Lanes,
     liberty: Lanes,
+    /// What lies in feeds and was not shown yet, in its lines; liberty aside.
+    unseen: Lanes,
     desks: HashMap<Arc<str>, Desk>,
     counts: BTreeMap<(Arc<str>, Arc<str>, State), u64>,
     oldest: BTreeMap<(Arc<str>, Lane), Ages>,
@@ -210,6 +212,9 @@ impl Board {
             Seat::Leased(until) => drop(desk.leased.remove(&(until, number))),
             Seat::Held(until) => drop(desk.held.remove(&(until, number))),
             Seat::Available(position) => {
+                if open.lane != Lane::Liberty && !open.shown {
+                    self.unseen.leave(open.spot(), &open.keys);
+                }
                 desk.available.get_mut(class).map(|shelf| shelf.remove(&position));
                 if let Some(shelves) = desk.by_office.get_mut(&open.office) {
                     shelves.get_mut(class).map(|shelf| shelf.remove(&position));
@@ -254,6 +259,9 @@ impl Board {
             Seat::Ready => drop(desk.ready.get_mut(open.queue()).map(|ready| ready.insert(open.spot()))),
             Seat::Due(at) => drop(desk.due.insert((at, number))),
             Seat::Available(position) => {
+                if open.lane != Lane::Liberty && !open.shown {
+                    self.unseen.enter(open.spot(), &open.keys);
+                }
                 desk.available.get_mut(class).map(|shelf| shelf.insert(position, number));
                 desk.by_office.entry(office).or_default().get_mut(class).map(|shelf| shelf.insert(position, number));
             }

@@ -4,6 +4,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 
 /// A line's name: a keyed hash of office, lane and key. Two lines that collide only make deliveries wait needlessly.
 pub type LineKey = u64;
@@ -97,6 +98,15 @@ impl Lanes {
             None => Vec::new(),
             Some(Line::One(spot)) => Some(*spot).into_iter().filter(|spot| wanted(*spot)).collect(),
             Some(Line::Many(spots)) => spots.iter().copied().take_while(|spot| wanted(*spot)).collect(),
+        }
+    }
+
+    /// Everybody in a line behind a place.
+    pub fn beyond(&self, key: LineKey, place: Spot) -> Vec<Spot> {
+        match self.lines.get(&key) {
+            None => Vec::new(),
+            Some(Line::One(spot)) => Some(*spot).into_iter().filter(|spot| *spot > place).collect(),
+            Some(Line::Many(spots)) => spots.range((Bound::Excluded(place), Bound::Unbounded)).copied().collect(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The one HTTP client of the command line and the demo: bytes to the gateway's exchange and admin API and back.
 //! It knows addresses (`data/listen.json`) and how to say what went wrong; it never retries, callers decide that.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub struct Addresses {
     pub admin: String,
     /// Base URL of health and metrics.
     pub ops: String,
+    /// Whether the exchange speaks TLS and asks for certificates.
+    pub tls: bool,
 }
 
 impl Addresses {
@@ -26,11 +29,13 @@ impl Addresses {
     pub fn read(dir: &Path) -> Option<Self> {
         let bytes = std::fs::read(dir.join("data/listen.json")).ok()?;
         let value: Value = serde_json::from_slice(&bytes).ok()?;
-        let url = |key: &str| {
+        let tls = value.get("tls").and_then(Value::as_bool).unwrap_or(false);
+        let url = |key: &str, scheme: &str| {
             let text = output::text(&value, key);
-            if text.is_empty() || text.contains("://") { text.to_owned() } else { format!("http://{text}") }
+            if text.is_empty() { String::new() } else { format!("{scheme}://{text}") }
         };
-        Some(Self { exchange: url("exchange"), admin: url("admin"), ops: url("ops") })
+        let exchange = url("exchange", if tls { "https" } else { "http" });
+        Some(Self { exchange, admin: url("admin", "http"), ops: url("ops", "http"), tls })
     }
 }
 
@@ -86,6 +91,17 @@ pub struct Call {
     pub timeout: Option<Duration>,
 }
 
+/// What a client shows and whom it trusts where the exchange speaks TLS.
+#[derive(Debug, Clone)]
+pub struct Badge {
+    /// Its own certificate with its private key (PEM).
+    pub own: Vec<u8>,
+    /// The roots of the gateway's certificate (PEM).
+    pub roots: Vec<u8>,
+    /// The name by which the gateway is called, and where it listens, where that is another address.
+    pub named: Option<(String, SocketAddr)>,
+}
+
 /// The client. Cheap to clone; connections are kept.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -98,10 +114,24 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 impl Client {
     /// A client with the connection pool's defaults.
     pub fn new() -> Result<Self, Failure> {
-        let built =
-            reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3)).no_proxy().build();
-        let http = built.map_err(|error| Failure::new(Exit::Bug, format!("no HTTP client: {error}"), "report this"))?;
+        let http = settings().build();
+        let http = http.map_err(|error| Failure::new(Exit::Bug, format!("no HTTP client: {error}"), "report this"))?;
         Ok(Self { http })
+    }
+
+    /// A client with a certificate, for an exchange that speaks TLS.
+    pub fn with(badge: &Badge) -> Result<Self, Failure> {
+        let read = |error: reqwest::Error| {
+            let advice = "certificates and keys are PEM; the key is the one of the certificate";
+            Failure::new(Exit::NoInput, format!("no TLS with these files: {}", said(&error)), advice)
+        };
+        let own = reqwest::Identity::from_pem(&badge.own).map_err(read)?;
+        let roots = reqwest::Certificate::from_pem_bundle(&badge.roots).map_err(read)?;
+        let mut settings = settings().tls_certs_only(roots).identity(own);
+        if let Some((name, at)) = &badge.named {
+            settings = settings.resolve(name, *at);
+        }
+        Ok(Self { http: settings.build().map_err(read)? })
     }
 
     /// Makes one call.
@@ -131,9 +161,17 @@ impl Client {
     }
 }
 
+fn settings() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(Duration::from_secs(3)).no_proxy()
+}
+
 fn no_answer(error: &reqwest::Error) -> NoAnswer {
+    // Over TLS 1.3 a client whose certificate is refused hears of it with its first request only.
+    let tls = Some(said(error)).filter(|why| why.contains("certificate") || why.contains("received fatal alert"));
     NoAnswer(if error.is_timeout() {
         "no answer in time".to_owned()
+    } else if let Some(why) = tls {
+        why
     } else if error.is_connect() {
         NOBODY.to_owned()
     } else {
@@ -141,12 +179,26 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
     })
 }
 
+/// The innermost reason of an error.
+fn said(error: &reqwest::Error) -> String {
+    let mut inner: &dyn std::error::Error = error;
+    while let Some(next) = inner.source() {
+        inner = next;
+    }
+    inner.to_string()
+}
+
 /// The failure for a gateway that does not answer at `url`.
 pub fn unreachable(url: &str, why: &NoAnswer) -> Failure {
     Failure::new(
         Exit::Unreachable,
         format!("the gateway at {url} does not answer: {}", why.0),
-        "start it with `icjs serve --dir DIR`, or name the right folder with --dir",
+        if url.starts_with("https://") && why.0 != NOBODY {
+            "it may have refused the certificate, which must be of an authority in the file of [tls] `clients`, in its time and \
+             not revoked; the gateway's own is for the names in it only"
+        } else {
+            "start it with `icjs serve --dir DIR`, or name the right folder with --dir"
+        },
     )
 }
 

@@ -3,8 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::client::{Addresses, Answer, Call, Client, NoAnswer, unreachable};
+use super::authority;
+use super::client::{Addresses, Answer, Badge, Call, Client, NoAnswer, unreachable};
 use super::exit::{Exit, Failure, file_failure};
+use crate::config::Settings;
 
 /// A folder that should be a gateway's.
 #[derive(Debug, Clone)]
@@ -52,6 +54,40 @@ impl GatewayFolder {
                 format!("start it with `icjs serve --dir {shown}`"),
             )
         })
+    }
+
+    /// Where the exchange of the running gateway is called, and a client that may call it as `system`: with the certificate
+    /// of the system's that lies in the folder, where the exchange speaks TLS.
+    pub fn exchange(&self, system: &str) -> Result<(String, Client), Failure> {
+        let addresses = self.addresses()?;
+        if !addresses.tls {
+            return Ok((addresses.exchange, Client::new()?));
+        }
+        let settings = Settings::load(&self.path).map_err(|errors| {
+            let first = errors.first().map(ToString::to_string).unwrap_or_default();
+            Failure::new(Exit::Configuration, first, "mend config/gateway.toml; `icjs check` lists every mistake")
+        })?;
+        let [certificate, key] = authority::files_of(&self.path, system);
+        if !certificate.exists() {
+            return Err(Failure::new(
+                Exit::NoInput,
+                format!(
+                    "the exchange speaks TLS, and there is no certificate of `{system}` at `{}`",
+                    certificate.display()
+                ),
+                format!("put it there (PEM), and its private key at `{}`", key.display()),
+            ));
+        }
+        let read = |path: &Path| std::fs::read(path).map_err(|error| file_failure(path, &error));
+        let own = [read(&certificate)?, read(&key)?].concat();
+        let files = settings.tls.files(&self.path);
+        let roots = [read(&files.clients)?, read(&files.certificate)?].concat();
+        let here = addresses.exchange.strip_prefix("https://").and_then(|address| address.parse().ok());
+        // Its certificate and its tokens are for the name by which others call it, and it is called here.
+        let name = settings.exchange.url.as_deref().and_then(|url| url.strip_prefix("https://"));
+        let name = name.map(|rest| rest.split([':', '/']).next().unwrap_or(rest).to_owned());
+        let exchange = settings.exchange.url.unwrap_or(addresses.exchange);
+        Ok((exchange, Client::with(&Badge { own, roots, named: name.zip(here) })?))
     }
 
     /// The administrator's token, made by the gateway when it starts.

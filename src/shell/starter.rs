@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::authority::Authority;
 use super::credentials::Credentials;
 use super::exit::{Exit, Failure, file_failure};
 use crate::keys::write_secret;
@@ -67,6 +68,7 @@ impl NewSystem {
 #[derive(Debug)]
 pub struct Starter {
     dir: PathBuf,
+    authority: Authority,
 }
 
 impl Starter {
@@ -80,9 +82,9 @@ impl Starter {
                 "name a folder that does not exist yet; nothing is ever overwritten",
             ));
         }
-        let starter = Self { dir: dir.to_owned() };
-        starter.folder("keys/dev")?;
-        Ok(starter)
+        let keys = dir.join("keys/dev");
+        std::fs::create_dir_all(&keys).map_err(|error| file_failure(&keys, &error))?;
+        Ok(Self { dir: dir.to_owned(), authority: Authority::begin(dir)? })
     }
 
     /// Writes one file.
@@ -92,7 +94,8 @@ impl Starter {
         made.and_then(|()| std::fs::write(&path, contents)).map_err(|error| file_failure(&path, &error))
     }
 
-    /// Adds a system with a key made for it: the public half for the gateway, the private one for development.
+    /// Adds a system with a key and a certificate made for it: the public halves for the gateway, the private ones for
+    /// development.
     pub fn system(&self, system: &NewSystem) -> Result<(), Failure> {
         let name = &system.name;
         let no_key = |error: crate::seal::SealError| Failure::new(Exit::TryLater, error.to_string(), "try again");
@@ -102,11 +105,7 @@ impl Starter {
         write_secret(&path, &pem).map_err(|error: io::Error| file_failure(&path, &error))?;
         let jwks = Credentials::new(name, key).jwks();
         self.file(&format!("keys/{name}.jwks.json"), format!("{jwks:#}\n").as_bytes())?;
+        self.authority.system(name)?;
         self.file(&format!("config/systems/{name}.toml"), system.to_toml().as_bytes())
-    }
-
-    fn folder(&self, name: &str) -> Result<(), Failure> {
-        let path = self.dir.join(name);
-        std::fs::create_dir_all(&path).map_err(|error| file_failure(&path, &error))
     }
 }

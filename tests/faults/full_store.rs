@@ -41,8 +41,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let parties =
-            [Party::pulling("police-a", "police", &[POLICE]), Party::pulling("court-a", "courts", &[COURT])];
+        let parties = [Party::pulling("police-a", "police", &[POLICE]), Party::pulling("court-a", "courts", &[COURT])];
         let folder = Folder::with(&parties);
         let gateway = Gateway::start(&folder).await;
         let police = Client::connect(&folder, gateway.exchange, "police-a").await;

@@ -16,7 +16,10 @@ pub struct Started {
 
 impl Started {
     pub fn new() -> Self {
-        let made = Made::new();
+        Self::on(Made::new())
+    }
+
+    pub fn on(made: Made) -> Self {
         let log = std::fs::File::create(made.file("gateway.log")).unwrap();
         let child = Self::serve(&made).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut started = Self { made, child };

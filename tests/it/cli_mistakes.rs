@@ -16,9 +16,15 @@ pub struct Made {
 
 impl Made {
     pub fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// Made by `icjs init` with these words behind it.
+    pub fn with(words: &[&str]) -> Self {
         let dir = TempDir::with_prefix("icjs-cli-").unwrap();
         let made = Self { dir };
-        let output = icjs(&["init", made.path().to_str().unwrap()]);
+        let path = made.path();
+        let output = icjs(&[&["init", path.to_str().unwrap()], words].concat());
         assert!(output.status.success(), "{}", said(&output));
         made
     }

@@ -32,3 +32,16 @@ fn the_demo_proves_itself_while_the_gateway_is_killed() {
         .sum();
     assert_eq!(report["deliveries"].as_u64().unwrap(), sum, "every delivery has ended: {report}");
 }
+
+#[test]
+fn the_demo_holds_over_tls_too() {
+    let mut demo = command();
+    demo.args(["demo", "--once", "--cases", "20", "--kill", "1", "--seed", "8", "--tls", "--json"]);
+    let output = demo.output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in ["lost", "doubled", "out_of_order"] {
+        assert_eq!(report[key], 0, "{key}: {report}");
+    }
+    assert!(report["accepted"].as_u64().unwrap() > 40, "{report}");
+}

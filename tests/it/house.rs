@@ -63,6 +63,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("percent_encoding", &[]),
     ("proptest", &["tests/"]),
     ("quick_xml", &["adapters/kit/"]),
+    ("rcgen", &["src/shell/authority.rs"]),
     ("reqwest", &["src/dispatch/push", "src/shell/", "src/bench/"]),
     ("roxmltree", &["adapters/kit/"]),
     ("rusqlite", &["src/journal/sqlite/"]),

@@ -36,6 +36,8 @@ mod fuzzed;
 mod edge;
 mod slow;
 mod tls;
+mod tls_folder;
+mod any_bytes;
 mod links;
 mod whereabouts;
 mod rerouting;

@@ -22,13 +22,15 @@ use play::Play;
 use crate::faults::report;
 
 /// Seeds that showed a fault once.
-const FOUND: [u64; 3] = [
+const FOUND: [u64; 4] = [
     // What a page would have shown, had a sharing rule not become narrower, counted as seen; tried again, it came after its
     // own withdrawal.
     3,
     // A withdrawal that waited gave way to a new version, and that one was withdrawn before it left: the office kept what it
     // had from before the two.
     76,
+    // What waited again behind a stopped item came to the end of its feed, and what stood behind it on a later page passed it.
+    536,
     // A sharing rule stopped an item in its feed, and a later paper of the same case, which stood behind it, passed it.
     1032,
 ];

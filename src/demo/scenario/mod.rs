@@ -56,7 +56,7 @@ pub fn named(name: &str, seed: u64) -> Result<Vec<Story>, Failure> {
 /// Plays stories all at once through one gateway, tells them, and proves them.
 pub async fn play(dir: &Path, stories: Vec<Story>, options: &Options, output: Output) -> Done {
     let plan = Arc::new(Plan::default());
-    let mut stage = Stage::build(dir, options.seed, Some(plan.clone() as Arc<dyn Mind>)).await?;
+    let mut stage = Stage::build(dir, options, Some(plan.clone() as Arc<dyn Mind>)).await?;
     stage.introduce(dir, output);
     let pulling = stage.open_feeds(options.seed, true, |_| plan.clone());
     let began = Instant::now();

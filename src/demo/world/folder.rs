@@ -8,6 +8,7 @@ use super::{
     laboratory_of, prison_of, state_of,
 };
 use crate::config::Folder;
+use crate::shell::authority;
 use crate::shell::exit::Failure;
 use crate::shell::starter::{NewSystem, Reached, Starter};
 
@@ -36,10 +37,12 @@ const COLUMNS: &str = "name,name_hi,state,district,lgd,local,valid_from,valid_to
 /// The columns at the end of tables that lead from one office to another.
 const SPAN: &str = "valid_from,valid_to,successor,source";
 
-/// Writes the gateway's folder. `inboxes` are the URLs at which systems that are pushed to take their deliveries.
-pub fn write(dir: &Path, inboxes: &[(String, String)]) -> Result<(), Failure> {
+/// Writes the gateway's folder. `inboxes` are the URLs at which systems that are pushed to take their deliveries; `tls` says
+/// that the exchange speaks TLS.
+pub fn write(dir: &Path, inboxes: &[(String, String)], tls: bool) -> Result<(), Failure> {
     let starter = Starter::begin(dir)?;
-    starter.file("config/gateway.toml", GATEWAY_TOML.as_bytes())?;
+    let settings = if tls { format!("{GATEWAY_TOML}\n{}", authority::SETTINGS) } else { GATEWAY_TOML.to_owned() };
+    starter.file("config/gateway.toml", settings.as_bytes())?;
     for system in SYSTEMS {
         let inbox = inboxes.iter().find(|(name, _)| name == system.name).map(|(_, url)| url.as_str());
         starter.system(&new(system, inbox))?;

@@ -1,7 +1,7 @@
 //! The board's feed side: positions are given, and the unsettled items of a system are listed in position order,
 //! liberty first. Read `board` first.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Board, CLASSES, Desk, Number, Open};
 use crate::identifiers::OfficeId;
@@ -46,6 +46,20 @@ impl Board {
         let before = |key: &LineKey| self.lanes.front(*key, |spot| spot < open.spot());
         let mut ahead = open.keys.iter().flat_map(before);
         ahead.any(|spot| self.find(spot.number).is_some_and(stopped))
+    }
+
+    /// What lies in the feed unseen and came behind `open`: in a line of its own, or in one of another that is named here.
+    pub fn unseen_behind(&self, open: &Open) -> Vec<Number> {
+        let mut found = BTreeSet::new();
+        let mut next = vec![open];
+        while let Some(one) = next.pop() {
+            for spot in one.keys.iter().flat_map(|key| self.unseen.beyond(*key, one.spot())) {
+                if found.insert(spot.number) {
+                    next.extend(self.find(spot.number));
+                }
+            }
+        }
+        found.into_iter().collect()
     }
 
     /// The unsettled items of a system that match, as many as fit.

@@ -11,6 +11,7 @@ pub(super) async fn run(make: Make) {
     positions_are_never_given_twice(make()).await;
     what_was_overtaken_says_so_on_every_page(make()).await;
     nothing_passes_in_a_feed_what_was_stopped_there(make()).await;
+    nor_what_stood_on_a_later_page(make()).await;
 }
 
 fn places(page: &FeedPage) -> Vec<(u64, u64)> {
@@ -155,4 +156,33 @@ async fn nothing_passes_in_a_feed_what_was_stopped_there(mut stage: Box<dyn Stag
     // Each has a new position, so that a puller who goes on from its cursor gets them.
     let rest = page(&*stage, COURT, Some(FeedPosition { liberty: 0, rest: 4 }), 10).await;
     assert_eq!(ids(&rest), made[..3]);
+}
+
+/// The one that is stopped and the one behind it are on the first page, the third, which shares a case with the second, is on
+/// none yet: when the two come anew it is still behind them.
+async fn nor_what_stood_on_a_later_page(stage: Box<dyn Stage>) {
+    let mut made = Vec::new();
+    for cases in [&[case(1)][..], &[case(1), case(2)], &[case(2)], &[case(3)]] {
+        let stored = append(&*stage, to(record(&*stage, "x"), vec![pull("court:DLCT01", cases)])).await;
+        made.push(MessageId::parse(&stored.id).unwrap().delivery(1));
+        shelve(&*stage, COURT).await;
+    }
+    let order = async |verb| {
+        let (by, reason, at) = ("somebody".to_owned(), "a test".to_owned(), stage.clock().now());
+        let order = Order { delivery: made[0], verb, by, reason, at };
+        assert_eq!(stage.journal().order(order).await.unwrap(), OrderAnswer::Done(made[0]));
+    };
+    let ids = |page: &FeedPage| page.items.iter().map(|item| item.delivery).collect::<Vec<_>>();
+    let listed = stage.journal().feed(ask(COURT, None, 2)).await.unwrap();
+    assert_eq!(ids(&listed), made[..2]);
+    order(OrderVerb::Park { code: "permission-changed".to_owned() }).await;
+    assert_eq!(ids(&stage.journal().show(listed).await.unwrap()), []);
+    order(OrderVerb::Retry).await;
+    // The first has a place at the end before the feed is read again.
+    shelve(&*stage, COURT).await;
+    assert_eq!(ids(&page(&*stage, COURT, None, 10).await), [made[3], made[0]]);
+    for _ in 0..2 {
+        shelve(&*stage, COURT).await;
+    }
+    assert_eq!(ids(&page(&*stage, COURT, None, 10).await), [made[3], made[0], made[1], made[2]]);
 }

@@ -130,6 +130,17 @@ impl Store {
         Ok(())
     }
 
+    /// What stood in a feed before and stands in it anew stands at its end: what lies there unseen and came behind it goes
+    /// back to wait, or it would pass it.
+    fn take_along(&mut self, open: &Open, changes: &mut Vec<Change>) -> Result<(), JournalError> {
+        for number in self.board.unseen_behind(open) {
+            let Some(other) = self.board.find(number).cloned() else { continue };
+            self.unshelve(&other)?;
+            self.change(Open { state: State::Queued, ..other }, changes)?;
+        }
+        Ok(())
+    }
+
     fn make_available(
         &mut self,
         mut open: Open,
@@ -142,6 +153,9 @@ impl Store {
         open.state = State::Available;
         open.frozen_at = open.frozen_at.or(Some(at));
         open.size = frozen.row.size;
+        if open.position > 0 {
+            self.take_along(&open, changes)?;
+        }
         self.shelve(&mut open, changes)?;
         let end = Ending { open: &open, state: State::Available, code: None, at, mac: Some(frozen.mac) };
         self.prove(&open, &end)?;
