@@ -209,7 +209,7 @@ async fn whatever_is_sent_the_answer_is_in_words_and_the_gateway_stays_as_it_was
             panic!("{fault}\n{}", about());
         }
         match answer.status {
-            200..400 => accepted += 1,
+            200..=399 => accepted += 1,
             // The token lasts for minutes.
             401 if path != "/oauth2/token" => police = Client::connect(&folder, gateway.exchange, "police-a").await,
             _ => refused += 1,
