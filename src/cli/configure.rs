@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::revisions::{Offer, Revisions};
+use crate::clock::WallClock;
 use crate::config::{ConfigError, Folder, Revision};
 use crate::shell::exit::{Done, Exit, Failure, file_failure};
 use crate::shell::folder::GatewayFolder;
@@ -58,6 +60,13 @@ pub(super) fn errors(list: Vec<ConfigError>) -> Failure {
     failure
 }
 
+/// What keeps the files of `[tls]` from being used.
+fn unusable(tls: &crate::config::tls::Tls, dir: &Path) -> Option<ConfigError> {
+    let opened = tls.is_on().then(|| crate::tls::Tls::open(tls.files(dir), Arc::new(WallClock)))?;
+    let message = format!("[tls] cannot be used: {}", opened.err()?);
+    Some(ConfigError { file: "config/gateway.toml".to_owned(), line: 0, message })
+}
+
 /// Checks a folder or files of one; prints every file with OK or its errors.
 pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&DryRun>, output: Output) -> Done {
     let (dir, only) = target(dir, paths)?;
@@ -76,6 +85,9 @@ pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&Dry
     if let (Some(revision), Ok(settings)) = (&revision, &settings) {
         found.extend(uncalled(revision, settings));
     }
+    if let Ok(settings) = &settings {
+        found.extend(unusable(&settings.tls, dir.path()));
+    }
     if !only.is_empty() {
         found.retain(|error| only.contains(&error.file));
     }
@@ -86,11 +98,11 @@ pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&Dry
     if dir.file("config/gateway.toml").exists() && (only.is_empty() || only.contains("config/gateway.toml")) {
         shown.insert("config/gateway.toml");
     }
-    if output.json {
-        let files: Vec<Value> =
-            shown.iter().map(|file| json!({ "file": file, "ok": !faulty.contains(file) })).collect();
-        output.document(&json!({ "files": files, "errors": found }));
-    } else {
+    let told = json!({ "errors": found, "files": shown.iter()
+        .map(|file| json!({ "file": file, "ok": !faulty.contains(file) })).collect::<Vec<Value>>() });
+    if output.json && found.is_empty() {
+        output.document(&told);
+    } else if !output.json {
         for file in &shown {
             output
                 .line(format!("{} {file}", if faulty.contains(file) { output.bad("ERR") } else { output.good("OK ") }));
@@ -100,7 +112,8 @@ pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&Dry
         }
     }
     if !found.is_empty() {
-        return Err(if output.json { Failure { problem: None, ..errors(found) } } else { errors(found) });
+        // One document, whatever comes of it: in JSON the files stand in the failure.
+        return Err(Failure { problem: Some(Box::new(told)), ..errors(found) });
     }
     match (dry_run, revision) {
         (Some(ask), Some(revision)) => super::dry_run::show(&revision, ask, output),

@@ -108,9 +108,11 @@ fn a_typo_in_a_route_is_found_at_its_line_with_what_was_meant() {
     expect(&output, 78, &["config/routes.toml:", "charge-sheat", "did you mean `charge-sheet`"]);
     let json = made.icjs(&["check", "--json"]);
     assert_eq!(json.status.code(), Some(78));
-    let first: serde_json::Value =
-        serde_json::Deserializer::from_slice(&json.stdout).into_iter().next().unwrap().unwrap();
-    assert!(first["errors"][0]["line"].as_u64().unwrap() > 0, "{first}");
+    let told: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let problem = &told["error"]["problem"];
+    assert!(problem["errors"][0]["line"].as_u64().unwrap() > 0, "{told}");
+    let routes = problem["files"].as_array().unwrap().iter().find(|file| file["file"] == "config/routes.toml");
+    assert_eq!(routes.unwrap()["ok"], false, "{told}");
 }
 
 #[test]
@@ -282,9 +284,8 @@ fn a_system_that_this_node_would_not_call_is_named_by_the_check_until_its_networ
     assert!(!said(&output).contains("ERR config/systems/court-b.toml"), "{}", said(&output));
     assert!(!said(&output).contains("ERR config/systems/court-c.toml"), "{}", said(&output));
     let json = Gateway::command(&folder).args(["--json", "check"]).output().unwrap();
-    // Behind the files with their errors stands the failure, a document of its own.
-    let mut documents = serde_json::Deserializer::from_slice(&json.stdout).into_iter::<serde_json::Value>();
-    let told = documents.next().unwrap().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let told = &told["error"]["problem"];
     assert_eq!(told["errors"].as_array().unwrap().len(), 1, "{told}");
     assert_eq!(told["errors"][0]["file"], "config/systems/court-a.toml", "{told}");
     let settings = std::fs::read_to_string(folder.path("config/gateway.toml")).unwrap();

@@ -60,4 +60,7 @@ fn the_keys_of_a_new_folder_are_read_by_their_owner_only() {
     std::fs::write(made.file("config/gateway.toml"), format!("{before}[tls]{on}")).unwrap();
     let checked = made.icjs(&["check"]);
     assert!(checked.status.success(), "{}", said(&checked));
+    std::fs::copy(made.file("keys/tls/authority.pem"), made.file("keys/tls/gateway.key")).unwrap();
+    let said = refused(&made, &["check"]);
+    assert!(said.contains("config/gateway.toml: [tls] cannot be used: `") && said.contains("gateway.key"), "{said}");
 }
