@@ -74,9 +74,10 @@ pub struct TokenRequest {
         (status = 429, description = "Too many calls", body = super::problem::Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = super::problem::Problem, content_type = "application/problem+json")))]
 pub async fn token(State(exchange): State<Arc<Exchange>>, request: Request) -> Result<Response, Refusal> {
-    let _place = exchange.place()?;
     let (parts, body) = request.into_parts();
     let bytes = request::body(&exchange.desk.settings, &parts.headers, body, FORM_BYTES).await?;
+    // Only now: whoever drips his form is nobody that is known yet, and must take no place from those who are.
+    let _place = exchange.place()?;
     match give(&exchange, &bytes, certificate(&parts.extensions).as_deref()).await? {
         Ok(token) => Ok(uncached(answer(StatusCode::OK, &token))),
         Err(none) => Ok(uncached(refused(none))),

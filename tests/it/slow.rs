@@ -254,6 +254,37 @@ async fn strangers_cannot_take_the_descriptors_that_the_store_needs() {
     assert!(!log.contains("no connection could be taken"), "{log}");
 }
 
+/// More than are worked on at once.
+const CROWD: usize = 2_100;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_who_drip_their_forms_take_no_place_from_those_who_work() {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    if files.split_whitespace().nth(3).unwrap().parse::<usize>().is_ok_and(|most| most < 2 * CROWD) {
+        println!("skipped: fewer than {} files may be open here", 2 * CROWD);
+        return;
+    }
+    let folder = folder("[connections]\nper_address = 20000\n");
+    let gateway = Gateway::start_with_descriptors(&folder, 4 * 1_024).await;
+    let police = Client::connect(&folder, gateway.exchange, "police-a").await;
+    let begun = b"POST /oauth2/token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+                  content-length: 20000\r\n\r\ngrant_type=";
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        let mut socket = TcpStream::connect(gateway.exchange).await.unwrap();
+        socket.write_all(begun).await.unwrap();
+        crowd.push(socket);
+    }
+    // All of them have been taken up, as far as anybody can tell from here.
+    let began = Instant::now();
+    while holds(&gateway).0 < CROWD && began.elapsed() < Duration::from_secs(30) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    good(&police, 1, 20).await;
+}
+
 /// Bytes below the folder's data.
 fn on_disk(dir: &std::path::Path) -> u64 {
     let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
