@@ -77,7 +77,7 @@ fn settings(tls: bool) -> String {
     }
     let off: String = authority::SETTINGS.lines().map(|line| format!("# {line}\n")).collect();
     format!(
-        "{GATEWAY_TOML}\n# Without the next #, the exchange speaks TLS and asks every system for its certificate (keys/dev/tls).\n{off}"
+        "{GATEWAY_TOML}\n# Take the # from the lines below, and the exchange speaks TLS and asks every system for its certificate (keys/dev/tls).\n{off}"
     )
 }
 

@@ -92,7 +92,7 @@ pub struct Call {
 }
 
 /// What a client shows and whom it trusts where the exchange speaks TLS.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Badge {
     /// Its own certificate with its private key (PEM).
     pub own: Vec<u8>,
@@ -100,6 +100,13 @@ pub struct Badge {
     pub roots: Vec<u8>,
     /// The name by which the gateway is called, and where it listens, where that is another address.
     pub named: Option<(String, SocketAddr)>,
+}
+
+impl std::fmt::Debug for Badge {
+    /// Its private key is for nobody's log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Badge").field("named", &self.named).finish_non_exhaustive()
+    }
 }
 
 /// The client. Cheap to clone; connections are kept.
