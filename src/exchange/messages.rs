@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::access::{Known, demand};
+use super::cursor::Binding;
 use super::problem::{Problem, Usual};
 use super::request::{self, Part, Query};
 use super::{Exchange, answer};
@@ -154,9 +155,10 @@ async fn find(exchange: &Exchange, caller: &Caller, id: &str) -> Result<MessageV
         ("record" = Option<String>, Query, description = "Your own event number"),
         ("since" = Option<String>, Query, description = "Accepted at or after; RFC 3339"),
         ("status" = Option<String>, Query, description = "`open`, `settled`, `attention` or `withdrawn`"),
-        ("after" = Option<String>, Query, description = "`next` of the page before")),
+        ("after" = Option<String>, Query, description = "`next` of the page before, as it is")),
     responses(
         (status = 200, description = "A page", body = Messages),
+        (status = 400, description = "`after` is not `next` of a page of yours", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
@@ -171,9 +173,8 @@ pub async fn messages(
     let since = query.one("since")?.map(|text| {
         Timestamp::parse(text).ok_or_else(|| request::refused("since", "format", "`since` is RFC 3339 with an offset"))
     });
-    let after = query.one("after")?.map(|text| {
-        MessageId::parse(text).ok_or_else(|| request::refused("after", "format", "`after` is `next` of a page before"))
-    });
+    let binding = Binding::messages(caller.name());
+    let after = query.one("after")?.map(|text| binding.open_message(text, &exchange.cursors));
     let status = query.one("status")?;
     if status.is_some_and(|status| !["open", "settled", "attention", "withdrawn"].contains(&status)) {
         let words = "`status` is `open`, `settled`, `attention` or `withdrawn`";
@@ -197,7 +198,7 @@ pub async fn messages(
         let fits =
             |view: &MessageView| viewer.sees(view) && status.is_none_or(|wanted| casefile::status(view) == wanted);
         items.extend(views.into_iter().filter(fits).map(|view| shown(&exchange, viewer, view)));
-        next = last.map(|id| id.to_string());
+        next = last.map(|id| binding.seal_message(id, &exchange.cursors));
         filter.after = last;
         if last.is_none() || items.len() >= PAGE / 2 {
             break;

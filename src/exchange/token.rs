@@ -53,7 +53,7 @@ pub struct TokenRequest {
     client_assertion_type: String,
     /// A JWT signed with your key: `iss` = `sub` = your name, `aud` = this URL, a new `jti`, `exp` within five minutes.
     client_assertion: String,
-    /// Your name; may be left out.
+    /// Your name; may be left out, and is the one in the assertion otherwise.
     client_id: Option<String>,
     /// Only these scopes, parted by spaces; all that you have when not said.
     scope: Option<String>,
@@ -85,8 +85,8 @@ pub async fn token(State(exchange): State<Arc<Exchange>>, request: Request) -> R
 }
 
 async fn give(exchange: &Exchange, form: &[u8], certificate: Option<&str>) -> Result<Result<Token, NoToken>, Refusal> {
-    let (assertion, scope) = match read(form) {
-        Ok(read) => read,
+    let Asked { assertion, scope, client } = match read(form) {
+        Ok(asked) => asked,
         Err(none) => return Ok(Err(none)),
     };
     let now = exchange.desk.clock.now();
@@ -95,6 +95,9 @@ async fn give(exchange: &Exchange, form: &[u8], certificate: Option<&str>) -> Re
         Ok(proven) => proven,
         Err(none) => return Ok(Err(none)),
     };
+    if client.is_some_and(|client| client != proven.system) {
+        return Ok(Err(NoToken::Client));
+    }
     let rate = exchange.desk.settings.rates.tokens_per_second;
     exchange.limits.admit(&format!("token {}", proven.system), rate, rate).1?;
     if !exchange.journal().spend(&proven.single_use, proven.until).await? {
@@ -110,8 +113,16 @@ async fn give(exchange: &Exchange, form: &[u8], certificate: Option<&str>) -> Re
     }))
 }
 
-/// The assertion and the scope of a form. A parameter that stands twice is refused (RFC 6749 section 3.2).
-fn read(form: &[u8]) -> Result<(String, Option<String>), NoToken> {
+/// What a form asks for.
+struct Asked {
+    assertion: String,
+    scope: Option<String>,
+    /// Who asks: where it is said, it is who the assertion says (RFC 7521 section 4.2).
+    client: Option<String>,
+}
+
+/// Reads a form. A parameter that stands twice is refused (RFC 6749 section 3.2).
+fn read(form: &[u8]) -> Result<Asked, NoToken> {
     let form = std::str::from_utf8(form).map_err(|_| NoToken::Request)?;
     let pairs = request::pairs(form);
     let one = |name: &str| {
@@ -128,7 +139,8 @@ fn read(form: &[u8]) -> Result<(String, Option<String>), NoToken> {
         return Err(NoToken::Request);
     }
     let assertion = one("client_assertion")?.ok_or(NoToken::Request)?;
-    Ok((assertion, one("scope")?.filter(|scope| !scope.is_empty())))
+    let some = |name| Ok(one(name)?.filter(|text| !text.is_empty()));
+    Ok(Asked { assertion, scope: some("scope")?, client: some("client_id")? })
 }
 
 fn refused(none: NoToken) -> Response {

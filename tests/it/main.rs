@@ -29,6 +29,7 @@ mod variant;
 mod cases;
 mod sharing;
 mod calls;
+mod isolation;
 mod canary;
 mod limits;
 mod doors;

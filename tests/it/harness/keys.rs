@@ -27,6 +27,12 @@ impl Key {
         Self { pair, document: document.as_ref().to_vec(), kid: kid.to_owned() }
     }
 
+    /// Another hand with the same key.
+    pub fn again(&self) -> Self {
+        let pair = Ed25519KeyPair::from_pkcs8(&self.document).unwrap();
+        Self { pair, document: self.document.clone(), kid: self.kid.clone() }
+    }
+
     /// The private half, as `icjs --key` reads it.
     pub fn pem(&self) -> String {
         let text = base64::engine::general_purpose::STANDARD.encode(&self.document);
