@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::harness::{Client, Folder, Gateway, Party, Receiver};
 
+mod hunt;
 mod oracle;
 use oracle::Oracle;
 
