@@ -30,6 +30,9 @@ pub const COMMIT_BATCH: &str = "icjs_commit_batch";
 /// How far the evidence log lags behind what was accepted.
 pub const EVIDENCE_LAG: &str = "icjs_evidence_lag_seconds";
 
+/// Looks at keys that others publish, by how each ended.
+pub const KEY_LOOKS: &str = "icjs_published_keys_looks_total";
+
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 5.0, 30.0, 300.0];
 const SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
@@ -65,6 +68,11 @@ impl Telemetry {
             handle.run_upkeep();
         }
     }
+}
+
+/// Published keys were looked at; `taken`, or the class of what went wrong.
+pub fn keys_looked_at(result: &'static str) {
+    counter!(KEY_LOOKS, "result" => result).increment(1);
 }
 
 /// A record was accepted.
@@ -125,6 +133,7 @@ fn lane_word(lane: Lane) -> &'static str {
 fn describe() {
     metrics::describe_counter!(ACCEPTED, "records accepted");
     metrics::describe_counter!(REFUSED, "requests refused");
+    metrics::describe_counter!(KEY_LOOKS, "looks at keys that others publish");
     metrics::describe_gauge!(DELIVERIES, "deliveries by receiving system and state");
     metrics::describe_gauge!(ALERTS, "open alerts by rule");
     metrics::describe_gauge!(OLDEST, "age of the oldest unsettled delivery");

@@ -1,6 +1,11 @@
 //! Who is speaking: client assertions (`private_key_jwt`) are exchanged for short access tokens, and every call shows one.
 //! The one door to the JWT library. The algorithm follows the registered key, never the header; no header of a token makes
-//! this fetch or trust anything. Keys come from the live revision, so a key that is removed stops its tokens at once.
+//! this fetch or trust anything. Keys come from the live revision, or from an address that stands there (`ring`), so a key that
+//! is removed stops its tokens at once. Tokens of issuers that a system's file names open the same doors (`outside`).
+
+pub mod ring;
+mod outside;
+mod client_key;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,11 +13,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
+use client_key::{ClientKey, client_key};
+use jsonwebtoken::Header;
+use ring::Ring;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
+use crate::clock::{Moment, Timestamp};
 use crate::config::settings::Tokens as Settings;
 use crate::config::{Revision, System};
 use crate::doors;
@@ -44,6 +50,7 @@ pub struct Tokens {
     /// How long the tokens live.
     life: Duration,
     verified: moka::sync::Cache<Arc<str>, Arc<Verified>>,
+    ring: Arc<Ring>,
 }
 
 /// Who calls, under which revision. Only this module makes one.
@@ -66,6 +73,16 @@ struct Verified {
     expires: i64,
     /// The revision under which system and key were seen to be registered.
     revision: u64,
+    /// The published keys by which it is good.
+    source: Option<Source>,
+}
+
+/// Published keys, as they were when a token was verified.
+#[derive(Debug, PartialEq, Eq)]
+struct Source {
+    url: String,
+    /// `None`: there were none.
+    digest: Option<[u8; 32]>,
 }
 
 /// Why a token opens nothing. All wrong tokens are answered in the same words: details would help an attacker only.
@@ -168,7 +185,13 @@ impl Tokens {
         let header = format!(r#"{{"typ":"at+jwt","alg":"EdDSA","kid":"{}"}}"#, keys.tokens.id());
         let header = URL_SAFE_NO_PAD.encode(header);
         let verified = moka::sync::Cache::new(settings.cache as u64);
-        Self { keys, urls, header, life: settings.life.min(LONGEST_LIFE), verified }
+        let ring = Arc::new(Ring::new(settings));
+        Self { keys, urls, header, life: settings.life.min(LONGEST_LIFE), verified, ring }
+    }
+
+    /// The keys that others publish: for who fetches them, and who says how that goes.
+    pub fn ring(&self) -> &Arc<Ring> {
+        &self.ring
     }
 
     /// How long an access token lives.
@@ -188,21 +211,23 @@ impl Tokens {
         authorization: Option<&str>,
         certificate: Option<&str>,
         live: &Live,
-        now: Timestamp,
+        moment: Moment,
     ) -> Result<Caller, Denied> {
-        let token = bearer(authorization.ok_or(Denied::Missing)?).ok_or(Denied::Missing)?;
+        let token = authorization.and_then(bearer).ok_or(Denied::Missing)?;
         let revision = live.newest();
         let verified = match self.verified.get(token) {
-            Some(verified) if verified.revision == revision.number => verified,
+            Some(verified) if verified.revision == revision.number && self.is_current(&verified, moment) => verified,
             _ => {
-                let verified = Arc::new(self.open(token, &revision.systems, revision.number)?);
+                let verified = Arc::new(self.open(token, &revision.systems, revision.number, moment)?);
                 self.verified.insert(Arc::from(token), Arc::clone(&verified));
                 verified
             }
         };
-        if verified.certificate.as_deref() != certificate {
+        let own = revision.systems.get(&verified.system).is_some_and(|system| system.trust.takes(certificate));
+        if verified.certificate.as_deref() != certificate || !own {
             return Err(Denied::Invalid);
         }
+        let now = moment.wall;
         // Dated by this gateway's own clock: no leeway. Only where that was set back, a token is of a later time than now, and
         // would live longer than any may.
         let later = verified.issued > now.seconds().saturating_add(LEEWAY_SECONDS);
@@ -212,14 +237,24 @@ impl Tokens {
         Ok(Caller { revision, verified })
     }
 
-    /// Reads a token: exactly our header, our signature, every claim.
-    fn open(&self, token: &str, systems: &Systems, revision: u64) -> Result<Verified, Denied> {
+    /// Whether the published keys by which a token was verified are what they were.
+    fn is_current(&self, verified: &Verified, now: Moment) -> bool {
+        let digest = |url: &str| self.ring.keys(url, now).map(|published| published.digest);
+        verified.source.as_ref().is_none_or(|source| digest(&source.url) == source.digest)
+    }
+
+    /// Reads a token: exactly our header, our signature, every claim; with another header, one of an outside issuer.
+    fn open(&self, token: &str, systems: &Systems, revision: u64, now: Moment) -> Result<Verified, Denied> {
+        if token.split('.').next() != Some(self.header.as_str()) {
+            return self.open_outside(token, systems, revision, now);
+        }
         let claims = self.claims(token).ok_or(Denied::Invalid)?;
         let ours = claims.iss == self.issuer() && claims.aud == self.issuer() && claims.sub == claims.client_id;
         let life = claims.exp.saturating_sub(claims.iat);
         let timely = claims.nbf <= claims.exp && (0..=LONGEST_LIFE.as_secs().cast_signed()).contains(&life);
         let system = systems.get(&claims.sub).ok_or(Denied::Invalid)?;
-        let registered = keys(system).iter().any(|key| key.thumbprint == claims.key);
+        let (keys, source) = self.keys_of(system, now);
+        let registered = keys.iter().any(|key| key.thumbprint == claims.key);
         if !(ours && timely && registered) {
             return Err(Denied::Invalid);
         }
@@ -232,6 +267,7 @@ impl Tokens {
             issued: claims.iat,
             expires: claims.exp,
             revision,
+            source,
         })
     }
 
@@ -248,7 +284,7 @@ impl Tokens {
     }
 
     /// Checks a client assertion against the keys of the system that it names.
-    pub fn prove(&self, assertion: &str, systems: &Systems, now: Timestamp) -> Result<Proven, NoToken> {
+    pub fn prove(&self, assertion: &str, systems: &Systems, now: Moment) -> Result<Proven, NoToken> {
         if assertion.len() > MAX_TOKEN_BYTES {
             return Err(NoToken::Client);
         }
@@ -263,12 +299,13 @@ impl Tokens {
         if !plain(&header) {
             return Err(NoToken::Client);
         }
-        let (key, claims) = keys(system)
+        let (keys, _) = self.keys_of(system, now);
+        let (key, claims) = keys
             .iter()
             .filter(|key| header.kid.is_none() || key.id.is_none() || header.kid == key.id)
-            .find_map(|key| key.verify(assertion).map(|claims| (key.thumbprint.clone(), claims)))
+            .find_map(|key| key.verify(assertion).map(|claims: AssertionClaims| (key.thumbprint.clone(), claims)))
             .ok_or(NoToken::Client)?;
-        self.timely(&claims, now)?;
+        self.timely(&claims, now.wall)?;
         Ok(Proven {
             single_use: format!("{}\u{0}{}", claims.sub, claims.jti),
             until: Timestamp::from_millis(claims.exp.saturating_add(2 * LEEWAY_SECONDS).saturating_mul(1000)),
@@ -300,6 +337,9 @@ impl Tokens {
         certificate: Option<&str>,
         now: Timestamp,
     ) -> Result<(String, String), NoToken> {
+        if !system.trust.takes(certificate) {
+            return Err(NoToken::Client);
+        }
         let all = scopes(system);
         let scope = match asked {
             None => all.join(" "),
@@ -324,6 +364,24 @@ impl Tokens {
     }
 }
 
+impl Tokens {
+    /// The usable keys of a system: those of its file, and those that it publishes, with what they were taken from.
+    fn keys_of(&self, system: &System, now: Moment) -> (Vec<ClientKey>, Option<Source>) {
+        let mut keys: Vec<ClientKey> = ring::listed(&system.jwks).filter_map(client_key).collect();
+        let source = system.trust.jwks_url.as_ref().map(|url| {
+            let published = self.ring.keys(url, now);
+            keys.extend(published.iter().flat_map(|published| published.keys.iter().cloned()));
+            Source { url: url.clone(), digest: published.map(|published| published.digest) }
+        });
+        (keys, source)
+    }
+
+    /// The key ids under which a system's keys are known, for `/v1/me`.
+    pub fn key_ids(&self, system: &System, now: Moment) -> Vec<String> {
+        self.keys_of(system, now).0.into_iter().map(|key| key.id.unwrap_or(key.thumbprint)).collect()
+    }
+}
+
 impl Caller {
     /// A system that is here itself: the gateway looks after its folder, so that no token passes. `None` where the revision
     /// has no such system.
@@ -337,6 +395,7 @@ impl Caller {
             issued: 0,
             expires: i64::MAX,
             revision: revision.number,
+            source: None,
         };
         Some(Self { revision, verified: Arc::new(verified) })
     }
@@ -373,12 +432,8 @@ pub fn scopes(system: &System) -> Vec<String> {
     sends.chain(["receive", "read", "search"].map(str::to_owned)).collect()
 }
 
-/// The key ids under which a system's keys are registered, for `/v1/me`.
-pub fn key_ids(system: &System) -> Vec<String> {
-    keys(system).into_iter().map(|key| key.id.unwrap_or(key.thumbprint)).collect()
-}
-
-fn bearer(authorization: &str) -> Option<&str> {
+/// The token of an `Authorization` header.
+pub fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
@@ -386,62 +441,14 @@ fn bearer(authorization: &str) -> Option<&str> {
 /// Nothing in the header that would change what is verified, or by what.
 fn plain(header: &Header) -> bool {
     let typ = header.typ.as_deref().is_none_or(|typ| matches!(typ, "JWT" | "client-authentication+jwt"));
+    typ && unadorned(header)
+}
+
+/// No key or address of one, and nothing that must be understood first.
+fn unadorned(header: &Header) -> bool {
     let keys = header.jku.is_none() && header.jwk.is_none() && header.x5u.is_none() && header.x5c.is_none();
     let odd = header.crit.is_some() || header.enc.is_some() || header.zip.is_some() || header.cty.is_some();
-    typ && keys && !odd && !header.extras.inner().contains_key("b64")
-}
-
-/// A registered key with the one algorithm that it is used with.
-struct ClientKey {
-    id: Option<String>,
-    thumbprint: String,
-    algorithm: Algorithm,
-    key: DecodingKey,
-}
-
-impl ClientKey {
-    fn verify(&self, assertion: &str) -> Option<AssertionClaims> {
-        let mut validation = Validation::new(self.algorithm);
-        // Times and audience are checked by `timely`, against the one clock; the library asks the machine's.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        validation.validate_aud = false;
-        validation.set_required_spec_claims(&["exp", "iss", "sub", "aud"]);
-        jsonwebtoken::decode(assertion, &self.key, &validation).ok().map(|token| token.claims)
-    }
-}
-
-/// The usable keys of a system's JWKS. One that is not understood is passed over: it can verify nothing.
-fn keys(system: &System) -> Vec<ClientKey> {
-    let listed = system.jwks.get("keys").and_then(serde_json::Value::as_array);
-    listed.into_iter().flatten().filter_map(client_key).collect()
-}
-
-fn client_key(json: &serde_json::Value) -> Option<ClientKey> {
-    let jwk: Jwk = serde_json::from_value(json.clone()).ok()?;
-    if matches!(jwk.common.public_key_use, Some(PublicKeyUse::Encryption)) {
-        return None;
-    }
-    let algorithm = match &jwk.algorithm {
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => Algorithm::ES256,
-        AlgorithmParameters::RSA(key) if long_enough(&key.n) => match jwk.common.key_algorithm {
-            Some(KeyAlgorithm::RS256) => Algorithm::RS256,
-            Some(KeyAlgorithm::PS256) | None => Algorithm::PS256,
-            Some(_) => return None,
-        },
-        _ => return None,
-    };
-    let thumbprint = jwk.thumbprint(ThumbprintHash::SHA256).ok()?;
-    Some(ClientKey { id: jwk.common.key_id.clone(), thumbprint, algorithm, key: DecodingKey::from_jwk(&jwk).ok()? })
-}
-
-/// An RSA modulus of 2048 bits or more.
-fn long_enough(modulus: &str) -> bool {
-    URL_SAFE_NO_PAD.decode(modulus).is_ok_and(|bytes| {
-        let significant = bytes.iter().skip_while(|byte| **byte == 0).count();
-        significant >= 256
-    })
+    keys && !odd && !header.extras.inner().contains_key("b64")
 }
 
 /// Header and claims are JSON that everybody reads the same way: a name that stands twice would be read as either.

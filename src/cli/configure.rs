@@ -123,12 +123,15 @@ pub(super) fn check(dir: &GatewayFolder, paths: &[PathBuf], dry_run: Option<&Dry
 
 /// The systems whose URL this node would not call. Their files are right elsewhere: `[outbound]` belongs to the node.
 fn uncalled(revision: &Revision, settings: &crate::config::Settings) -> Vec<ConfigError> {
-    let pushed = revision.systems.values().filter_map(|system| Some((system, system.push.as_ref()?)));
-    let fault = |(system, push): (&crate::config::System, &crate::config::Push)| {
-        let message = settings.outbound.fault(&push.url)?;
-        Some(ConfigError { file: format!("config/systems/{}.toml", system.name), line: 0, message })
+    let called = revision.systems.values().flat_map(|system| {
+        let pushed = system.push.iter().map(|push| push.url.as_str());
+        pushed.chain(system.trust.addresses()).map(move |url| (&system.name, url))
+    });
+    let fault = |(system, url): (&String, &str)| {
+        let message = settings.outbound.fault(url)?;
+        Some(ConfigError { file: format!("config/systems/{system}.toml"), line: 0, message })
     };
-    pushed.filter_map(fault).collect()
+    called.filter_map(fault).collect()
 }
 
 /// The folder that is meant, and the files of it that are asked for (none: all).

@@ -15,6 +15,8 @@ use super::{
     tls::Tls,
 };
 
+pub use super::tokens::Tokens;
+
 /// The embedded default layer, which is also the manual of these options.
 pub const DEFAULTS: &str = include_str!("../../config/gateway.toml");
 
@@ -139,15 +141,6 @@ pub struct Alerts {
     pub hmac_secret_file: Option<String>,
 }
 
-/// Access tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tokens {
-    /// How long an access token lives.
-    pub life: Duration,
-    /// Verified tokens remembered.
-    pub cache: usize,
-}
-
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -235,12 +228,6 @@ impl Default for Alerts {
     }
 }
 
-impl Default for Tokens {
-    fn default() -> Self {
-        Self { life: Duration::from_secs(600), cache: 10_000 }
-    }
-}
-
 impl Settings {
     /// The settings of the node whose folder is `dir`, under this process's environment.
     pub fn load(dir: &Path) -> Result<Self, Vec<ConfigError>> {
@@ -312,9 +299,6 @@ impl Settings {
         if self.dispatch.liberty_retry_cap > Duration::from_secs(60) {
             findings.error(FILE, 0, "`liberty_retry_cap` of [dispatch] must be at most 60s");
         }
-        if !(1..=600).contains(&self.tokens.life.as_secs()) {
-            findings.error(FILE, 0, "`life` of [tokens] must be between 1s and 10m");
-        }
         if self.alerts.every.is_zero() || self.alerts.timeout.is_zero() {
             findings.error(FILE, 0, "`every` and `timeout` of [alerts] must be more than nothing");
         }
@@ -322,6 +306,7 @@ impl Settings {
         self.tls.check(&self.exchange, findings);
         self.outbound.check(self.alerts.webhook.iter().map(|url| (FILE, url.as_str())), findings);
         self.retention.check(findings);
+        self.tokens.check(findings);
         let counts = [
             ("max_connections", self.exchange.max_connections),
             ("record", self.limits.record),
@@ -400,13 +385,6 @@ impl Alerts {
         if let Some(said) = table.text("hmac_secret_file") {
             self.hmac_secret_file = (!said.value.is_empty()).then_some(said.value);
         }
-    }
-}
-
-impl Tokens {
-    fn read(&mut self, table: &mut Section<'_, '_>) {
-        set(&mut self.life, table.duration("life"));
-        set(&mut self.cache, count(table, "cache"));
     }
 }
 

@@ -12,6 +12,7 @@ use super::document::{Document, Findings, Said, Section, meant};
 use super::folder::Folder;
 use super::kinds::{Kinds, good_name};
 use super::reference::Reference;
+use super::trust::{self, Trust};
 use super::watched::{self, Watched};
 use crate::identifiers::{KindName, OfficeId, SystemName};
 
@@ -55,6 +56,8 @@ pub struct System {
     pub receive: Vec<KindName>,
     /// Public keys (RFC 7517 JSON Web Key Set) for `private_key_jwt`.
     pub jwks: Value,
+    /// By what it is known beside them.
+    pub trust: Trust,
     /// Push settings; `None`: it pulls, or has a folder.
     pub push: Option<Push>,
     /// It reads and writes files, which the gateway looks after.
@@ -136,6 +139,7 @@ pub(super) fn compile(known: &Known<'_>, findings: &Findings) -> Systems {
         }
     }
     shared_folders(&systems, findings);
+    trust::distinct(systems.by_name.iter().map(|(name, system)| (name, &system.trust)), findings);
     systems
 }
 
@@ -179,21 +183,30 @@ fn one(
     let speaks = adapter.as_ref().and_then(|name| known.adapters.get(name));
     let send = kinds(root, "send", known, speaks);
     let receive = kinds(root, "receive", known, speaks);
+    let mut trust = Trust::default();
+    let issued = root.has("issuer");
     let jwks = root.section("keys").and_then(|mut keys| {
-        let jwks = jwks(&mut keys, known.folder);
+        trust.of_keys(&mut keys);
+        let elsewhere = (keys.has("jwks_url") || issued) && !keys.has("jwks_file");
+        let jwks = if elsewhere { Some(no_keys()) } else { jwks(&mut keys, known.folder) };
         keys.finish();
         jwks
     });
+    if let Some(mut section) = root.section("issuer") {
+        trust.of_issuer(&mut section);
+        section.finish();
+    }
     let folder = root.section("folder").and_then(|mut section| {
         let folder = watched::read(&mut section, &send);
         section.finish();
         folder
     });
-    // Who has a folder never calls.
-    let jwks = if root.has("folder") { jwks.or_else(|| Some(serde_json::json!({ "keys": [] }))) } else { jwks };
-    if !root.has("keys") && !root.has("folder") {
+    // Who has a folder never calls, and who is known by an issuer's tokens needs no keys here.
+    let keyless = !root.has("keys") && (root.has("folder") || issued);
+    if !root.has("keys") && !keyless {
         root.error(root.line, "[keys] is missing; it names the system's public keys (`jwks_file`)");
     }
+    let jwks = if keyless { Some(no_keys()) } else { jwks };
     let push = delivery_mode(root);
     let limits = limits(root);
     Some(System {
@@ -204,6 +217,7 @@ fn one(
         send,
         receive,
         jwks: jwks?,
+        trust,
         push: push?,
         folder,
         limits,
@@ -326,6 +340,10 @@ fn kinds(root: &mut Section<'_, '_>, key: &'static str, known: &Known<'_>, adapt
         kinds.push(said.value);
     }
     kinds
+}
+
+fn no_keys() -> Value {
+    serde_json::json!({ "keys": [] })
 }
 
 fn jwks(keys: &mut Section<'_, '_>, folder: &Folder) -> Option<Value> {

@@ -105,6 +105,26 @@ impl Door {
         self.send(request.header("webhook-signature", signature).body(body)).await
     }
 
+    /// Brings what an address publishes (`200`, at most `limit` bytes), or the class of what went wrong. Nothing is shown there.
+    pub async fn fetch(&self, url: &str, timeout: Duration, limit: usize) -> Result<Bytes, &'static str> {
+        let request = self.client.get(url).timeout(timeout).build().map_err(|error| class(&error))?;
+        if !resolve::may_be_called(request.url().host_str(), &self.outbound) {
+            return Err(NOT_ALLOWED);
+        }
+        let mut response = self.client.execute(request).await.map_err(|error| class(&error))?;
+        if response.status().as_u16() != 200 {
+            return Err("status");
+        }
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| class(&error))? {
+            body.extend_from_slice(&chunk);
+            if body.len() > limit {
+                return Err("too-large");
+            }
+        }
+        Ok(body.freeze())
+    }
+
     async fn send(&self, request: RequestBuilder) -> Posted {
         let request = match request.build() {
             Ok(request) => request,

@@ -21,7 +21,7 @@ use super::calls::Note;
 use crate::accept::{Code, Refusal};
 use crate::identifiers::SystemName;
 use crate::tls::Client;
-use crate::tokens::{Caller, Denied};
+use crate::tokens::{self, Caller, Denied};
 
 /// Counts the calls of one system and says how many are left.
 type Limiter = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
@@ -98,7 +98,7 @@ impl FromRequestParts<Arc<Exchange>> for Known {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, exchange: &Arc<Exchange>) -> Result<Self, Refusal> {
-        exchange.caller(parts).map(Self)
+        exchange.caller(parts).await.map(Self)
     }
 }
 
@@ -132,8 +132,13 @@ pub fn certificate(extensions: &Extensions) -> Option<Arc<str>> {
 
 impl Exchange {
     /// Who calls, by the head of the request; who calls too often is refused.
-    pub fn caller(&self, head: &Parts) -> Result<Caller, Refusal> {
-        let caller = self.still(&Shown::of(head))?;
+    pub async fn caller(&self, head: &Parts) -> Result<Caller, Refusal> {
+        let shown = Shown::of(head);
+        if let Some(token) = shown.authorization.as_ref().and_then(|value| tokens::bearer(value.to_str().ok()?)) {
+            let revision = self.desk.live.newest();
+            self.tokens.foresee(token, &revision.systems, self.desk.clock.moment()).await;
+        }
+        let caller = self.still(&shown)?;
         let own = caller.system()?.limits.per_second;
         let rates = self.desk.settings.rates;
         // A burst of two seconds' worth: clients that send a day's batch are evened out, not refused at the first breath.
@@ -153,7 +158,7 @@ impl Exchange {
             return Err(Denied::Invalid.into());
         }
         let certificate = shown.client.as_ref().map(|client| &**client.thumbprint());
-        Ok(self.tokens.verify(authorization, certificate, &self.desk.live, self.desk.clock.now())?)
+        Ok(self.tokens.verify(authorization, certificate, &self.desk.live, self.desk.clock.moment())?)
     }
 
     /// A place among those that are worked on at once.

@@ -66,7 +66,7 @@ enum Told<'a> {
         Usual))]
 pub async fn batch(State(exchange): State<Arc<Exchange>>, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    exchange.caller(&parts)?;
+    exchange.caller(&parts).await?;
     request::plain(&parts.headers)?;
     let media_type = request::header(&parts.headers, "content-type").unwrap_or_default();
     if !media_type.starts_with("application/x-ndjson") && !media_type.starts_with("application/ndjson") {

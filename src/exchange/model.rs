@@ -20,7 +20,7 @@ use crate::codes::FACT;
 use crate::config::{Revision, System};
 use crate::outcome;
 use crate::seal;
-use crate::tokens::{self, Caller};
+use crate::tokens::Caller;
 
 /// The caller, as the gateway knows it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,7 +93,7 @@ pub async fn me(State(exchange): State<Arc<Exchange>>, Known(caller): Known) -> 
         pillar: system.pillar.clone(),
         adapter: system.adapter.clone(),
         offices: system.offices.iter().map(ToString::to_string).collect(),
-        keys: tokens::key_ids(system),
+        keys: exchange.tokens.key_ids(system, exchange.desk.clock.moment()),
         limits: Limits {
             per_second: system.limits.per_second,
             in_flight: system.limits.in_flight,

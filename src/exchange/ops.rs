@@ -11,9 +11,10 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::answer;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::journal::{Counts, Journal};
 use crate::telemetry::Telemetry;
+use crate::tokens::ring::Ring;
 
 /// Bytes of the write that finds out whether a full disk has room again.
 const PROBE: usize = 64 * 1024;
@@ -27,6 +28,10 @@ pub struct Ops {
     pub telemetry: Telemetry,
     /// Becomes true when the gateway stops: then it is alive and not ready.
     pub stopping: watch::Receiver<bool>,
+    /// Keys that others publish.
+    pub ring: Arc<Ring>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The router of the listener `ops`.
@@ -64,7 +69,10 @@ async fn readyz(State(ops): State<Ops>) -> Response {
             );
             answer(StatusCode::OK, &json!({"status": "warn", "output": said}))
         }
-        Ok(_) => answer(StatusCode::OK, &json!({"status": "pass"})),
+        Ok(_) => match ops.ring.faults(ops.clock.moment()) {
+            faults if faults.is_empty() => answer(StatusCode::OK, &json!({"status": "pass"})),
+            faults => answer(StatusCode::OK, &json!({"status": "warn", "output": faults.join("; ")})),
+        },
         Err(error) => {
             let said = json!({"status": "fail", "output": format!("the journal does not answer: {error}")});
             answer(StatusCode::SERVICE_UNAVAILABLE, &said)

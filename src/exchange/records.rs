@@ -68,7 +68,7 @@ pub async fn submit(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let caller = exchange.caller(&parts)?;
+    let caller = exchange.caller(&parts).await?;
     let _place = exchange.place()?;
     let submission = submission(kind, &parts.headers);
     let read = |limit| request::body(&exchange.desk.settings, &parts.headers, body, limit);
@@ -113,7 +113,7 @@ pub async fn validate(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
-    let caller = exchange.caller(&parts)?;
+    let caller = exchange.caller(&parts).await?;
     let _place = exchange.place()?;
     let mut submission = submission(kind, &parts.headers);
     // Nothing is kept, so nothing needs a name.

@@ -89,8 +89,9 @@ async fn give(exchange: &Exchange, form: &[u8], certificate: Option<&str>) -> Re
         Ok(asked) => asked,
         Err(none) => return Ok(Err(none)),
     };
-    let now = exchange.desk.clock.now();
     let revision = exchange.desk.live.newest();
+    exchange.tokens.foresee(&assertion, &revision.systems, exchange.desk.clock.moment()).await;
+    let now = exchange.desk.clock.moment();
     let proven = match exchange.tokens.prove(&assertion, &revision.systems, now) {
         Ok(proven) => proven,
         Err(none) => return Ok(Err(none)),
@@ -104,7 +105,7 @@ async fn give(exchange: &Exchange, form: &[u8], certificate: Option<&str>) -> Re
         return Ok(Err(NoToken::Client));
     }
     let Some(system) = revision.systems.get(&proven.system) else { return Ok(Err(NoToken::Client)) };
-    let issued = exchange.tokens.issue(&proven, system, scope.as_deref(), certificate, now);
+    let issued = exchange.tokens.issue(&proven, system, scope.as_deref(), certificate, now.wall);
     Ok(issued.map(|(access_token, scope)| Token {
         access_token,
         token_type: "Bearer",

@@ -7,6 +7,7 @@ mod alarms;
 mod certificates;
 mod chores;
 mod ended;
+mod issuers;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -198,8 +199,9 @@ impl Gateway {
         let stopping = || stop(core.stopping.clone());
         let exchange = Exchange::new(core.exchange());
         let pages = admin::router(admin).merge(exchange::published(Arc::clone(&exchange)));
-        let journal = Arc::clone(&core.journal);
-        let ops = Ops { journal, telemetry: telemetry.clone(), stopping: core.stopping.clone() };
+        let (journal, clock) = (Arc::clone(&core.journal), Arc::clone(&core.clock));
+        let ring = self.look_at_keys(core, exchange.tokens.ring(), data)?;
+        let ops = Ops { journal, telemetry: telemetry.clone(), stopping: core.stopping.clone(), ring, clock };
         let root = data.parent().unwrap_or(data).to_owned();
         self.part("folders", exchange::folder::run(Arc::clone(&exchange), root, core.stopping.clone()));
         if let Some(tls) = on.tls.clone() {

@@ -3,11 +3,12 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
-    RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256,
+    RSA_PSS_SHA256, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
 };
 use serde_json::{Value, json};
 
+use super::client_key::long_enough;
 use super::*;
 use crate::config::SystemLimits;
 use crate::seal::SigningKey;
@@ -24,6 +25,7 @@ fn system(keys: Value) -> System {
         send: vec!["fir".to_owned()],
         receive: Vec::new(),
         jwks: json!({ "keys": keys }),
+        trust: crate::config::Trust::default(),
         push: None,
         folder: None,
         limits: SystemLimits { per_second: 10, in_flight: 1 },
@@ -40,8 +42,8 @@ fn tokens() -> (tempfile::TempDir, Tokens) {
     (dir, Tokens::new(keys, vec![URL.to_owned(), "http://127.0.0.1:8080".to_owned()], Settings::default()))
 }
 
-fn now() -> Timestamp {
-    Timestamp::from_millis(NOW * 1000)
+fn now() -> Moment {
+    Moment { wall: Timestamp::from_millis(NOW * 1000), steady: Duration::from_secs(1) }
 }
 
 fn claims() -> Value {
@@ -71,14 +73,17 @@ fn a_registered_key_proves_its_client_and_gets_a_token_that_opens() {
     let assertion = signed(&json!({"alg": "EdDSA", "kid": "k1"}), &claims(), &key);
     let proven = tokens.prove(&assertion, &known, now()).unwrap();
     assert_eq!(proven.system, "cctns-dl");
-    let (token, scope) = tokens.issue(&proven, &known["cctns-dl"], None, None, now()).unwrap();
+    let (token, scope) = tokens.issue(&proven, &known["cctns-dl"], None, None, now().wall).unwrap();
     assert_eq!(scope, "send:fir receive read search");
-    let verified = tokens.open(&token, &known, 3).unwrap();
+    let verified = tokens.open(&token, &known, 3, now()).unwrap();
     assert_eq!((verified.system.as_str(), verified.revision, verified.expires), ("cctns-dl", 3, NOW + 600));
-    assert_eq!(tokens.issue(&proven, &known["cctns-dl"], Some("send:order"), None, now()).unwrap_err(), NoToken::Scope);
+    assert_eq!(
+        tokens.issue(&proven, &known["cctns-dl"], Some("send:order"), None, now().wall).unwrap_err(),
+        NoToken::Scope
+    );
     // The key is withdrawn: the token that was given for it opens nothing any more.
     let other = systems(json!([okp(&SigningKey::generate().unwrap())]));
-    assert_eq!(tokens.open(&token, &other, 4), Err(Denied::Invalid));
+    assert_eq!(tokens.open(&token, &other, 4, now()), Err(Denied::Invalid));
 }
 
 #[test]
@@ -87,19 +92,19 @@ fn a_changed_token_opens_nothing() {
     let key = SigningKey::generate().unwrap();
     let known = systems(json!([okp(&key)]));
     let proven = tokens.prove(&signed(&json!({"alg": "EdDSA"}), &claims(), &key), &known, now()).unwrap();
-    let (token, _) = tokens.issue(&proven, &known["cctns-dl"], None, None, now()).unwrap();
+    let (token, _) = tokens.issue(&proven, &known["cctns-dl"], None, None, now().wall).unwrap();
     for place in 0..token.len() {
         let mut bytes = token.clone().into_bytes();
         bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
-        assert!(tokens.open(std::str::from_utf8(&bytes).unwrap(), &known, 1).is_err(), "place {place}");
+        assert!(tokens.open(std::str::from_utf8(&bytes).unwrap(), &known, 1, now()).is_err(), "place {place}");
     }
     let body = token.split('.').nth(1).unwrap();
     for header in [json!({"alg": "none"}), json!({"alg": "HS256"}), json!({"typ": "JWT", "alg": "EdDSA"})] {
         let header = URL_SAFE_NO_PAD.encode(header.to_string());
-        assert!(tokens.open(&format!("{header}.{body}."), &known, 1).is_err());
+        assert!(tokens.open(&format!("{header}.{body}."), &known, 1, now()).is_err());
         // Signed by the right key, and still no access token: the header is not ours.
         let odd = tokens.keys.tokens.jws(&header, &URL_SAFE_NO_PAD.decode(body).unwrap());
-        assert!(tokens.open(&odd, &known, 1).is_err());
+        assert!(tokens.open(&odd, &known, 1, now()).is_err());
     }
 }
 
@@ -185,6 +190,11 @@ fn an_elliptic_key_is_used_with_es256_only() {
     let signature = pair.sign(&random, text.as_bytes()).unwrap();
     let good = format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
     assert!(tokens.prove(&good, &known, now()).is_ok());
+    // The same key's good signature, in the form of certificates (DER) rather than of tokens (RFC 7518 section 3.4).
+    let der = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, document.as_ref()).unwrap();
+    let der = der.sign(&random, text.as_bytes()).unwrap();
+    let der = format!("{text}.{}", URL_SAFE_NO_PAD.encode(der.as_ref()));
+    assert_eq!(tokens.prove(&der, &known, now()), Err(NoToken::Client));
     // r = s = 0 (CVE-2022-21449).
     let zero = format!("{text}.{}", URL_SAFE_NO_PAD.encode([0; 64]));
     assert_eq!(tokens.prove(&zero, &known, now()), Err(NoToken::Client));

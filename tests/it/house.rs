@@ -147,6 +147,7 @@ const OWN_BYTES: &[(&str, &str)] = &[
     ("src/config/", "the administrator's folder, which has its own strict reader"),
     ("src/mapping/", "tables of the administrator's folder"),
     ("src/tokens.rs", "claims that this gateway signed, after their signature was checked"),
+    ("src/gateway/issuers.rs", "a file that this gateway wrote, of key sets that came through the doors"),
     ("src/evidence/receipt.rs", "a receipt that somebody shows to the command line"),
     ("src/cli/", "files that the operator names"),
     ("src/shell/", "answers of one's own gateway, read by the command line"),

@@ -37,6 +37,7 @@ mod fuzzed;
 mod edge;
 mod slow;
 mod tls;
+mod issuers;
 mod tls_folder;
 mod any_bytes;
 mod links;

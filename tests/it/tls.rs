@@ -154,14 +154,18 @@ impl Line {
 
     /// A token for `system`, asked for on this connection.
     async fn token(&mut self, centre: &Centre, system: &str) -> String {
+        self.ask(centre, system).await.expect(200).json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// What is answered to one who asks for a token for `system` on this connection.
+    async fn ask(&mut self, centre: &Centre, system: &str) -> Answer {
         let assertion = centre.folder.key(system).assertion(system, &format!("https://{}/oauth2/token", self.to));
         let form = format!(
             "grant_type=client_credentials&client_assertion_type=\
              urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion={assertion}"
         );
         let headers = [("content-type", "application/x-www-form-urlencoded")];
-        let answer = self.call("POST", "/oauth2/token", &headers, form.as_bytes()).await.unwrap();
-        answer.expect(200).json()["access_token"].as_str().unwrap().to_owned()
+        self.call("POST", "/oauth2/token", &headers, form.as_bytes()).await.unwrap()
     }
 
     async fn me(&mut self, token: &str) -> std::io::Result<Answer> {
@@ -230,6 +234,50 @@ async fn a_token_is_worth_nothing_with_another_certificate() {
     court.call("GET", "/v1/me", &spoofed, b"").await.unwrap().expect(401);
     let own = court.token(&centre, "court-a").await;
     court.me(&own).await.unwrap().expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_system_whose_certificates_are_named_is_nobody_with_another() {
+    let centre = Centre::new();
+    centre.leaf("police-next", "ca", "clientAuth", 3650);
+    let thumbprint = |name: &str| {
+        let pem = format!("{name}.pem");
+        let words = ["x509", "-in", &pem, "-noout", "-fingerprint", "-sha256"];
+        let shown = Command::new("openssl").args(words).current_dir(centre.at("")).output().unwrap();
+        String::from_utf8(shown.stdout).unwrap().trim().rsplit('=').next().unwrap().to_owned()
+    };
+    let file = std::fs::read_to_string(centre.folder.path("config/systems/police-a.toml")).unwrap();
+    let named = |names: &[&str]| {
+        let all: Vec<String> = names.iter().map(|name| thumbprint(name)).collect();
+        let text = file.replace("[keys]\n", &format!("[keys]\ncertificates = {all:?}\n"));
+        centre.folder.file("config/systems/police-a.toml", &text);
+    };
+    let gateway = Gateway::start(&centre.folder).await;
+    let apply = || {
+        let applied = Gateway::command(&centre.folder).args(["apply", "--reason", "a certificate"]).output().unwrap();
+        assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    };
+    let mut own = Line::open(&centre, &gateway, "police-a").await.unwrap();
+    let mut next = Line::open(&centre, &gateway, "police-next").await.unwrap();
+    // Nothing is named: any certificate of the centre will do, and a token is good with the one it was given to.
+    let before = next.token(&centre, "police-a").await;
+    next.me(&before).await.unwrap().expect(200);
+    named(&["police-a"]);
+    apply();
+    let token = own.token(&centre, "police-a").await;
+    own.me(&token).await.unwrap().expect(200);
+    let refused = next.me(&before).await.unwrap().expect(401);
+    assert_eq!(refused.json()["detail"], next.me("e30.e30.e30").await.unwrap().expect(401).json()["detail"]);
+    assert_eq!(next.ask(&centre, "police-a").await.expect(401).json()["error"], "invalid_client");
+    // Two at once while one follows the other; then the first is nothing any more.
+    named(&["police-a", "police-next"]);
+    apply();
+    own.me(&token).await.unwrap().expect(200);
+    let after = next.token(&centre, "police-a").await;
+    named(&["police-next"]);
+    apply();
+    own.me(&token).await.unwrap().expect(401);
+    next.me(&after).await.unwrap().expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

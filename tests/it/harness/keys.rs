@@ -33,6 +33,11 @@ impl Key {
         Self { pair, document: self.document.clone(), kid: self.kid.clone() }
     }
 
+    /// Its key id.
+    pub fn id(&self) -> &str {
+        &self.kid
+    }
+
     /// The private half, as `icjs --key` reads it.
     pub fn pem(&self) -> String {
         let text = base64::engine::general_purpose::STANDARD.encode(&self.document);
@@ -47,7 +52,12 @@ impl Key {
 
     /// A compact JWS over any header and claims.
     pub fn sign(&self, header: &Value, claims: &Value) -> String {
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        self.sign_text(&header.to_string(), &claims.to_string())
+    }
+
+    /// The same over any text, also such as no `Value` can be.
+    pub fn sign_text(&self, header: &str, claims: &str) -> String {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
         let signed = format!("{}.{}", part(header), part(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
