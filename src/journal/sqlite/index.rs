@@ -1,8 +1,10 @@
 //! The index of keys by hash: recent ones in memory, older ones in the table `keyed`, merged in sorted bulk because
 //! random keys written one at a time are what makes a store slow with size. Memory is asked first and the table then:
 //! what is merged is in the table before it leaves memory. A hash is only a hint: callers look at the row.
+//! A merge that a kill breaks off begins anew, so what a start finds unmerged is merged in parts, and the faster the more there
+//! is: else a gateway that is killed again and again would read more and more rows at each start.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rusqlite::{Connection, params};
@@ -21,11 +23,27 @@ enum Numbers {
     Many(Vec<u64>),
 }
 
+/// Rows by hash.
+type Map = HashMap<i64, Numbers>;
+
+/// Up to which message and link rows are included.
+pub(super) type Marks = (u64, u64);
+
 #[derive(Debug, Default)]
 struct Recent {
-    young: HashMap<i64, Numbers>,
+    young: Map,
+    /// Of an earlier run, oldest first: each is merged by itself.
+    waiting: VecDeque<(Map, Marks)>,
     /// Being merged: still asked in memory until all of it is in the table.
-    merging: HashMap<i64, Numbers>,
+    merging: Map,
+}
+
+impl Recent {
+    /// All of them, oldest first.
+    fn maps(&self) -> impl DoubleEndedIterator<Item = &Map> {
+        let waiting = self.waiting.iter().map(|(map, _)| map);
+        [&self.merging].into_iter().chain(waiting).chain([&self.young])
+    }
 }
 
 /// The part of the index that lies in memory. Shared by the writer and the readers.
@@ -41,6 +59,8 @@ pub(super) struct Merge {
     entries: std::vec::IntoIter<(i64, u64)>,
     young: usize,
     active: bool,
+    /// What is to be merged after this, in merges.
+    behind: usize,
 }
 
 impl Index {
@@ -66,6 +86,15 @@ impl Index {
         }
     }
 
+    /// While rows of an earlier run are read, in their order: what was added so far is one part to merge, if it is enough for one.
+    pub(super) fn part(&self, included: Marks) {
+        let mut recent = self.write();
+        if recent.young.len() >= MERGE_AT {
+            let young = std::mem::take(&mut recent.young);
+            recent.waiting.push_back((young, included));
+        }
+    }
+
     /// Forgets everything in memory, before it is read again.
     pub(super) fn clear(&self) {
         *self.write() = Recent::default();
@@ -75,7 +104,7 @@ impl Index {
     pub(super) fn has(&self, conn: &Connection, hash: i64) -> Result<bool, JournalError> {
         let known = {
             let recent = self.read();
-            recent.young.contains_key(&hash) || recent.merging.contains_key(&hash)
+            recent.maps().any(|map| map.contains_key(&hash))
         };
         Ok(known || !self.table(conn, hash, u64::MAX, 1)?.is_empty())
     }
@@ -90,8 +119,8 @@ impl Index {
     ) -> Result<Vec<u64>, JournalError> {
         let mut found: Vec<u64> = {
             let recent = self.read();
-            let maps = [&recent.young, &recent.merging];
-            let all = maps.iter().filter_map(|map| map.get(&hash)).flat_map(|numbers| numbers.as_slice().iter().rev());
+            let maps = recent.maps().rev();
+            let all = maps.filter_map(|map| map.get(&hash)).flat_map(|numbers| numbers.as_slice().iter().rev());
             all.copied().filter(|number| *number < below).take(limit).collect()
         };
         if found.len() < limit {
@@ -113,8 +142,7 @@ impl Index {
     ) -> Result<Vec<u64>, JournalError> {
         let mut found: Vec<u64> = {
             let recent = self.read();
-            let maps = [&recent.merging, &recent.young];
-            let all = maps.iter().filter_map(|map| map.get(&hash)).flat_map(|numbers| numbers.as_slice().iter());
+            let all = recent.maps().filter_map(|map| map.get(&hash)).flat_map(|numbers| numbers.as_slice().iter());
             all.copied().filter(|number| *number > above).take(limit).collect()
         };
         if self.sieve.may_hold(hash) {
@@ -133,21 +161,25 @@ impl Index {
         Ok(found)
     }
 
-    /// Begins a merge if it is time. Returns true if one began: the caller notes up to where rows are included.
-    pub(super) fn begin(&self, merge: &mut Merge) -> bool {
-        if merge.active || self.read().young.len() < MERGE_AT {
-            return false;
-        }
+    /// Begins a merge if it is time: `Some` with the rows that it includes, all up to `newest` if nothing of an earlier run
+    /// waits. How much is to be merged besides, in merges, is `Merge::behind`.
+    pub(super) fn begin(&self, merge: &mut Merge, newest: Marks) -> Option<Marks> {
         let mut recent = self.write();
-        recent.merging = std::mem::take(&mut recent.young);
+        merge.behind = recent.waiting.len() + recent.young.len() / MERGE_AT;
+        if merge.active || merge.behind == 0 {
+            return None;
+        }
+        let (merging, included) =
+            recent.waiting.pop_front().unwrap_or_else(|| (std::mem::take(&mut recent.young), newest));
+        recent.merging = merging;
         let mut entries: Vec<(i64, u64)> = Vec::with_capacity(recent.merging.len());
         for (hash, numbers) in &recent.merging {
             entries.extend(numbers.as_slice().iter().map(|number| (*hash, *number)));
         }
         drop(recent);
         entries.sort_unstable();
-        *merge = Merge { young: entries.len(), entries: entries.into_iter(), active: true };
-        true
+        (merge.young, merge.entries, merge.active) = (entries.len(), entries.into_iter(), true);
+        Some(included)
     }
 
     /// Everything merged is durable: memory lets go of it.
@@ -167,14 +199,14 @@ impl Index {
 }
 
 impl Merge {
-    /// Writes the next slice, in the transaction that is open. True once nothing is left.
+    /// Writes the next slice, in the transaction that is open; a larger one where more waits behind. True once nothing is left.
     pub(super) fn step(&mut self, conn: &Connection, slice: usize) -> Result<bool, JournalError> {
         if !self.active {
             return Ok(false);
         }
         let mut insert =
             conn.prepare_cached("INSERT OR IGNORE INTO keyed (hash, number) VALUES (?1, ?2)").map_err(storage)?;
-        for (hash, number) in self.entries.by_ref().take(slice) {
+        for (hash, number) in self.entries.by_ref().take(slice * (1 + self.behind)) {
             insert.execute(params![hash, signed(number)]).map_err(storage)?;
         }
         let done = self.entries.len() == 0;

@@ -203,7 +203,9 @@ impl Store {
         let mut rows = rows.query(params![signed(messages)]).map_err(storage)?;
         while let Some(row) = rows.next().map_err(storage)? {
             let keys: Vec<u8> = row.get(1).map_err(storage)?;
-            self.index.add(&hashes(&keys), unsigned(row.get(0).map_err(storage)?));
+            let seq = unsigned(row.get(0).map_err(storage)?);
+            self.index.add(&hashes(&keys), seq);
+            self.index.part((seq, links));
         }
         let sql = format!("SELECT number, keys FROM link WHERE number > ?1 AND {}", LINK.sound());
         let mut rows = self.conn.prepare(&sql).map_err(storage)?;
@@ -301,8 +303,8 @@ impl Store {
         self.flush_counters()?;
         self.commits += 1;
         self.set_meta("commits", self.commits)?;
-        if self.index.begin(&mut self.merge) {
-            self.merge_marks = (self.seq - 1, self.link - 1);
+        if let Some(included) = self.index.begin(&mut self.merge, (self.seq - 1, self.link - 1)) {
+            self.merge_marks = included;
         }
         if self.merge.active().is_some() && self.merge.step(&self.conn, MERGED_PER_JOB * jobs)? {
             self.set_meta("merged messages", self.merge_marks.0)?;

@@ -169,6 +169,31 @@ async fn keys_are_found_in_memory_while_they_are_merged_and_after_every_restart(
 }
 
 #[tokio::test]
+async fn a_store_that_is_opened_again_and_again_merges_its_keys_all_the_same() {
+    let mut stage = Folder::new();
+    let merged = |stage: &Folder| -> i64 {
+        let conn = Connection::open(stage.folder.path().join("journal.db")).unwrap();
+        let sql = "SELECT coalesce(max(value), 0) FROM meta WHERE name = 'merged messages'";
+        conn.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    // Fewer records between two starts than a merge of what waits at first takes.
+    let mut furthest = 0;
+    for round in 0_u32..120 {
+        for n in round * 5..round * 5 + 5 {
+            let entry = Entry { idempotency: event(&n.to_string()), cases: vec![case(n)], ..record(&stage, "x") };
+            append(&stage, entry).await;
+        }
+        stage.reopen().await;
+        furthest = furthest.max(i64::from(round * 5 + 5) - merged(&stage));
+    }
+    assert!(furthest < 400, "a start read {furthest} of 600 rows");
+    for n in 0..600 {
+        let filter = MessageFilter { case: Some(case(n)), limit: 10, ..MessageFilter::default() };
+        assert_eq!(stage.journal().messages(filter).await.unwrap().len(), 1, "{n}");
+    }
+}
+
+#[tokio::test]
 async fn a_changed_row_is_reported_and_its_delivery_parked() {
     for column in ["head", "wrapped", "original", "shared", "keys"] {
         let stage = Folder::new();
