@@ -8,6 +8,7 @@
 // The ground: time, names, secrets.
 pub mod clock;
 pub mod identifiers;
+pub mod officers;
 pub mod seal;
 pub mod memory;
 pub mod faults;

@@ -28,6 +28,8 @@ pub struct Said<'a> {
     pub message: &'a MessageHead,
     /// What is said; its `delivery` is set to the one above.
     pub outcome: Outcome,
+    /// The officer who says it, where that is known. `by` of the outcome is what the sender is told.
+    pub officer: Option<&'a str>,
     /// The present moment.
     pub at: Timestamp,
 }
@@ -96,7 +98,7 @@ fn message(revision: &Revision, said: &Said<'_>, outcome: &Outcome) -> Entry {
         action: Action::New,
         replaces: None,
         reason: None,
-        actor: outcome.by.clone(),
+        actor: said.officer.map(str::to_owned).or_else(|| outcome.by.clone()),
         idempotency: None,
         original: body(said, outcome),
         media_type: "application/json".to_owned(),

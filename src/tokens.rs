@@ -5,6 +5,7 @@
 
 pub mod ring;
 mod outside;
+mod actor;
 mod client_key;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ use crate::identifiers::SystemName;
 use crate::keys::Keys;
 use crate::live::Live;
 use crate::seal;
+
+pub use actor::looks_signed;
 
 /// An access token lives no longer than this, whatever the settings say (RFC 9068 tokens cannot be called back).
 pub const LONGEST_LIFE: Duration = Duration::from_secs(600);

@@ -9,6 +9,7 @@ use super::refuse::{Code, Refusal};
 use crate::config::{Dialect, Kind, Revision};
 use crate::identifiers::{KindName, MessageId, OfficeId};
 use crate::journal::Action;
+use crate::officers::Officer;
 use crate::tokens::Caller;
 
 /// One request to accept a record, without its body. Texts as sent.
@@ -28,8 +29,8 @@ pub struct Submission {
     pub replaces: Option<String>,
     /// `Icjs-Reason`.
     pub reason: Option<String>,
-    /// `Icjs-Actor`.
-    pub actor: Option<String>,
+    /// `Icjs-Actor`, judged already.
+    pub actor: Option<Officer>,
     /// It came in a batch: what is live goes first.
     pub bulk: bool,
 }
@@ -52,7 +53,7 @@ pub struct Door {
     /// Why.
     pub reason: Option<String>,
     /// The officer.
-    pub actor: Option<String>,
+    pub actor: Option<Officer>,
     /// It came in a batch.
     pub bulk: bool,
     /// Bytes that the body may have.
@@ -103,7 +104,7 @@ pub fn receive(desk: &Desk, caller: &Caller, submission: Submission) -> Result<D
         action,
         replaces,
         reason: text("Icjs-Reason", submission.reason)?,
-        actor: text("Icjs-Actor", submission.actor)?,
+        actor: submission.actor,
         bulk: submission.bulk,
         // Files inside the document come besides, up to their cap.
         limit: limit(desk, revision, dialect, &submission.kind).saturating_add(inside),

@@ -47,7 +47,7 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
         action: door.action,
         replaces: door.replaces,
         reason: door.reason,
-        actor: door.actor,
+        actor: door.actor.map(|officer| officer.to_string()),
         idempotency: Some(key),
         original: bytes,
         media_type,

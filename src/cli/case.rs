@@ -6,7 +6,7 @@ use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::exchange::Caller;
+use super::exchange::{Caller, acting};
 use super::links::{self, CaseVerb};
 use crate::identifiers::{CASE_SCHEMES, CaseKey};
 use crate::shell::exit::{Done, Exit, Failure};
@@ -37,6 +37,9 @@ pub(super) struct CaseArguments {
     /// By what right, such as "BNSS s.193"; the gateway logs it.
     #[arg(long, requires = "system")]
     ground: Option<String>,
+    /// The officer who looks: "id; designation" or "id; designation; office", or a claim that the system signed.
+    #[arg(long, requires = "system", value_name = "OFFICER")]
+    actor: Option<String>,
 }
 
 /// Shows one case, or carries out an order over links.
@@ -67,7 +70,7 @@ async fn show(dir: &GatewayFolder, asked: &CaseArguments, output: Output) -> Don
             };
             let (purpose, ground) = (words(&asked.purpose), words(&asked.ground));
             let path = format!("/v1/cases/{case}?purpose={purpose}&ground={ground}");
-            caller.call("GET", &path, Vec::new(), Bytes::new(), 0).await?.json()
+            caller.call("GET", &path, acting(asked.actor.as_deref()), Bytes::new(), 0).await?.json()
         }
         None => dir.running_admin("GET", &format!("/admin/v1/cases/{case}"), None).await?.json(),
     };

@@ -59,8 +59,8 @@ pub(super) struct SendArguments {
     /// Why (with correct and withdraw).
     #[arg(long)]
     reason: Option<String>,
-    /// The officer: id; designation.
-    #[arg(long)]
+    /// The officer: "id; designation" or "id; designation; office", or a claim that the system signed.
+    #[arg(long, value_name = "OFFICER")]
     actor: Option<String>,
     /// Names this submission; the SHA-256 of the file without, so that sending a file again is safe.
     #[arg(long, value_name = "TEXT")]
@@ -99,6 +99,9 @@ pub(super) struct FeedArguments {
     /// Seconds to wait for something to come.
     #[arg(long, default_value_t = 0)]
     wait: u8,
+    /// The officer who reads: "id; designation" or "id; designation; office", or a claim that the system signed.
+    #[arg(long, value_name = "OFFICER")]
+    actor: Option<String>,
     /// Say `received` for everything on the page.
     #[arg(long)]
     ack: bool,
@@ -339,7 +342,8 @@ pub(super) async fn feed(dir: &GatewayFolder, arguments: &FeedArguments, output:
         query.push_str(&format!("&{name}={value}"));
     }
     let wait = u64::from(arguments.wait.min(60));
-    let page = caller.call("GET", &format!("/v1/feed?{query}"), Vec::new(), Bytes::new(), wait).await?.json();
+    let headers = acting(arguments.actor.as_deref());
+    let page = caller.call("GET", &format!("/v1/feed?{query}"), headers, Bytes::new(), wait).await?.json();
     let items = page.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
     if output.json {
         output.document(&page);
@@ -355,7 +359,8 @@ pub(super) async fn feed(dir: &GatewayFolder, arguments: &FeedArguments, output:
     }
     if arguments.ack && !items.is_empty() {
         let body = json!({ "offices": arguments.office, "kinds": arguments.kind, "upto": text(&page, "next") });
-        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        let mut headers = acting(arguments.actor.as_deref());
+        headers.push(("content-type".to_owned(), "application/json".to_owned()));
         let settled = caller.call("POST", "/v1/feed/ack", headers, body.to_string().into(), 0).await?.json();
         if !output.json {
             let count = |key: &str| settled.get(key).and_then(Value::as_u64).unwrap_or_default();
@@ -368,6 +373,11 @@ pub(super) async fn feed(dir: &GatewayFolder, arguments: &FeedArguments, output:
         }
     }
     Ok(())
+}
+
+/// The header that names an officer.
+pub(super) fn acting(actor: Option<&str>) -> Vec<(String, String)> {
+    actor.map(|actor| ("icjs-actor".to_owned(), actor.to_owned())).into_iter().collect()
 }
 
 fn item_row(item: &Value) -> Vec<String> {
@@ -384,7 +394,13 @@ fn item_row(item: &Value) -> Vec<String> {
 }
 
 /// Shows one message: as a party of it, or as the administrator.
-pub(super) async fn message(dir: &GatewayFolder, id: &str, system: Option<&str>, output: Output) -> Done {
+pub(super) async fn message(
+    dir: &GatewayFolder,
+    id: &str,
+    system: Option<&str>,
+    actor: Option<&str>,
+    output: Output,
+) -> Done {
     let message = MessageId::parse(id).or_else(|| DeliveryId::parse(id).map(DeliveryId::message));
     let Some(message) = message else {
         return Err(Failure::new(
@@ -396,7 +412,7 @@ pub(super) async fn message(dir: &GatewayFolder, id: &str, system: Option<&str>,
     let shown = match system {
         Some(system) => {
             let caller = Caller::new(dir, system, None).await?;
-            caller.call("GET", &format!("/v1/messages/{message}"), Vec::new(), Bytes::new(), 0).await?.json()
+            caller.call("GET", &format!("/v1/messages/{message}"), acting(actor), Bytes::new(), 0).await?.json()
         }
         None => dir.running_admin("GET", &format!("/admin/v1/messages/{message}"), None).await?.json(),
     };

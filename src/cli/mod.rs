@@ -126,6 +126,9 @@ enum Verb {
         /// As which party; the administrator's view without.
         #[arg(long = "as", value_name = "SYSTEM")]
         system: Option<String>,
+        /// The officer who looks: "id; designation" or "id; designation; office", or a claim that the system signed.
+        #[arg(long, requires = "system", value_name = "OFFICER")]
+        actor: Option<String>,
     },
     /// Show a case on one page: its numbers, what happened, who has what and who has not; link and unlink numbers.
     Case(case::CaseArguments),
@@ -278,7 +281,9 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Token(arguments) => narrow(exchange::token(dir, &arguments, output))?,
         Verb::Send(arguments) => narrow(exchange::send(dir, &arguments, output))?,
         Verb::Feed(arguments) => narrow(exchange::feed(dir, &arguments, output))?,
-        Verb::Message { id, system } => narrow(exchange::message(dir, &id, system.as_deref(), output))?,
+        Verb::Message { id, system, actor } => {
+            narrow(exchange::message(dir, &id, system.as_deref(), actor.as_deref(), output))?
+        }
         Verb::Case(asked) => narrow(case::run(dir, &asked, output))?,
         Verb::Mapping { verb } => mapping::run(dir, &verb, output),
         Verb::Deliveries { verb } => narrow(deliveries::run(dir, &verb, output))?,

@@ -22,6 +22,7 @@ pub mod adapters;
 pub mod verdicts;
 pub mod watched;
 pub mod trust;
+pub mod officers;
 pub mod systems;
 pub mod reference;
 mod jurisdiction;

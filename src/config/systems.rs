@@ -11,6 +11,7 @@ use super::adapters::Adapter;
 use super::document::{Document, Findings, Said, Section, meant};
 use super::folder::Folder;
 use super::kinds::{Kinds, good_name};
+use super::officers::{self, Officers};
 use super::reference::Reference;
 use super::trust::{self, Trust};
 use super::watched::{self, Watched};
@@ -62,6 +63,8 @@ pub struct System {
     pub push: Option<Push>,
     /// It reads and writes files, which the gateway looks after.
     pub folder: Option<Watched>,
+    /// What its officers must show.
+    pub officers: Officers,
     /// Its limits.
     pub limits: SystemLimits,
 }
@@ -208,6 +211,12 @@ fn one(
     }
     let jwks = if keyless { Some(no_keys()) } else { jwks };
     let push = delivery_mode(root);
+    let has_keys = root.has("keys");
+    let officers = root.section("officers").map(|mut section| {
+        let officers = officers::read(&mut section, has_keys, folder.is_some());
+        section.finish();
+        officers
+    });
     let limits = limits(root);
     Some(System {
         name: name?.value,
@@ -220,6 +229,7 @@ fn one(
         trust,
         push: push?,
         folder,
+        officers: officers.unwrap_or_default(),
         limits,
     })
 }

@@ -59,7 +59,7 @@ fn answered(terms: &Terms<'_>, lease: &Lease, breaker: &Breaker, judgement: Judg
             let received = outcome::received(delivery);
             let outcome = Outcome { outcome: word, reference, code, reason, ..received };
             let (office, system, message) = (&lease.office, lease.system.as_str(), &lease.message);
-            let said = Said { delivery, office, system, message, outcome, at: terms.now };
+            let said = Said { delivery, office, system, message, outcome, officer: None, at: terms.now };
             Settled::Outcome(Box::new(outcome::entry(terms.revision, said)))
         }
         Judgement::Gone if lease.lane != Lane::Liberty => Settled::Parked("receiver-gone".to_owned()),

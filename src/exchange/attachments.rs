@@ -18,6 +18,7 @@ use super::held::find;
 use super::problem::{Problem, Usual};
 use super::request::{self, Part};
 use crate::accept::{Code, Refusal};
+use crate::config::officers::Duty;
 use crate::doors::body::Pieces;
 use crate::journal::uploads::{UploadError, Writer, is_full};
 use crate::journal::{Digest, JournalError, UploadRow, UploadVerb};
@@ -146,12 +147,15 @@ pub async fn head(
 
 /// Read an attachment that you uploaded or were sent.
 #[utoipa::path(get, path = "/v1/attachments/{sha256}", tag = "attachments",
-    params(("sha256" = String, Path, description = "SHA-256"), ("Range" = Option<String>, Header, description = "One range of bytes")),
+    params(("sha256" = String, Path, description = "SHA-256"), ("Range" = Option<String>, Header, description = "One range of bytes"),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
     responses(
         (status = 200, description = "The bytes", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, description = "The range", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 403, description = "A claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "You neither uploaded it nor were sent it", body = Problem, content_type = "application/problem+json"),
         (status = 416, description = "The range lies outside; `Content-Range` tells the size"),
+        (status = 422, description = "A required officer is missing or misnamed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
         Usual))]
 pub async fn get(
@@ -160,6 +164,7 @@ pub async fn get(
     Part(name): Part,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    exchange.actor(&caller, &headers, Duty::Read)?;
     let rows = find(&exchange, &caller, digest(&name)?).await?;
     let row = rows.into_iter().find(|row| row.done).ok_or_else(nothing)?;
     let size = row.offset;

@@ -22,6 +22,7 @@ use super::problem::{self, Problem, Usual};
 use super::request;
 use super::turns::{Turn, Turns};
 use crate::accept::{self, Answer, Code, Refusal, Submission};
+use crate::config::officers::Duty;
 use crate::doors;
 use crate::doors::body::Pieces;
 
@@ -149,7 +150,8 @@ impl Batch {
 
     async fn one(&self, text: &[u8], turn: &Turn) -> Result<accept::Accepted, Refusal> {
         let caller = self.exchange.still(&self.shown)?;
-        let (submission, body) = read(text)?;
+        let (mut submission, actor, body) = read(text)?;
+        submission.actor = self.exchange.officer(&caller, actor.as_deref(), Duty::Send)?;
         let read = |limit| {
             let fits = body.len() <= limit;
             let too_large = || Refusal::new(Code::TooLarge, format!("a record may have {limit} bytes at most"));
@@ -159,8 +161,8 @@ impl Batch {
     }
 }
 
-/// One line as a submission and its body.
-fn read(text: &[u8]) -> Result<(Submission, Bytes), Refusal> {
+/// One line as a submission, the officer that it names, and its body.
+fn read(text: &[u8]) -> Result<(Submission, Option<String>, Bytes), Refusal> {
     let line: Line = doors::json::envelope(text).map_err(Refusal::from)?;
     let headers: BTreeMap<String, String> = match &line.headers {
         Some(headers) => request::parse(headers.get().as_bytes())?,
@@ -169,6 +171,7 @@ fn read(text: &[u8]) -> Result<(Submission, Bytes), Refusal> {
     let header = |name: &str| {
         headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
     };
+    let actor = header("icjs-actor");
     let whole = line.body.get();
     let is_text = whole.starts_with('"');
     let submission = Submission {
@@ -179,12 +182,12 @@ fn read(text: &[u8]) -> Result<(Submission, Bytes), Refusal> {
         action: header("icjs-action"),
         replaces: header("icjs-replaces"),
         reason: header("icjs-reason"),
-        actor: header("icjs-actor"),
+        actor: None,
         bulk: true,
         kind: line.kind,
     };
     let body = if is_text { doors::json::text(whole.as_bytes())? } else { whole.to_owned() };
-    Ok((submission, Bytes::from(body)))
+    Ok((submission, actor, Bytes::from(body)))
 }
 
 /// The lines of a body, as they come.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 
 use super::access::{Known, demand};
@@ -13,6 +13,7 @@ use super::request::{self, Query};
 use super::{Exchange, answer};
 use crate::accept::{Code, Refusal};
 use crate::casefile::{self, CaseFile, Viewer};
+use crate::config::officers::Duty;
 use crate::identifiers::CaseKey;
 
 /// Longest purpose or ground, in characters.
@@ -27,21 +28,24 @@ const WORDS: usize = 200;
         ("scheme" = String, Path, description = "`cnr`, `fir`, `zero-fir`, `ptn` or `filing`"),
         ("identifier" = String, Path, description = "The number, its parts joined by `-`, as in `cases` of an answer"),
         ("purpose" = String, Query, description = "What for, in your words; 200 characters at most"),
-        ("ground" = String, Query, description = "By what right, such as `BNSS s.193`; 200 characters at most")),
+        ("ground" = String, Query, description = "By what right, such as `BNSS s.193`; 200 characters at most"),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
     responses(
         (status = 200, description = "The case as you may see it", body = CaseFile),
-        (status = 403, description = "No scope `search`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "No scope `search`, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such case that you sent to or were sent of", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`purpose` or `ground` is missing", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`purpose`, `ground` or a required officer is missing", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
         Usual))]
 pub async fn case(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
     uri: Uri,
+    headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Refusal> {
     demand(&caller, "search")?;
+    let officer = exchange.actor(&caller, &headers, Duty::Search)?;
     let _place = exchange.place()?;
     query.only(&["purpose", "ground"])?;
     let purpose = words(&query, "purpose")?;
@@ -49,7 +53,8 @@ pub async fn case(
     let nothing = || Refusal::new(Code::NotFound, "no such case that you sent records of or were sent records of");
     // As it stands in the path: a key's parts are percent-encoded themselves.
     let case = uri.path().strip_prefix("/v1/cases/").and_then(CaseKey::read).ok_or_else(nothing)?;
-    tracing::info!(system = caller.name(), %case, purpose, ground, "case file read");
+    let officer = officer.as_ref().map_or("", |officer| officer.id());
+    tracing::info!(system = caller.name(), officer, %case, purpose, ground, "case file read");
     let viewer = Viewer::Party(caller.system()?);
     let file = casefile::tell(exchange.journal(), &exchange.desk.live.newest(), &case, viewer).await?;
     Ok(answer(StatusCode::OK, &file.ok_or_else(nothing)?))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +20,7 @@ use super::request::{self, Query};
 use super::{Exchange, json};
 use crate::accept::receive::yours;
 use crate::accept::{Code, Refusal};
+use crate::config::officers::Duty;
 use crate::config::{Revision, System};
 use crate::envelope::Envelope;
 use crate::identifiers::OfficeId;
@@ -97,11 +98,12 @@ impl Filter {
         ("kind" = Option<Vec<String>>, Query, description = "Only these kinds; may repeat; outcomes are `outcome`"),
         ("after" = Option<String>, Query, description = "Everything after this cursor, settled or not"),
         ("limit" = Option<u32>, Query, description = "1 to 500; 100 when not said"),
-        ("wait" = Option<u32>, Query, description = "0 to 60: seconds to wait for something to come")),
+        ("wait" = Option<u32>, Query, description = "0 to 60: seconds to wait for something to come"),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
     responses(
         (status = 200, description = "A page, perhaps empty; `more` says whether to read on at once", body = Page),
         (status = 400, description = "The cursor is not valid here", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Not your office, or no scope `receive`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not your office, no scope `receive`, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
@@ -110,9 +112,11 @@ pub async fn feed(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
     shown: Shown,
+    headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Refusal> {
     demand(&caller, "receive")?;
+    exchange.actor(&caller, &headers, Duty::Read)?;
     query.only(&["office", "kind", "after", "limit", "wait"])?;
     let filter = Filter::new(&caller, query.all("office"), query.all("kind"))?;
     let binding = filter.binding(&caller);

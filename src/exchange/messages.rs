@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,6 +17,7 @@ use super::{Exchange, answer};
 use crate::accept::{Code, Refusal};
 use crate::casefile::{self, Viewer};
 use crate::clock::Timestamp;
+use crate::config::officers::Duty;
 use crate::identifiers::MessageId;
 use crate::journal::{Action, DeliveryView, How, Lane, MessageFilter, MessageView, Outcome, State as DeliveryState};
 use crate::seal;
@@ -127,16 +128,19 @@ fn nothing() -> Refusal {
     params(("id" = String, Path, description = "Message id, or a delivery id of it")),
     responses(
         (status = 200, description = "As it is now", body = Message),
-        (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "No scope `read`, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Not there, or somebody else's", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A required officer is missing or misnamed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
         Usual))]
 pub async fn message(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
     Part(id): Part,
+    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     demand(&caller, "read")?;
+    exchange.actor(&caller, &headers, Duty::Read)?;
     let view = find(&exchange, &caller, &id).await?;
     Ok(answer(StatusCode::OK, &shown(&exchange, Viewer::Party(caller.system()?), view)))
 }
@@ -155,20 +159,23 @@ async fn find(exchange: &Exchange, caller: &Caller, id: &str) -> Result<MessageV
         ("record" = Option<String>, Query, description = "Your own event number"),
         ("since" = Option<String>, Query, description = "Accepted at or after; RFC 3339"),
         ("status" = Option<String>, Query, description = "`open`, `settled`, `attention` or `withdrawn`"),
-        ("after" = Option<String>, Query, description = "`next` of the page before, as it is")),
+        ("after" = Option<String>, Query, description = "`next` of the page before, as it is"),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
     responses(
         (status = 200, description = "A page", body = Messages),
         (status = 400, description = "`after` is not `next` of a page of yours", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "No scope `read`, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
         Usual))]
 pub async fn messages(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
+    headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Refusal> {
     demand(&caller, "read")?;
+    exchange.actor(&caller, &headers, Duty::Read)?;
     query.only(&["record", "since", "status", "after"])?;
     let since = query.one("since")?.map(|text| {
         Timestamp::parse(text).ok_or_else(|| request::refused("since", "format", "`since` is RFC 3339 with an offset"))
@@ -212,18 +219,21 @@ const LOOKS: usize = 20;
 
 /// The proof that a message is in the evidence log. Not served yet: the log's checkpoints come with the evidence issue.
 #[utoipa::path(get, path = "/v1/messages/{id}/proof", tag = "messages",
-    params(("id" = String, Path, description = "Message id")),
+    params(("id" = String, Path, description = "Message id"), ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
     responses(
-        (status = 403, description = "No scope `read`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "No scope `read`, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No proof is served yet; the receipt names the leaf's index", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A required officer is missing or misnamed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
         Usual))]
 pub async fn proof(
     State(exchange): State<Arc<Exchange>>,
     Known(caller): Known,
     Part(id): Part,
+    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     demand(&caller, "read")?;
+    exchange.actor(&caller, &headers, Duty::Read)?;
     find(&exchange, &caller, &id).await?;
     let detail =
         "proofs against a signed checkpoint are not served by this version; the receipt holds the leaf's index";

@@ -4,6 +4,7 @@
 
 pub mod problem;
 pub mod access;
+mod actor;
 pub mod calls;
 pub mod request;
 pub mod records;

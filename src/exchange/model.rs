@@ -35,6 +35,8 @@ pub struct Me {
     offices: Vec<String>,
     /// The ids of your registered keys.
     keys: Vec<String>,
+    /// Where you must say which officer acts.
+    officers: Actors,
     /// Your limits.
     limits: Limits,
     /// How records reach you: `push` or `feed`.
@@ -43,6 +45,15 @@ pub struct Me {
     kinds: Vec<MyKind>,
     /// The configuration's revision that you are served under.
     revision: u64,
+}
+
+/// What is asked of the caller's officers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Actors {
+    /// `send`, `read`, `search`: these calls need `Icjs-Actor`.
+    required: Vec<&'static str>,
+    /// `Icjs-Actor` must be a claim that your system signed.
+    signed: bool,
 }
 
 /// The caller's limits.
@@ -94,6 +105,10 @@ pub async fn me(State(exchange): State<Arc<Exchange>>, Known(caller): Known) -> 
         adapter: system.adapter.clone(),
         offices: system.offices.iter().map(ToString::to_string).collect(),
         keys: exchange.tokens.key_ids(system, exchange.desk.clock.moment()),
+        officers: Actors {
+            required: system.officers.required.iter().map(|duty| duty.as_str()).collect(),
+            signed: system.officers.signed,
+        },
         limits: Limits {
             per_second: system.limits.per_second,
             in_flight: system.limits.in_flight,

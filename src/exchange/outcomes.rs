@@ -19,11 +19,13 @@ use super::request::{self, Part};
 use super::{Exchange, answer};
 use crate::accept::{Code, Refusal};
 use crate::clock::Timestamp;
+use crate::config::officers::Duty;
 use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::{
     DeliveryView, FeedAsk, FeedItem, FeedPosition, MessageView, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord,
     Reference,
 };
+use crate::officers::Officer;
 use crate::outcome::{self, Said};
 use crate::tokens::Caller;
 
@@ -107,10 +109,11 @@ pub struct RefusedOutcome {
 /// `{offices, kinds, upto}` settles every unsettled item up to the cursor that the filter matches. `{outcomes: [...]}` gives
 /// an outcome each. Saying the same again changes nothing.
 #[utoipa::path(post, path = "/v1/feed/ack", tag = "feed", request_body = Ack,
+    params(("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
     responses(
         (status = 200, description = "Durable", body = Acknowledged),
         (status = 400, description = "The cursor is not valid here, or not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Not your office, or no scope `receive`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not your office, no scope `receive`, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The body stopped, or came too slowly", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "Too large", body = Problem, content_type = "application/problem+json"),
@@ -125,22 +128,35 @@ pub async fn acknowledge(
     body: Body,
 ) -> Result<Response, Refusal> {
     demand(&caller, "receive")?;
+    let officer = exchange.actor(&caller, &headers, Duty::Send)?;
     let _place = exchange.place()?;
     let bytes = request::body(&exchange.desk.settings, &headers, body, ACK_BYTES).await?;
-    Ok(answer(StatusCode::OK, &taken(&exchange, &caller, &bytes).await?))
+    Ok(answer(StatusCode::OK, &taken(&exchange, &caller, officer, &bytes).await?))
+}
+
+/// A system, and the officer who speaks for it.
+struct Speaker<'a> {
+    caller: &'a Caller,
+    officer: Option<String>,
 }
 
 /// Takes one acknowledgement.
-pub(super) async fn taken(exchange: &Exchange, caller: &Caller, bytes: &[u8]) -> Result<Acknowledged, Refusal> {
+pub(super) async fn taken(
+    exchange: &Exchange,
+    caller: &Caller,
+    officer: Option<Officer>,
+    bytes: &[u8],
+) -> Result<Acknowledged, Refusal> {
+    let speaker = Speaker { caller, officer: officer.map(|officer| officer.to_string()) };
     let ack: Ack = request::parse(bytes)?;
     match (&ack.upto, ack.outcomes) {
         (Some(upto), None) => {
             let filter =
                 Filter::new(caller, ack.offices.iter().map(String::as_str), ack.kinds.iter().map(String::as_str))?;
             let upto = filter.binding(caller).open(upto, &exchange.cursors)?;
-            settle_upto(exchange, caller, filter, upto).await
+            settle_upto(exchange, &speaker, filter, upto).await
         }
-        (None, Some(outcomes)) if outcomes.len() <= MOST_OUTCOMES => settle_each(exchange, caller, outcomes).await,
+        (None, Some(outcomes)) if outcomes.len() <= MOST_OUTCOMES => settle_each(exchange, &speaker, outcomes).await,
         _ => {
             let message = format!("send either `upto` (with the page's filter) or up to {MOST_OUTCOMES} `outcomes`");
             Err(Refusal::new(Code::SchemaInvalid, message))
@@ -150,13 +166,13 @@ pub(super) async fn taken(exchange: &Exchange, caller: &Caller, bytes: &[u8]) ->
 
 async fn settle_upto(
     exchange: &Exchange,
-    caller: &Caller,
+    speaker: &Speaker<'_>,
     filter: Filter,
     upto: FeedPosition,
 ) -> Result<Acknowledged, Refusal> {
     let mut told = Acknowledged::default();
     let ask = FeedAsk {
-        system: caller.name().to_owned(),
+        system: speaker.caller.name().to_owned(),
         offices: filter.offices,
         kinds: filter.kinds,
         after: None,
@@ -168,7 +184,7 @@ async fn settle_upto(
     // Each round settles what it found, so the next one finds what follows; a round that settles nothing is the last.
     loop {
         let page = exchange.journal().feed(ask.clone()).await?;
-        let found = received(exchange, caller, &page.items).await?;
+        let found = received_by(exchange, speaker, &page.items).await?;
         told.settled += found.settled;
         told.added += found.added;
         told.already += found.already;
@@ -178,12 +194,17 @@ async fn settle_upto(
     }
 }
 
-/// Says `received` for these items.
+/// Says `received` for these items, which the machine has.
 pub(super) async fn received(
     exchange: &Exchange,
     caller: &Caller,
     items: &[FeedItem],
 ) -> Result<Acknowledged, Refusal> {
+    received_by(exchange, &Speaker { caller, officer: None }, items).await
+}
+
+async fn received_by(exchange: &Exchange, speaker: &Speaker<'_>, items: &[FeedItem]) -> Result<Acknowledged, Refusal> {
+    let caller = speaker.caller;
     let mut told = Acknowledged::default();
     let at = exchange.desk.clock.now();
     let entry = |item: &FeedItem| {
@@ -193,6 +214,7 @@ pub(super) async fn received(
             system: caller.name(),
             message: &item.message,
             outcome: outcome::received(item.delivery),
+            officer: speaker.officer.as_deref(),
             at,
         };
         outcome::entry(caller.revision(), said)
@@ -211,13 +233,13 @@ pub(super) async fn received(
     Ok(told)
 }
 
-async fn settle_each(exchange: &Exchange, caller: &Caller, spoken: Vec<Spoken>) -> Result<Acknowledged, Refusal> {
+async fn settle_each(exchange: &Exchange, speaker: &Speaker<'_>, spoken: Vec<Spoken>) -> Result<Acknowledged, Refusal> {
     let mut told = Acknowledged::default();
     let mut known = HashMap::<MessageId, Option<MessageView>>::new();
     let mut entries = Vec::new();
     for spoken in spoken {
         let id = spoken.id.clone().unwrap_or_default();
-        match entry(exchange, caller, spoken, &mut known).await {
+        match entry(exchange, speaker, spoken, &mut known).await {
             Ok(entry) => entries.push((id, entry)),
             Err(refusal) if refusal.code.is_the_senders() => {
                 told.refused.push(RefusedOutcome { id, code: refusal.code.as_str() });
@@ -249,7 +271,7 @@ fn nothing() -> Refusal {
 /// The outcome with its way back; messages that were looked up before are not looked up again.
 async fn entry(
     exchange: &Exchange,
-    caller: &Caller,
+    speaker: &Speaker<'_>,
     spoken: Spoken,
     known: &mut HashMap<MessageId, Option<MessageView>>,
 ) -> Result<OutcomeEntry, Refusal> {
@@ -261,8 +283,8 @@ async fn entry(
         Slot::Vacant(slot) => slot.insert(exchange.journal().message(message).await?),
     };
     let view = view.as_ref().ok_or_else(nothing)?;
-    let delivery = delivered(caller, view, DeliveryId::parse(named))?;
-    let mut entry = said(exchange, caller, view, delivery, spoken)?;
+    let delivery = delivered(speaker.caller, view, DeliveryId::parse(named))?;
+    let mut entry = said(exchange, speaker, view, delivery, spoken)?;
     exchange.desk.rerouting.send_on(&mut entry).await?;
     Ok(entry)
 }
@@ -289,7 +311,7 @@ fn delivered<'a>(
 
 fn said(
     exchange: &Exchange,
-    caller: &Caller,
+    speaker: &Speaker<'_>,
     view: &MessageView,
     delivery: &DeliveryView,
     spoken: Spoken,
@@ -315,19 +337,22 @@ fn said(
         corrects: spoken.corrects,
     };
     let at = exchange.desk.clock.now();
-    let said = Said { delivery: delivery.id, office, system: caller.name(), message: &view.head, outcome, at };
-    Ok(outcome::entry(caller.revision(), said))
+    let (system, officer) = (speaker.caller.name(), speaker.officer.as_deref());
+    let said = Said { delivery: delivery.id, office, system, message: &view.head, outcome, officer, at };
+    Ok(outcome::entry(speaker.caller.revision(), said))
 }
 
 /// Say what became of a message that was delivered to you.
 ///
 /// As often as there is something to say: `received`, later `accepted` with your number, later still `executed`.
 #[utoipa::path(post, path = "/v1/messages/{id}/outcomes", tag = "messages", request_body = Spoken,
-    params(("id" = String, Path, description = "Delivery id; a message id where you got one delivery of it")),
+    params(
+        ("id" = String, Path, description = "Delivery id; a message id where you got one delivery of it"),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
     responses(
         (status = 200, description = "Durable; saying the same again changes nothing", body = Acknowledged),
         (status = 400, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "No scope `receive`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "No scope `receive`, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such delivery of yours", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "It contradicts what you said; say `corrects`", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The body stopped, or came too slowly", body = Problem, content_type = "application/problem+json"),
@@ -344,12 +369,14 @@ pub async fn outcome(
     body: Body,
 ) -> Result<Response, Refusal> {
     demand(&caller, "receive")?;
+    let officer = exchange.actor(&caller, &headers, Duty::Send)?.map(|officer| officer.to_string());
     let _place = exchange.place()?;
     let bytes = request::body(&exchange.desk.settings, &headers, body, ACK_BYTES).await?;
     let mut spoken: Spoken = request::parse(&bytes)?;
     spoken.id.get_or_insert(id);
     let mut known = HashMap::new();
-    let entry = entry(&exchange, &caller, spoken, &mut known).await?;
+    let speaker = Speaker { caller: &caller, officer };
+    let entry = entry(&exchange, &speaker, spoken, &mut known).await?;
     let mut told = Acknowledged::default();
     match exchange.journal().answer(vec![entry]).await?.first() {
         Some(OutcomeAnswer::Settled) => told.settled = 1,

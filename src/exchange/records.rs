@@ -16,12 +16,14 @@ use super::{Exchange, answer};
 use crate::accept::decode::Record;
 use crate::accept::{self, Accepted, Refusal, Submission};
 use crate::config::System;
+use crate::config::officers::Duty;
 use crate::identifiers::CaseKey;
 use crate::journal::{Entry, How, NewDelivery, State as DeliveryState};
+use crate::officers::Officer;
 use crate::tokens::Caller;
 
 /// The headers of a submission.
-pub fn submission(kind: String, headers: &HeaderMap) -> Submission {
+pub fn submission(kind: String, headers: &HeaderMap, actor: Option<Officer>) -> Submission {
     Submission {
         kind,
         media_type: request::header(headers, "content-type"),
@@ -30,7 +32,7 @@ pub fn submission(kind: String, headers: &HeaderMap) -> Submission {
         action: request::header(headers, "icjs-action"),
         replaces: request::header(headers, "icjs-replaces"),
         reason: request::header(headers, "icjs-reason"),
-        actor: request::header(headers, "icjs-actor"),
+        actor,
         bulk: false,
     }
 }
@@ -48,12 +50,12 @@ pub fn submission(kind: String, headers: &HeaderMap) -> Submission {
         ("Icjs-Action" = Option<String>, Header, description = "`new` (default), `correct`, `withdraw`"),
         ("Icjs-Replaces" = Option<String>, Header, description = "With `correct` and `withdraw`: id of the newest version"),
         ("Icjs-Reason" = Option<String>, Header, description = "With `correct` and `withdraw`: why"),
-        ("Icjs-Actor" = Option<String>, Header, description = "Officer: id; designation")),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer: `id; designation`, or `id; designation; office`, or a claim that your system signed (`/docs`); `GET /v1/me` says whether you must send it")),
     request_body(description = "The record, in the format of your adapter", content((Value = "application/json"), (String = "application/xml"), (String = "application/x-ansi-nist"))),
     responses(
         (status = 202, description = "Accepted and durable. `Location` names the message; `Idempotency-Replayed: true` says that it had been accepted before", body = Accepting, headers(("Location" = String, description = "The message"), ("Idempotency-Replayed" = Option<String>, description = "`true` for a stored answer"))),
         (status = 400, description = "Not well-formed, or a header is missing", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Not this kind, or not this office", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not this kind, not this office, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such kind, or nothing to replace", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "Known in another version; `message` names the one to replace", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The body stopped, or came too slowly", body = Problem, content_type = "application/problem+json"),
@@ -70,7 +72,8 @@ pub async fn submit(
     let (parts, body) = request.into_parts();
     let caller = exchange.caller(&parts).await?;
     let _place = exchange.place()?;
-    let submission = submission(kind, &parts.headers);
+    let actor = exchange.actor(&caller, &parts.headers, Duty::Send)?;
+    let submission = submission(kind, &parts.headers, actor);
     let read = |limit| request::body(&exchange.desk.settings, &parts.headers, body, limit);
     let accepted = accept::accept(&exchange.desk, &caller, submission, read).await?;
     Ok(accepted.into_response())
@@ -94,7 +97,9 @@ impl IntoResponse for Accepted {
 ///
 /// Everything but the journal: nothing is kept, nobody is told. The same refusals as `POST /v1/records/{kind}`.
 #[utoipa::path(post, path = "/v1/validate/{kind}", tag = "records",
-    params(("kind" = String, Path, description = "Record kind")),
+    params(
+        ("kind" = String, Path, description = "Record kind"),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
     request_body(description = "The record, in the format of your adapter", content((Value = "application/json"), (String = "application/xml"), (String = "application/x-ansi-nist"))),
     responses(
         (status = 200, description = "It would be accepted", body = Preview),
@@ -115,7 +120,8 @@ pub async fn validate(
     let (parts, body) = request.into_parts();
     let caller = exchange.caller(&parts).await?;
     let _place = exchange.place()?;
-    let mut submission = submission(kind, &parts.headers);
+    let actor = exchange.actor(&caller, &parts.headers, Duty::Send)?;
+    let mut submission = submission(kind, &parts.headers, actor);
     // Nothing is kept, so nothing needs a name.
     submission.idempotency_key.get_or_insert_with(|| "validate".to_owned());
     let read = |limit| request::body(&exchange.desk.settings, &parts.headers, body, limit);

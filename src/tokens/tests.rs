@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::client_key::long_enough;
 use super::*;
 use crate::config::SystemLimits;
+use crate::config::officers::Officers;
 use crate::seal::SigningKey;
 
 const NOW: i64 = 1_795_000_000;
@@ -28,6 +29,7 @@ fn system(keys: Value) -> System {
         trust: crate::config::Trust::default(),
         push: None,
         folder: None,
+        officers: Officers::default(),
         limits: SystemLimits { per_second: 10, in_flight: 1 },
     }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["clock", "seal", "memory", "doors"],
     &["identifiers", "keys", "faults", "tls"],
-    &["schema", "journal"],
+    &["schema", "journal", "officers"],
     &["expression", "telemetry"],
     &["codes", "reference"],
     &["mapping"],

@@ -27,6 +27,7 @@ mod law;
 mod children;
 mod variant;
 mod cases;
+mod officers;
 mod sharing;
 mod calls;
 mod isolation;

@@ -14,9 +14,11 @@ use super::files::{Dropped, Found, Opened, Seen, put_away};
 use super::guarded::Shelf;
 use super::{Room, blocking};
 use crate::accept::{self, Code, Refusal, Submission};
+use crate::config::officers::Duty;
 use crate::doors;
 use crate::exchange::{outcomes, problem};
 use crate::journal::{Digest, UploadVerb};
+use crate::officers::Officer;
 use crate::seal::{self, Sha256};
 
 /// A record or an outcome is read whole; more than this is none.
@@ -143,7 +145,7 @@ impl Room {
             action: header("icjs-action"),
             replaces: header("icjs-replaces"),
             reason: header("icjs-reason"),
-            actor: header("icjs-actor"),
+            actor: self.officer(&headers)?,
             bulk: false,
         };
         let _place = self.exchange.place()?;
@@ -153,6 +155,11 @@ impl Room {
             std::future::ready(if fits { Ok(bytes) } else { Err(too_large()) })
         };
         Ok(accept::accept(&self.exchange.desk, &self.caller, submission, read).await?)
+    }
+
+    /// The officer whom the sidecar names.
+    fn officer(&self, headers: &BTreeMap<String, String>) -> Result<Option<Officer>, Refusal> {
+        self.exchange.officer(&self.caller, headers.get("icjs-actor").map(|text| text.trim()), Duty::Send)
     }
 
     /// What the sidecar says, by lower-case names.
@@ -245,6 +252,11 @@ impl Room {
         Ok(digest)
     }
 
+    async fn told(&self, file: &Dropped, digest: &str, bytes: &[u8]) -> Result<outcomes::Acknowledged, Not> {
+        let officer = self.officer(&self.headers(file, digest).await?)?;
+        Ok(outcomes::taken(&self.exchange, &self.caller, officer, bytes).await?)
+    }
+
     /// Outcomes as `POST /v1/feed/ack` takes them.
     async fn outcomes(&self, file: &Dropped) -> (String, Result<Vec<u8>, Not>) {
         let bytes = match self.read(file).await {
@@ -252,7 +264,7 @@ impl Room {
             Err(not) => return (file.unread(), Err(not)),
         };
         let digest = seal::hex(&seal::sha256(&bytes));
-        let told = outcomes::taken(&self.exchange, &self.caller, &bytes).await.map_err(Not::from);
+        let told = self.told(file, &digest, &bytes).await;
         (digest, told.map(|told| serde_json::to_vec_pretty(&told).unwrap_or(Value::Null.to_string().into_bytes())))
     }
 }
