@@ -59,7 +59,8 @@ impl Credentials {
     pub fn assertion(&self, audience: &str, now: Timestamp) -> Result<String, Failure> {
         let unique: [u8; 16] =
             seal::random().map_err(|error| Failure::new(Exit::TryLater, error.to_string(), "try again"))?;
-        let head = json!({ "alg": "EdDSA", "typ": "JWT", "kid": self.key.id() });
+        // No `kid`: whoever registered the key may have named it otherwise, and all keys of a system are tried then.
+        let head = json!({ "alg": "EdDSA", "typ": "JWT" });
         let claims = json!({ "iss": self.system, "sub": self.system, "aud": audience, "jti": seal::hex(&unique),
             "iat": now.seconds(), "nbf": now.seconds() - 5, "exp": now.seconds() + ASSERTION_SECONDS });
         let signed = format!("{}.{}", encoded(&head), encoded(&claims));

@@ -208,3 +208,18 @@ fn completions_are_scripts_that_their_shells_can_read() {
     }
     assert_eq!(icjs(&["completions", "tcsh"]).status.code(), Some(64));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_gives_a_token_whatever_name_it_was_registered_under() {
+    let court = Receiver::friendly().await;
+    let scene = Scene::with(&court, |_| {}).await;
+    let key = scene.folder.key("police");
+    let named = key.jwks()["keys"][0]["kid"].clone();
+    scene.folder.file("keys/dev/police.pem", &key.pem());
+    let mut command = Gateway::command(&scene.folder);
+    let token = tokio::task::spawn_blocking(move || command.args(["token", "police"]).output().unwrap()).await.unwrap();
+    assert!(token.status.success(), "registered as {named}: {}", said(&token));
+    let token = String::from_utf8(token.stdout).unwrap().trim().to_owned();
+    let client = Client { token, ..scene.police.clone() };
+    client.get("/v1/me").await.unwrap().expect(200);
+}
