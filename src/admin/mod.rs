@@ -9,6 +9,7 @@ mod deliveries;
 mod asked;
 mod links;
 mod problem;
+mod readings;
 mod view;
 
 use std::path::Path;
@@ -74,6 +75,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/admin/v1/alerts", get(alerts::list))
         .route("/admin/v1/alerts/{number}/ack", post(alerts::acknowledge))
         .route("/admin/v1/cases/{scheme}/{identifier}", get(cases::case))
+        .route("/admin/v1/readings", get(readings::list))
         .route("/admin/v1/counts", get(deliveries::counts))
         .fallback(nothing_here)
         .layer(from_fn_with_state(Arc::clone(&admin), authorised))

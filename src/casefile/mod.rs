@@ -199,6 +199,17 @@ pub struct Held {
     pub outcome: Option<OutcomeWord>,
 }
 
+impl CaseFile {
+    /// Ids of the records that the page tells of.
+    pub fn messages(&self) -> Vec<String> {
+        let sent = |event: &Event| match event {
+            Event::Record(sent) => Some(sent.message.clone()),
+            Event::Outcome(_) => None,
+        };
+        self.timeline.iter().filter_map(sent).collect()
+    }
+}
+
 /// The case that has this number, as `viewer` sees it; `None` where the viewer knows nothing of it.
 pub async fn tell(
     journal: &dyn Journal,

@@ -4,6 +4,7 @@
 mod init;
 mod serve;
 mod configure;
+mod reads;
 mod revisions;
 mod dry_run;
 mod route;
@@ -150,6 +151,8 @@ enum Verb {
         #[command(flatten)]
         list: alerts::ListArguments,
     },
+    /// Who was given personal data, by which call, what for and by what right.
+    Reads(reads::ReadsArguments),
     /// Verify receipts without a network.
     Receipt {
         #[command(subcommand)]
@@ -290,6 +293,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Alerts { verb, list } => {
             narrow(alerts::run(dir, verb.unwrap_or(alerts::AlertsVerb::List(list)), output))?
         }
+        Verb::Reads(asked) => narrow(reads::run(dir, &asked, output))?,
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Promises(asked) => promises::run(&asked, output),
         Verb::Store { verb } => narrow(store::run(dir, &verb, output))?,

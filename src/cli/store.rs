@@ -112,7 +112,8 @@ async fn prune(dir: &GatewayFolder, before: Option<&str>, dry: bool, output: Out
     let journal = SqliteJournal::open(&dir.file("data"), options).map_err(failure)?;
     let mut all = Pruned::default();
     while !all.done {
-        let ask = Prune { after: all.upto, limit: BATCH, payloads: Some(before), refusals: None, now, dry };
+        let ask =
+            Prune { after: all.upto, limit: BATCH, payloads: Some(before), refusals: None, readings: None, now, dry };
         let batch = journal.prune(ask).await.map_err(failure)?;
         all = Pruned {
             messages: all.messages + batch.messages,

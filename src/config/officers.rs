@@ -23,6 +23,8 @@ pub struct Officers {
     pub required: Vec<Duty>,
     /// Only a signed claim names one.
     pub signed: bool,
+    /// Whoever reads says what for and by what right.
+    pub purpose: bool,
 }
 
 impl Duty {
@@ -57,5 +59,6 @@ pub(super) fn read(section: &mut Section<'_, '_>, keys: bool, files: bool) -> Of
     if signed && !keys {
         section.error(section.line_of("signed"), "`signed` needs [keys]: the system's keys are what it signs with");
     }
-    Officers { required, signed }
+    let purpose = section.boolean("purpose").unwrap_or(false);
+    Officers { required, signed, purpose }
 }

@@ -11,6 +11,9 @@ const YEAR: Duration = Duration::from_secs(366 * 86_400);
 /// CERT-In's directions of 28 April 2022 ask for logs of 180 days.
 const LEAST: Duration = Duration::from_secs(180 * 86_400);
 
+/// The rules under the Digital Personal Data Protection Act, 2023, ask for logs of access of a year (rule 6).
+const A_YEAR: Duration = Duration::from_secs(365 * 86_400);
+
 /// How long each class of data is kept. The reasons stand beside each in `config/gateway.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -18,11 +21,13 @@ pub struct Retention {
     pub payloads: Duration,
     /// Refusals of known senders.
     pub refusals: Duration,
+    /// Who read what.
+    pub readings: Duration,
 }
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { payloads: Duration::ZERO, refusals: YEAR }
+        Self { payloads: Duration::ZERO, refusals: YEAR, readings: YEAR }
     }
 }
 
@@ -30,6 +35,7 @@ impl Retention {
     pub(super) fn read(&mut self, table: &mut Section<'_, '_>) {
         set(&mut self.payloads, table.duration("payloads"));
         set(&mut self.refusals, table.duration("refusals"));
+        set(&mut self.readings, table.duration("readings"));
     }
 
     pub(super) fn check(&self, findings: &Findings) {
@@ -39,6 +45,9 @@ impl Retention {
         }
         if self.refusals < LEAST {
             findings.error(FILE, 0, "`refusals` of [retention] must be at least 180d");
+        }
+        if self.readings < A_YEAR {
+            findings.error(FILE, 0, "`readings` of [retention] must be at least 365d");
         }
     }
 }

@@ -18,10 +18,9 @@ use super::held::find;
 use super::problem::{Problem, Usual};
 use super::request::{self, Part};
 use crate::accept::{Code, Refusal};
-use crate::config::officers::Duty;
 use crate::doors::body::Pieces;
 use crate::journal::uploads::{UploadError, Writer, is_full};
-use crate::journal::{Digest, JournalError, UploadRow, UploadVerb};
+use crate::journal::{Digest, JournalError, Reading, UploadRow, UploadVerb};
 use crate::seal;
 use crate::tokens::Caller;
 
@@ -148,7 +147,9 @@ pub async fn head(
 /// Read an attachment that you uploaded or were sent.
 #[utoipa::path(get, path = "/v1/attachments/{sha256}", tag = "attachments",
     params(("sha256" = String, Path, description = "SHA-256"), ("Range" = Option<String>, Header, description = "One range of bytes"),
-        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission"),
+        ("Icjs-Purpose" = Option<String>, Header, description = "What for; it is kept. `GET /v1/me` says whether you must say it"),
+        ("Icjs-Ground" = Option<String>, Header, description = "By what right; it is kept")),
     responses(
         (status = 200, description = "The bytes", body = Vec<u8>, content_type = "application/octet-stream"),
         (status = 206, description = "The range", body = Vec<u8>, content_type = "application/octet-stream"),
@@ -164,7 +165,7 @@ pub async fn get(
     Part(name): Part,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    exchange.actor(&caller, &headers, Duty::Read)?;
+    let reading = exchange.reader(&caller, &headers, "attachment")?;
     let rows = find(&exchange, &caller, digest(&name)?).await?;
     let row = rows.into_iter().find(|row| row.done).ok_or_else(nothing)?;
     let size = row.offset;
@@ -173,6 +174,9 @@ pub async fn get(
         Wanted::Part(range) => (StatusCode::PARTIAL_CONTENT, range),
         Wanted::Outside => (StatusCode::RANGE_NOT_SATISFIABLE, 0..0),
     };
+    if status != StatusCode::RANGE_NOT_SATISFIABLE {
+        exchange.note(Reading { attachment: Some(name), ..reading }).await?;
+    }
     let (start, end) = (range.start, range.end);
     let mut response = Response::new(bytes_of(exchange, row, range));
     *response.status_mut() = status;

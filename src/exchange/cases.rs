@@ -1,5 +1,5 @@
 //! The case file, as the caller may see it: what it sent or was sent, and what became of that. Somebody else's case is as
-//! if it were not there. Who looks says why: purpose and ground are kept in the log.
+//! if it were not there. Who looks says why: purpose and ground are kept with the reading.
 
 use std::sync::Arc;
 
@@ -9,20 +9,19 @@ use axum::response::Response;
 
 use super::access::{Known, demand};
 use super::problem::{Problem, Usual};
+use super::readings::WORDS;
 use super::request::{self, Query};
 use super::{Exchange, answer};
 use crate::accept::{Code, Refusal};
 use crate::casefile::{self, CaseFile, Viewer};
 use crate::config::officers::Duty;
 use crate::identifiers::CaseKey;
-
-/// Longest purpose or ground, in characters.
-const WORDS: usize = 200;
+use crate::journal::Reading;
 
 /// A case on one page.
 ///
 /// Its numbers, what was sent and answered in order of time, and who has what and who has not: of all this, what you sent or
-/// were sent. `purpose` and `ground` say why you look; they are logged.
+/// were sent. `purpose` and `ground` say why you look; they are kept, with the officer.
 #[utoipa::path(get, path = "/v1/cases/{scheme}/{identifier}", tag = "cases",
     params(
         ("scheme" = String, Path, description = "`cnr`, `fir`, `zero-fir`, `ptn` or `filing`"),
@@ -53,11 +52,24 @@ pub async fn case(
     let nothing = || Refusal::new(Code::NotFound, "no such case that you sent records of or were sent records of");
     // As it stands in the path: a key's parts are percent-encoded themselves.
     let case = uri.path().strip_prefix("/v1/cases/").and_then(CaseKey::read).ok_or_else(nothing)?;
-    let officer = officer.as_ref().map_or("", |officer| officer.id());
-    tracing::info!(system = caller.name(), officer, %case, purpose, ground, "case file read");
+    let id = officer.as_ref().map_or("", |officer| officer.id());
+    tracing::info!(system = caller.name(), officer = id, %case, purpose, ground, "case file read");
     let viewer = Viewer::Party(caller.system()?);
     let file = casefile::tell(exchange.journal(), &exchange.desk.live.newest(), &case, viewer).await?;
-    Ok(answer(StatusCode::OK, &file.ok_or_else(nothing)?))
+    let file = file.ok_or_else(nothing)?;
+    let reading = Reading {
+        at: exchange.desk.clock.now().millis(),
+        system: caller.name().to_owned(),
+        officer: officer.map(|officer| officer.to_string()),
+        call: "case".to_owned(),
+        purpose: Some(purpose.to_owned()),
+        ground: Some(ground.to_owned()),
+        case: Some(case.to_string()),
+        messages: file.messages(),
+        ..Reading::default()
+    };
+    exchange.note(reading).await?;
+    Ok(answer(StatusCode::OK, &file))
 }
 
 fn words<'q>(query: &'q Query, name: &str) -> Result<&'q str, Refusal> {

@@ -20,12 +20,11 @@ use super::request::{self, Query};
 use super::{Exchange, json};
 use crate::accept::receive::yours;
 use crate::accept::{Code, Refusal};
-use crate::config::officers::Duty;
 use crate::config::{Revision, System};
 use crate::envelope::Envelope;
 use crate::identifiers::OfficeId;
 use crate::journal::wakes::Hint;
-use crate::journal::{FeedAsk, FeedItem, FeedPage, Order, OrderVerb, joined, withholds_attachment};
+use crate::journal::{FeedAsk, FeedItem, FeedPage, Order, OrderVerb, Reading, joined, withholds_attachment};
 use crate::outcome;
 use crate::seal;
 use crate::tokens::Caller;
@@ -99,7 +98,9 @@ impl Filter {
         ("after" = Option<String>, Query, description = "Everything after this cursor, settled or not"),
         ("limit" = Option<u32>, Query, description = "1 to 500; 100 when not said"),
         ("wait" = Option<u32>, Query, description = "0 to 60: seconds to wait for something to come"),
-        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission"),
+        ("Icjs-Purpose" = Option<String>, Header, description = "What for; it is kept. `GET /v1/me` says whether you must say it"),
+        ("Icjs-Ground" = Option<String>, Header, description = "By what right; it is kept")),
     responses(
         (status = 200, description = "A page, perhaps empty; `more` says whether to read on at once", body = Page),
         (status = 400, description = "The cursor is not valid here", body = Problem, content_type = "application/problem+json"),
@@ -116,13 +117,14 @@ pub async fn feed(
     query: Query,
 ) -> Result<Response, Refusal> {
     demand(&caller, "receive")?;
-    exchange.actor(&caller, &headers, Duty::Read)?;
+    let mut reading = exchange.reader(&caller, &headers, "feed")?;
     query.only(&["office", "kind", "after", "limit", "wait"])?;
     let filter = Filter::new(&caller, query.all("office"), query.all("kind"))?;
     let binding = filter.binding(&caller);
     let after = query.one("after")?.map(|text| binding.open(text, &exchange.cursors)).transpose()?;
     let longest = exchange.desk.settings.exchange.feed_wait.as_secs();
     let wait = Duration::from_secs(query.number("wait", 0, 0, 60)?.min(longest));
+    reading.offices = filter.offices.iter().map(ToString::to_string).collect();
     let ask = FeedAsk {
         system: caller.name().to_owned(),
         offices: filter.offices,
@@ -136,13 +138,19 @@ pub async fn feed(
     let page = waited(&exchange, ask, wait).await?;
     // Who was let in a minute ago may have lost key or certificate since.
     exchange.still(&shown)?;
-    let page = permitted(&exchange, &caller, page).await?;
+    reading.at = exchange.desk.clock.now().millis();
+    let page = permitted(&exchange, &caller, page, Some(reading)).await?;
     written(&exchange, &page, &binding).await
 }
 
 /// Before each page the newest sharing rule is asked: what it gives no more is not shown, and what of that is unsettled
-/// stops until a person or a revision mends it. What remains counts as shown from here on.
-pub(super) async fn permitted(exchange: &Exchange, caller: &Caller, mut page: FeedPage) -> Result<FeedPage, Refusal> {
+/// stops until a person or a revision mends it. What remains counts as shown from here on, and is noted as read.
+pub(super) async fn permitted(
+    exchange: &Exchange,
+    caller: &Caller,
+    mut page: FeedPage,
+    reading: Option<Reading>,
+) -> Result<FeedPage, Refusal> {
     let revision = exchange.desk.live.newest();
     let system = revision.systems.get(caller.name());
     for item in std::mem::take(&mut page.items) {
@@ -160,7 +168,7 @@ pub(super) async fn permitted(exchange: &Exchange, caller: &Caller, mut page: Fe
         // One that is settled stays so, and is not shown either.
         exchange.journal().order(order).await?;
     }
-    Ok(exchange.journal().show(page).await?)
+    Ok(exchange.journal().show(page, reading).await?)
 }
 
 /// Whether the newest sharing rule gives what an item's bytes hold.

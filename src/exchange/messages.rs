@@ -19,7 +19,9 @@ use crate::casefile::{self, Viewer};
 use crate::clock::Timestamp;
 use crate::config::officers::Duty;
 use crate::identifiers::MessageId;
-use crate::journal::{Action, DeliveryView, How, Lane, MessageFilter, MessageView, Outcome, State as DeliveryState};
+use crate::journal::{
+    Action, DeliveryView, How, Lane, MessageFilter, MessageView, Outcome, Reading, State as DeliveryState,
+};
 use crate::seal;
 use crate::tokens::Caller;
 
@@ -140,8 +142,9 @@ pub async fn message(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     demand(&caller, "read")?;
-    exchange.actor(&caller, &headers, Duty::Read)?;
+    let reading = exchange.reader(&caller, &headers, "message")?;
     let view = find(&exchange, &caller, &id).await?;
+    exchange.note(Reading { messages: vec![view.head.id.to_string()], ..reading }).await?;
     Ok(answer(StatusCode::OK, &shown(&exchange, Viewer::Party(caller.system()?), view)))
 }
 
@@ -160,7 +163,9 @@ async fn find(exchange: &Exchange, caller: &Caller, id: &str) -> Result<MessageV
         ("since" = Option<String>, Query, description = "Accepted at or after; RFC 3339"),
         ("status" = Option<String>, Query, description = "`open`, `settled`, `attention` or `withdrawn`"),
         ("after" = Option<String>, Query, description = "`next` of the page before, as it is"),
-        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
+        ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission"),
+        ("Icjs-Purpose" = Option<String>, Header, description = "What for; it is kept. `GET /v1/me` says whether you must say it"),
+        ("Icjs-Ground" = Option<String>, Header, description = "By what right; it is kept")),
     responses(
         (status = 200, description = "A page", body = Messages),
         (status = 400, description = "`after` is not `next` of a page of yours", body = Problem, content_type = "application/problem+json"),
@@ -175,7 +180,7 @@ pub async fn messages(
     query: Query,
 ) -> Result<Response, Refusal> {
     demand(&caller, "read")?;
-    exchange.actor(&caller, &headers, Duty::Read)?;
+    let reading = exchange.reader(&caller, &headers, "messages")?;
     query.only(&["record", "since", "status", "after"])?;
     let since = query.one("since")?.map(|text| {
         Timestamp::parse(text).ok_or_else(|| request::refused("since", "format", "`since` is RFC 3339 with an offset"))
@@ -196,7 +201,7 @@ pub async fn messages(
         ..MessageFilter::default()
     };
     let viewer = Viewer::Party(caller.system()?);
-    let mut items = Vec::new();
+    let mut items: Vec<Message> = Vec::new();
     let mut next = None;
     // A status is judged here: pages of the journal are read until one of ours is full, or a bounded number was looked at.
     for _ in 0..LOOKS {
@@ -211,6 +216,10 @@ pub async fn messages(
             break;
         }
     }
+    if !items.is_empty() {
+        let messages = items.iter().map(|item| item.id.clone()).collect();
+        exchange.note(Reading { messages, ..reading }).await?;
+    }
     Ok(answer(StatusCode::OK, &Messages { items, next }))
 }
 
@@ -219,7 +228,9 @@ const LOOKS: usize = 20;
 
 /// The proof that a message is in the evidence log. Not served yet: the log's checkpoints come with the evidence issue.
 #[utoipa::path(get, path = "/v1/messages/{id}/proof", tag = "messages",
-    params(("id" = String, Path, description = "Message id"), ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission")),
+    params(("id" = String, Path, description = "Message id"), ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission"),
+        ("Icjs-Purpose" = Option<String>, Header, description = "What for; it is kept. `GET /v1/me` says whether you must say it"),
+        ("Icjs-Ground" = Option<String>, Header, description = "By what right; it is kept")),
     responses(
         (status = 403, description = "No scope `read`, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No proof is served yet; the receipt names the leaf's index", body = Problem, content_type = "application/problem+json"),

@@ -5,6 +5,7 @@
 pub mod problem;
 pub mod access;
 mod actor;
+mod readings;
 pub mod calls;
 pub mod request;
 pub mod records;

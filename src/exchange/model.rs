@@ -54,6 +54,8 @@ pub struct Actors {
     required: Vec<&'static str>,
     /// `Icjs-Actor` must be a claim that your system signed.
     signed: bool,
+    /// Reads need `Icjs-Purpose` and `Icjs-Ground`.
+    purpose: bool,
 }
 
 /// The caller's limits.
@@ -108,6 +110,7 @@ pub async fn me(State(exchange): State<Arc<Exchange>>, Known(caller): Known) -> 
         officers: Actors {
             required: system.officers.required.iter().map(|duty| duty.as_str()).collect(),
             signed: system.officers.signed,
+            purpose: system.officers.purpose,
         },
         limits: Limits {
             per_second: system.limits.per_second,

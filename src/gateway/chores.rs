@@ -113,13 +113,14 @@ async fn retain(journal: &dyn Journal, terms: &Terms) {
     };
     let payloads = (!terms.retention.payloads.is_zero()).then(|| before(terms.retention.payloads));
     let refusals = Some(before(terms.retention.refusals));
+    let readings = Some(before(terms.retention.readings));
     let (mut after, mut messages, mut bytes) = (0, 0, 0);
     loop {
-        let batch = Prune { after, limit: BATCH, payloads, refusals, now, dry: false };
+        let batch = Prune { after, limit: BATCH, payloads, refusals, readings, now, dry: false };
         match journal.prune(batch).await {
             Ok(pruned) => {
                 (after, messages, bytes) = (pruned.upto, messages + pruned.messages, bytes + pruned.bytes);
-                if payloads.is_none() || pruned.done {
+                if (payloads.is_none() || pruned.done) && pruned.readings == 0 {
                     break;
                 }
             }

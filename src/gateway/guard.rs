@@ -12,8 +12,8 @@ use crate::journal::wakes::Wakes;
 use crate::journal::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
     LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
-    Payload, Prune, Pruned, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays,
-    UploadAnswer, UploadVerb,
+    Payload, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot,
+    SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
 };
 
 /// A store under watch.
@@ -60,8 +60,8 @@ impl Journal for Guarded {
     async fn feed(&self, ask: FeedAsk) -> Result<FeedPage, JournalError> {
         self.seen(self.store.feed(ask).await)
     }
-    async fn show(&self, page: FeedPage) -> Result<FeedPage, JournalError> {
-        self.seen(self.store.show(page).await)
+    async fn show(&self, page: FeedPage, reading: Option<Reading>) -> Result<FeedPage, JournalError> {
+        self.seen(self.store.show(page, reading).await)
     }
     async fn answer(&self, outcomes: Vec<OutcomeEntry>) -> Result<Vec<OutcomeAnswer>, JournalError> {
         self.seen(self.store.answer(outcomes).await)
@@ -101,6 +101,9 @@ impl Journal for Guarded {
     }
     async fn alert(&self, verb: AlertVerb) -> Result<Vec<Alert>, JournalError> {
         self.seen(self.store.alert(verb).await)
+    }
+    async fn reading(&self, verb: ReadingVerb) -> Result<Readings, JournalError> {
+        self.seen(self.store.reading(verb).await)
     }
     async fn count(&self) -> Result<Counts, JournalError> {
         self.seen(self.store.count().await)

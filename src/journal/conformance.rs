@@ -23,6 +23,7 @@ mod identity;
 mod links;
 mod order;
 mod parties;
+mod readings;
 mod registers;
 mod strays;
 mod work;
@@ -49,6 +50,7 @@ pub async fn run(make: Make) {
     corrections::run(make).await;
     feeds::run(make).await;
     registers::run(make).await;
+    readings::run(make).await;
     links::run(make).await;
     alerts::run(make).await;
     custody::run(make).await;
@@ -247,7 +249,7 @@ pub async fn shelve(stage: &dyn Stage, system: &str) {
 
 pub async fn page(stage: &dyn Stage, system: &str, after: Option<FeedPosition>, limit: usize) -> FeedPage {
     let page = stage.journal().feed(ask(system, after, limit)).await.unwrap();
-    stage.journal().show(page).await.unwrap()
+    stage.journal().show(page, None).await.unwrap()
 }
 
 pub fn ask(system: &str, after: Option<FeedPosition>, limit: usize) -> FeedAsk {

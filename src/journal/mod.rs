@@ -8,6 +8,7 @@ mod registry;
 mod links;
 mod strays;
 mod alert;
+mod reading;
 pub mod leaf;
 pub mod lanes;
 pub mod board;
@@ -29,6 +30,7 @@ pub use alert::*;
 pub use entry::*;
 pub use links::*;
 pub use outcome::*;
+pub use reading::*;
 pub use registry::*;
 pub use strays::*;
 
@@ -56,7 +58,8 @@ pub trait Journal: Send + Sync {
     async fn feed(&self, ask: FeedAsk) -> Result<FeedPage, JournalError>;
     /// Marks the items of a page as shown, before they leave. Gives the page back without those that may leave no more: what
     /// was taken back meanwhile, and what stands behind something that was stopped in this feed; that waits its turn again.
-    async fn show(&self, page: FeedPage) -> Result<FeedPage, JournalError>;
+    /// What is left of the page is noted as read with it, in one transaction, where a reading is given.
+    async fn show(&self, page: FeedPage, reading: Option<Reading>) -> Result<FeedPage, JournalError>;
     /// Receivers' outcomes, each settled with its own answer; one transaction for all of them.
     async fn answer(&self, outcomes: Vec<OutcomeEntry>) -> Result<Vec<OutcomeAnswer>, JournalError>;
 
@@ -89,6 +92,8 @@ pub trait Journal: Send + Sync {
     async fn spend(&self, jti: &str, until: Timestamp) -> Result<bool, JournalError>;
     /// Alerts: watch, list, acknowledge, and who is to be told. Gives back the alerts that the verb is about.
     async fn alert(&self, verb: AlertVerb) -> Result<Vec<Alert>, JournalError>;
+    /// Readings of personal data: note one, or list them.
+    async fn reading(&self, verb: ReadingVerb) -> Result<Readings, JournalError>;
     /// Counts for metrics, `readyz` and the demo's proof.
     async fn count(&self) -> Result<Counts, JournalError>;
 

@@ -64,6 +64,8 @@ pub struct Prune {
     pub payloads: Option<Timestamp>,
     /// Refusals of days before this; `None`: none.
     pub refusals: Option<Timestamp>,
+    /// Readings before this; `None`: none.
+    pub readings: Option<Timestamp>,
     /// The time.
     pub now: Timestamp,
     /// Only look.
@@ -85,6 +87,8 @@ pub struct Pruned {
     pub unsettled: u64,
     /// Refusals pruned.
     pub refusals: u64,
+    /// Readings pruned.
+    pub readings: u64,
 }
 
 /// The attachment registry's verbs.

@@ -57,7 +57,11 @@ async fn where_an_officer_is_required_nothing_is_sent_said_read_or_searched_with
     let stage = started("required = [\"send\", \"read\", \"search\"]").await;
     let (police, court) = (&stage.police, &stage.court);
     let me = police.get("/v1/me").await.unwrap().expect(200).json();
-    assert_eq!(me["officers"], json!({"required": ["send", "read", "search"], "signed": false}), "{me}");
+    assert_eq!(
+        me["officers"],
+        json!({"required": ["send", "read", "search"], "signed": false, "purpose": false}),
+        "{me}"
+    );
     let who = [("icjs-actor", PLAIN)];
     let judge = [("icjs-actor", "J-7; Judge; court:DLCT01")];
     let typed = [("content-type", "application/json")];
@@ -254,4 +258,73 @@ async fn the_command_line_names_the_officer_and_a_wrong_section_is_told_at_its_l
     let check = icjs(&["check"]);
     let said = String::from_utf8_lossy(&check.stderr).into_owned() + &String::from_utf8_lossy(&check.stdout);
     assert!(!check.status.success() && said.contains("police.toml:") && said.contains("`read`"), "{said}");
+}
+
+/// What `icjs reads` tells, oldest first.
+fn readings(folder: &Folder, more: &[&str]) -> Vec<Value> {
+    let words = [&["reads", "--json"], more].concat();
+    let shown = Gateway::command(folder).args(&words).output().unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+    let told: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    told["readings"].as_array().unwrap().iter().rev().cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_reading_is_recorded_with_officer_purpose_and_what_was_given_and_outlives_a_kill() {
+    let stage = started("required = [\"read\", \"search\"]\npurpose = true").await;
+    let (police, court) = (&stage.police, &stage.court);
+    let bytes = b"a photograph";
+    let digest = icjs::seal::hex(&icjs::seal::sha256(bytes));
+    let file = format!("/v1/attachments/{digest}");
+    court.call("PUT", &file, &[], bytes).await.unwrap().expect(201);
+    let sent = police.submit("paper", "a", &[], record(1).as_bytes()).await.unwrap().expect(202).json();
+    let message = sent["id"].as_str().unwrap();
+    let judge = ("icjs-actor", "J-7; Judge; court:DLCT01");
+    let why = [judge, ("icjs-purpose", "remand hearing"), ("icjs-ground", "BNSS s.187")];
+    let lacking = court.call("GET", "/v1/feed", &[judge], b"").await.unwrap().expect(422).json();
+    assert_eq!(lacking["errors"][0]["pointer"], "header Icjs-Purpose", "{lacking}");
+    assert_eq!(readings(&stage.folder, &[]), [] as [Value; 0], "nothing was given yet");
+
+    let page = court.call("GET", "/v1/feed?wait=20", &why, b"").await.unwrap().expect(200).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
+    court.call("GET", &format!("/v1/messages/{message}"), &why, b"").await.unwrap().expect(200);
+    court.call("GET", "/v1/messages", &why, b"").await.unwrap().expect(200);
+    court.call("GET", &file, &why, b"").await.unwrap().expect(200);
+    let case = "/v1/cases/fir/38101004-2026-1";
+    court.call("GET", &format!("{case}{WHY}"), &[("icjs-actor", "J-8; Judge")], b"").await.unwrap().expect(200);
+    court.call("GET", &format!("/v1/cases/fir/38101004-2026-9{WHY}"), &[judge], b"").await.unwrap().expect(404);
+    court.call("GET", "/v1/messages?record=none", &why, b"").await.unwrap().expect(200);
+    let shown = Gateway::command(&stage.folder).args(["case", "fir", "38101004-2026-1"]).output().unwrap();
+    assert!(shown.status.success(), "{shown:?}");
+
+    let told = readings(&stage.folder, &[]);
+    let calls: Vec<&str> = told.iter().map(|one| one["call"].as_str().unwrap()).collect();
+    assert_eq!(calls, ["feed", "message", "messages", "attachment", "case", "case"], "{told:?}");
+    for one in &told[..4] {
+        assert_eq!(one["officer"], "J-7; Judge; court:DLCT01", "{one}");
+        assert_eq!((&one["purpose"], &one["ground"]), (&json!("remand hearing"), &json!("BNSS s.187")), "{one}");
+        assert_eq!(one["system"], "court", "{one}");
+    }
+    for one in [&told[0], &told[1], &told[2], &told[4], &told[5]] {
+        assert_eq!(one["messages"], json!([message]), "{one}");
+    }
+    assert_eq!(told[3]["attachment"], json!(digest), "{}", told[3]);
+    assert_eq!((&told[4]["case"], &told[4]["purpose"]), (&json!("fir/38101004-2026-1"), &json!("hearing")));
+    assert_eq!((&told[5]["system"], &told[5]["officer"]), (&json!(""), &Value::Null), "people of the centre");
+
+    let Stage { folder, mut gateway, .. } = stage;
+    gateway.kill();
+    let _gateway = Gateway::start(&folder).await;
+    assert_eq!(readings(&folder, &[]), told, "what was answered is on record");
+    assert_eq!(readings(&folder, &["--officer", "J-8"]).len(), 1);
+    assert_eq!(readings(&folder, &["--officer", "J-7", "--system", "court"]).len(), 4);
+    assert_eq!(readings(&folder, &["--system", "police"]).len(), 0);
+    assert_eq!(readings(&folder, &["--case", "fir", "38101004-2026-1"]).len(), 2);
+    assert_eq!(readings(&folder, &["--since", "2099-01-01T00:00:00Z"]).len(), 0);
+    let store =
+        ["data/journal.db", "data/journal.db-wal"].map(|name| std::fs::read(folder.path(name)).unwrap_or_default());
+    for secret in ["J-7; Judge", "remand hearing"] {
+        let found = store.iter().any(|bytes| bytes.windows(secret.len()).any(|some| some == secret.as_bytes()));
+        assert!(!found, "`{secret}` lies in the store as it is");
+    }
 }

@@ -155,7 +155,7 @@ fn every_key_is_in_the_manual() {
         "y",
         "courts",
         "{ reference = \"courts\", state = \"07\" }",
-        "[push]\nurl = \"http://127.0.0.1/\"\n[limits]\n[issuer]\n",
+        "[push]\nurl = \"http://127.0.0.1/\"\n[limits]\n[officers]\n[issuer]\n",
     );
     folder.put("config/systems/y.toml", &system);
     let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")).unwrap();
@@ -163,7 +163,7 @@ fn every_key_is_in_the_manual() {
     assert!(keys.len() > 50, "{keys:?}");
     let containers = [
         "kind", "route", "share", "view", "mark", "never", "alert", "verdict", "keys", "issuer", "push", "feed",
-        "folder", "limits",
+        "folder", "limits", "officers",
     ];
     let inside = ["at", "scheme", "liberty", "path", "unknown"];
     for (table, key) in keys.iter().filter(|(_, key)| !containers.contains(&key.as_str())) {

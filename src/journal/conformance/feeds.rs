@@ -144,7 +144,7 @@ async fn nothing_passes_in_a_feed_what_was_stopped_there(mut stage: Box<dyn Stag
     let listed = stage.journal().feed(ask(COURT, None, 10)).await.unwrap();
     assert_eq!(ids(&listed), made);
     order(&*stage, OrderVerb::Park { code: "permission-changed".to_owned() }).await;
-    assert_eq!(ids(&stage.journal().show(listed).await.unwrap()), made[3..]);
+    assert_eq!(ids(&stage.journal().show(listed, None).await.unwrap()), made[3..]);
     stage.reopen().await;
     shelve(&*stage, COURT).await;
     assert_eq!(ids(&page(&*stage, COURT, None, 10).await), made[3..]);
@@ -176,7 +176,7 @@ async fn nor_what_stood_on_a_later_page(stage: Box<dyn Stage>) {
     let listed = stage.journal().feed(ask(COURT, None, 2)).await.unwrap();
     assert_eq!(ids(&listed), made[..2]);
     order(OrderVerb::Park { code: "permission-changed".to_owned() }).await;
-    assert_eq!(ids(&stage.journal().show(listed).await.unwrap()), []);
+    assert_eq!(ids(&stage.journal().show(listed, None).await.unwrap()), []);
     order(OrderVerb::Retry).await;
     // The first has a place at the end before the feed is read again.
     shelve(&*stage, COURT).await;

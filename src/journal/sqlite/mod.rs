@@ -20,6 +20,7 @@ mod parties;
 mod prepare;
 mod prune;
 mod read;
+mod readings;
 mod registers;
 mod rows;
 mod sieve;
@@ -49,8 +50,8 @@ use super::wakes::Wakes;
 use super::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
     LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
-    Payload, Prune, Pruned, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays,
-    UploadAnswer, UploadVerb,
+    Payload, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot,
+    SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::faults;
@@ -273,8 +274,8 @@ impl Journal for SqliteJournal {
         self.page(ask).await
     }
 
-    async fn show(&self, page: FeedPage) -> Result<FeedPage, JournalError> {
-        self.shown(page).await
+    async fn show(&self, page: FeedPage, reading: Option<Reading>) -> Result<FeedPage, JournalError> {
+        self.shown(page, reading).await
     }
 
     async fn answer(&self, outcomes: Vec<OutcomeEntry>) -> Result<Vec<OutcomeAnswer>, JournalError> {
@@ -330,6 +331,10 @@ impl Journal for SqliteJournal {
 
     async fn alert(&self, verb: AlertVerb) -> Result<Vec<Alert>, JournalError> {
         self.over_alerts(verb).await
+    }
+
+    async fn reading(&self, verb: ReadingVerb) -> Result<Readings, JournalError> {
+        self.over_readings(verb).await
     }
 
     async fn count(&self) -> Result<Counts, JournalError> {

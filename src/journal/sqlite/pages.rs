@@ -8,15 +8,16 @@ use rusqlite::{Connection, params};
 
 use super::super::board::{Number, Open};
 use super::super::lanes::LineKey;
-use super::super::{FeedAsk, FeedItem, FeedPage, FeedPosition, Frozen, JournalError, Lane, State};
+use super::super::{FeedAsk, FeedItem, FeedPage, FeedPosition, Frozen, JournalError, Lane, Reading, State};
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
+use super::readings::Unsealed;
 use super::rows::{SettledRow, damaged};
 use super::store::{Change, Store};
 use super::sums::FEED;
 use super::tables::storage;
 use super::{had, read, work};
-use crate::identifiers::{DeliveryId, OfficeId};
+use crate::identifiers::{DeliveryId, MessageId, OfficeId};
 
 /// With a cursor and a filter, at most so many items are passed over in one look (few in this crate's own tests) ...
 const LOOKED_THROUGH: i64 = if cfg!(test) { 20 } else { 10_000 };
@@ -77,12 +78,16 @@ impl Store {
         Ok(known)
     }
 
-    /// Marks items, each at its position, as shown. Gives those that may not leave.
-    fn show(&mut self, items: &[(Number, u64)]) -> Result<HashSet<Number>, JournalError> {
-        let mut gone = self.beside(&items.iter().map(|(number, _)| *number).collect::<Vec<_>>())?.gone;
+    /// Marks items, each at its position, as shown, and notes those that leave as read. Gives those that may not leave.
+    fn show(
+        &mut self,
+        items: &[(Number, u64, MessageId)],
+        unsealed: Option<Unsealed>,
+    ) -> Result<HashSet<Number>, JournalError> {
+        let mut gone = self.beside(&items.iter().map(|(number, ..)| *number).collect::<Vec<_>>())?.gone;
         let mut changes = Vec::new();
         let mut lines = HashSet::new();
-        for (number, position) in items {
+        for (number, position, _) in items {
             let Some(open) = self.board.find(*number).cloned() else { continue };
             if open.state != State::Available || open.position != *position {
                 gone.insert(*number);
@@ -98,6 +103,13 @@ impl Store {
                 self.begin(&changes)?;
                 self.change(Open { shown: true, ..open }, &mut changes)?;
             }
+        }
+        let given = items.iter().filter(|(number, ..)| !gone.contains(number)).map(|(.., id)| id.to_string());
+        let given: Vec<String> = given.collect();
+        if let Some(mut unsealed) = unsealed.filter(|_| !given.is_empty()) {
+            unsealed.reading.messages = given;
+            self.begin(&changes)?;
+            self.note(&unsealed)?;
         }
         self.apply(changes);
         Ok(gone)
@@ -162,16 +174,17 @@ impl SqliteJournal {
     }
 
     /// Marks a page, and leaves out what may not leave.
-    pub(super) async fn shown(&self, mut page: FeedPage) -> Result<FeedPage, JournalError> {
+    pub(super) async fn shown(&self, mut page: FeedPage, reading: Option<Reading>) -> Result<FeedPage, JournalError> {
         if page.items.is_empty() {
             return Ok(page);
         }
         let place = |item: &FeedItem| match item.lane {
-            Lane::Liberty => (item.number, item.position.liberty),
-            _ => (item.number, item.position.rest),
+            Lane::Liberty => (item.number, item.position.liberty, item.message.id),
+            _ => (item.number, item.position.rest, item.message.id),
         };
-        let items: Vec<(Number, u64)> = page.items.iter().map(place).collect();
-        let gone = self.writer.run(move |store| store.show(&items)).await?;
+        let items: Vec<(Number, u64, MessageId)> = page.items.iter().map(place).collect();
+        let unsealed = reading.map(|reading| self.unsealed(reading));
+        let gone = self.writer.run(move |store| store.show(&items, unsealed)).await?;
         page.items.retain(|item| !gone.contains(&item.number));
         Ok(page)
     }

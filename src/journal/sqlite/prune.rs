@@ -33,6 +33,7 @@ impl Store {
         if !ask.dry {
             self.write()?;
             found.refusals = self.prune_refusals(ask)?;
+            found.readings = self.prune_readings(ask.readings, ask.limit)?;
         }
         for seq in seqs {
             let row = match read::head_row(&self.conn, seq) {

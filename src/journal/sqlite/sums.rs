@@ -36,10 +36,11 @@ pub(super) const HELD: Summed = summed("held", 3, "person, prison, seq, at, hold
 pub(super) const CAUSE: Summed = summed("cause", 0, "about, upto");
 
 pub(super) const PRUNED: Summed = summed("pruned", 1, "seq, at");
+pub(super) const READING: Summed = summed("reading", 1, "number, at, system, id, wrapped, sealed");
 
 /// All of them.
-pub(super) const SUMMED: [Summed; 14] =
-    [FEED, LINK, SAID, VERSION, ORDERS, UPLOAD, CARRIED, SPENT, REFUSAL, COUNTER, META, HELD, CAUSE, PRUNED];
+pub(super) const SUMMED: [Summed; 15] =
+    [FEED, LINK, SAID, VERSION, ORDERS, UPLOAD, CARRIED, SPENT, REFUSAL, COUNTER, META, HELD, CAUSE, PRUNED, READING];
 
 /// How an error of the engine begins that says that a row is not as it was written.
 pub(super) const DAMAGED: &str = "not as it was written: ";

@@ -12,7 +12,7 @@ use super::super::JournalError;
 use super::sums::{self, SUMMED, Summed};
 
 /// The format of the store that this binary writes (`PRAGMA user_version`).
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 
 const TABLES: &str = "
 -- One row a message, in the order of acceptance; never changed. `keys`: hashes for the index below, eight bytes each.
@@ -106,12 +106,21 @@ const FROM_3: &str = "
 CREATE TABLE pruned (seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, guard INTEGER);
 ";
 
+const FROM_4: &str = "
+-- Who was given personal data, and by which call: the words sealed under a key of their own, tied to `id`.
+CREATE TABLE reading (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, system TEXT NOT NULL, id BLOB NOT NULL, wrapped BLOB NOT NULL,
+    sealed BLOB NOT NULL, guard INTEGER
+);
+CREATE INDEX reading_at ON reading (at);
+";
+
 /// What makes each format of the one before; a new store takes all of them. Format 3 gave every row a digest: what is
 /// written in an older store gets it now, which takes some seconds for a million messages, once.
 fn steps(found: u32) -> String {
-    let older = SUMMED.iter().filter(|summed| summed.table != "pruned");
+    let older = SUMMED.iter().filter(|summed| !["pruned", "reading"].contains(&summed.table));
     let sums: String = older.map(Summed::upgrade).collect();
-    let steps = [TABLES, FROM_1, &sums, FROM_3];
+    let steps = [TABLES, FROM_1, &sums, FROM_3, FROM_4];
     steps.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default().concat()
 }
 

@@ -93,11 +93,11 @@ async fn a_store_of_an_older_format_is_brought_up_with_all_that_it_holds() {
     behind(&mut stage, |conn| {
         let columns = ["by", "reason", "ended_at", "ended_by", "ended_reason"];
         let columns = columns.map(|column| format!("ALTER TABLE link DROP COLUMN {column};")).concat();
-        let tables = ["held", "moved", "cause", "alert", "awaited", "pruned"]
+        let tables = ["held", "moved", "cause", "alert", "awaited", "pruned", "reading"]
             .map(|table| format!("DROP TABLE {table};"))
             .concat();
         let digests = super::sums::SUMMED.map(|summed| summed.table);
-        let digests = digests.iter().filter(|table| !["held", "cause", "pruned"].contains(table));
+        let digests = digests.iter().filter(|table| !["held", "cause", "pruned", "reading"].contains(table));
         let digests: String = digests.map(|table| format!("ALTER TABLE {table} DROP COLUMN guard;")).collect();
         conn.execute_batch(&format!("DROP INDEX link_message; {columns} {tables} {digests} PRAGMA user_version = 1;"))
             .unwrap();

@@ -1,0 +1,108 @@
+//! Readings in the store: one row each, its words sealed under a key of its own, numbered in order. They are looked for by
+//! opening them, newest first: few people ask, and an index of officers and cases would say who reads what.
+
+use rusqlite::{Connection, params};
+
+use super::super::{JournalError, Reading, ReadingFilter, ReadingVerb, Readings};
+use super::SqliteJournal;
+use super::index::{signed, unsigned};
+use super::rows::{damaged, json, pack, sealing, unpack};
+use super::store::Store;
+use super::sums::READING;
+use super::tables::storage;
+use crate::clock::Timestamp;
+use crate::identifiers::MessageId;
+use crate::seal::StoreKey;
+
+/// Rows that one look opens at most; the caller goes on from there.
+const LOOKED_THROUGH: i64 = 50_000;
+
+/// A reading that is sealed once it is known what is given.
+#[derive(Debug)]
+pub(super) struct Unsealed {
+    pub(super) reading: Reading,
+    pub(super) keys: StoreKey,
+}
+
+impl Store {
+    /// Writes one row. A write must have begun.
+    pub(super) fn note(&self, unsealed: &Unsealed) -> Result<(), JournalError> {
+        let Unsealed { reading, keys } = unsealed;
+        let id = MessageId::new(Timestamp::from_millis(reading.at));
+        let (key, wrapped) = keys.data_key().map_err(|_| sealing())?;
+        let sealed = pack(&key, "reading", id, &json(reading)?)?;
+        let number = self.last("SELECT max(number) FROM reading")? + 1;
+        let row = params![signed(number), reading.at, reading.system, id.bytes(), wrapped, sealed];
+        self.run(&READING.insert(), row)
+    }
+
+    /// Drops what is older, some of it; the newest stays, so that no number is given twice.
+    pub(super) fn prune_readings(&self, before: Option<Timestamp>, limit: usize) -> Result<u64, JournalError> {
+        let Some(before) = before else { return Ok(0) };
+        let sql = "DELETE FROM reading WHERE number IN
+                   (SELECT number FROM reading WHERE at < ?1 AND number < (SELECT max(number) FROM reading) LIMIT ?2)";
+        let mut rows = self.conn.prepare_cached(sql).map_err(storage)?;
+        let gone = rows.execute(params![before.millis(), signed(limit as u64)]).map_err(storage)?;
+        Ok(gone as u64)
+    }
+}
+
+impl SqliteJournal {
+    /// What a call gives, to be noted with it.
+    pub(super) fn unsealed(&self, reading: Reading) -> Unsealed {
+        Unsealed { reading, keys: self.workshop.keys.clone() }
+    }
+
+    pub(super) async fn over_readings(&self, verb: ReadingVerb) -> Result<Readings, JournalError> {
+        match verb {
+            ReadingVerb::Note(reading) => {
+                let unsealed = self.unsealed(*reading);
+                self.writer
+                    .run(move |store| {
+                        store.write()?;
+                        store.note(&unsealed)
+                    })
+                    .await?;
+                Ok(Readings::default())
+            }
+            ReadingVerb::List(filter) => self.readers.with(|conn| list(conn, &self.workshop.keys, &filter)),
+        }
+    }
+}
+
+fn list(conn: &Connection, keys: &StoreKey, filter: &ReadingFilter) -> Result<Readings, JournalError> {
+    let sql = format!(
+        "SELECT number, id, wrapped, sealed FROM reading
+         WHERE number < ?1 AND at >= ?2 AND (?3 IS NULL OR system = ?3) AND {} ORDER BY number DESC LIMIT ?4",
+        READING.sound()
+    );
+    let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
+    let before = filter.before.map_or(i64::MAX, signed);
+    let since = filter.since.map_or(i64::MIN, Timestamp::millis);
+    let asked = params![before, since, filter.system, LOOKED_THROUGH];
+    let mut rows = rows.query(asked).map_err(storage)?;
+    let (mut found, mut looked) = (Readings::default(), 0);
+    while let Some(row) = rows.next().map_err(storage)? {
+        let number = unsigned(row.get(0).map_err(storage)?);
+        looked += 1;
+        let (id, wrapped, sealed): ([u8; 16], Vec<u8>, Vec<u8>) =
+            (row.get(1).map_err(storage)?, row.get(2).map_err(storage)?, row.get(3).map_err(storage)?);
+        let id = MessageId::from_bytes(id);
+        let wrong = || damaged("reading", id);
+        let key = keys.unwrap(&wrapped).map_err(|_| wrong())?;
+        let reading: Reading = serde_json::from_slice(&unpack(&key, "reading", id, &sealed)?).map_err(|_| wrong())?;
+        if fits(&reading, filter) {
+            found.rows.push((number, reading));
+        }
+        if found.rows.len() >= filter.limit || looked >= LOOKED_THROUGH {
+            found.next = Some(number);
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn fits(reading: &Reading, filter: &ReadingFilter) -> bool {
+    filter.officer.as_deref().is_none_or(|id| reading.officer_id() == Some(id))
+        && filter.case.as_ref().is_none_or(|case| reading.case.as_ref() == Some(case))
+}
