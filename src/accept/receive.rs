@@ -13,7 +13,7 @@ use crate::officers::Officer;
 use crate::tokens::Caller;
 
 /// One request to accept a record, without its body. Texts as sent.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Submission {
     /// Kind, from the path.
     pub kind: KindName,
@@ -29,8 +29,8 @@ pub struct Submission {
     pub replaces: Option<String>,
     /// `Icjs-Reason`.
     pub reason: Option<String>,
-    /// `Icjs-Actor`, judged already.
-    pub actor: Option<Officer>,
+    /// `Icjs-Actor`: the officer, or why it names none; refused with the other headers, so that it is remembered with them.
+    pub actor: Result<Option<Officer>, Refusal>,
     /// It came in a batch: what is live goes first.
     pub bulk: bool,
 }
@@ -104,7 +104,7 @@ pub fn receive(desk: &Desk, caller: &Caller, submission: Submission) -> Result<D
         action,
         replaces,
         reason: text("Icjs-Reason", submission.reason)?,
-        actor: submission.actor,
+        actor: submission.actor?,
         bulk: submission.bulk,
         // Files inside the document come besides, up to their cap.
         limit: limit(desk, revision, dialect, &submission.kind).saturating_add(inside),

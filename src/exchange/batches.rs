@@ -151,7 +151,7 @@ impl Batch {
     async fn one(&self, text: &[u8], turn: &Turn) -> Result<accept::Accepted, Refusal> {
         let caller = self.exchange.still(&self.shown)?;
         let (mut submission, actor, body) = read(text)?;
-        submission.actor = self.exchange.officer(&caller, actor.as_deref(), Duty::Send)?;
+        submission.actor = self.exchange.officer(&caller, actor.as_deref(), Duty::Send);
         let read = |limit| {
             let fits = body.len() <= limit;
             let too_large = || Refusal::new(Code::TooLarge, format!("a record may have {limit} bytes at most"));
@@ -182,7 +182,7 @@ fn read(text: &[u8]) -> Result<(Submission, Option<String>, Bytes), Refusal> {
         action: header("icjs-action"),
         replaces: header("icjs-replaces"),
         reason: header("icjs-reason"),
-        actor: None,
+        actor: Ok(None),
         bulk: true,
         kind: line.kind,
     };

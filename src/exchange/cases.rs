@@ -52,8 +52,6 @@ pub async fn case(
     let nothing = || Refusal::new(Code::NotFound, "no such case that you sent records of or were sent records of");
     // As it stands in the path: a key's parts are percent-encoded themselves.
     let case = uri.path().strip_prefix("/v1/cases/").and_then(CaseKey::read).ok_or_else(nothing)?;
-    let id = officer.as_ref().map_or("", |officer| officer.id());
-    tracing::info!(system = caller.name(), officer = id, %case, purpose, ground, "case file read");
     let viewer = Viewer::Party(caller.system()?);
     let file = casefile::tell(exchange.journal(), &exchange.desk.live.newest(), &case, viewer).await?;
     let file = file.ok_or_else(nothing)?;
@@ -75,7 +73,7 @@ pub async fn case(
 fn words<'q>(query: &'q Query, name: &str) -> Result<&'q str, Refusal> {
     let text = query.one(name)?.map(str::trim).unwrap_or_default();
     match text.chars().count() {
-        0 => Err(request::refused(name, "required", format!("say in `{name}` why you look; it is logged"))),
+        0 => Err(request::refused(name, "required", format!("say in `{name}` why you look; it is kept"))),
         count if count > WORDS => {
             Err(request::refused(name, "maxLength", format!("`{name}` has {WORDS} characters at most")))
         }

@@ -23,7 +23,7 @@ use crate::officers::Officer;
 use crate::tokens::Caller;
 
 /// The headers of a submission.
-pub fn submission(kind: String, headers: &HeaderMap, actor: Option<Officer>) -> Submission {
+pub fn submission(kind: String, headers: &HeaderMap, actor: Result<Option<Officer>, Refusal>) -> Submission {
     Submission {
         kind,
         media_type: request::header(headers, "content-type"),
@@ -72,7 +72,7 @@ pub async fn submit(
     let (parts, body) = request.into_parts();
     let caller = exchange.caller(&parts).await?;
     let _place = exchange.place()?;
-    let actor = exchange.actor(&caller, &parts.headers, Duty::Send)?;
+    let actor = exchange.actor(&caller, &parts.headers, Duty::Send);
     let submission = submission(kind, &parts.headers, actor);
     let read = |limit| request::body(&exchange.desk.settings, &parts.headers, body, limit);
     let accepted = accept::accept(&exchange.desk, &caller, submission, read).await?;
@@ -120,7 +120,7 @@ pub async fn validate(
     let (parts, body) = request.into_parts();
     let caller = exchange.caller(&parts).await?;
     let _place = exchange.place()?;
-    let actor = exchange.actor(&caller, &parts.headers, Duty::Send)?;
+    let actor = exchange.actor(&caller, &parts.headers, Duty::Send);
     let mut submission = submission(kind, &parts.headers, actor);
     // Nothing is kept, so nothing needs a name.
     submission.idempotency_key.get_or_insert_with(|| "validate".to_owned());

@@ -74,7 +74,7 @@ async fn a_party_reads_of_a_case_what_it_sent_or_was_sent_and_nobody_else_learns
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_looks_at_a_case_says_why_and_by_what_right_and_that_is_logged() {
+async fn who_looks_at_a_case_says_why_and_by_what_right_and_that_is_kept() {
     let story = story().await;
     let path = "/v1/cases/fir/38101004-2026-7";
     for lacking in ["", "?purpose=hearing", "?ground=BNSS", "?purpose=&ground=x", "?purpose=a&purpose=b&ground=x"] {
@@ -85,8 +85,14 @@ async fn who_looks_at_a_case_says_why_and_by_what_right_and_that_is_logged() {
     let long = "x".repeat(201);
     story.court.get(&format!("{path}?purpose={long}&ground=x")).await.unwrap().expect(422);
     story.court.get(&format!("{path}{WHY}")).await.unwrap().expect(200);
-    let log = super::harness::gateway::tail(&story.scene.folder);
-    assert!(log.contains("case file read") && log.contains("BNSS s.193") && log.contains("hearing"), "{log}");
+    let kept = story.scene.admin("GET", "/admin/v1/readings?case=fir/38101004-2026-7", &Value::Null).await;
+    let kept = kept.expect(200).json()["readings"].clone();
+    let of = |one: &Value| (one["system"].clone(), one["purpose"].clone(), one["ground"].clone());
+    assert_eq!(kept.as_array().unwrap().len(), 1, "refused looks gave nothing: {kept}");
+    assert_eq!(of(&kept[0]), (json!("court"), json!("hearing"), json!("BNSS s.193")), "{kept}");
+    // Words of people may name people: the log has none of them.
+    let log = std::fs::read_to_string(story.scene.folder.path("gateway.log")).unwrap();
+    assert!(!log.contains("hearing") && !log.contains("BNSS"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

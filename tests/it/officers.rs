@@ -91,8 +91,15 @@ async fn where_an_officer_is_required_nothing_is_sent_said_read_or_searched_with
     let none = format!("/v1/attachments/{}", "00".repeat(32));
     misses(court.get(&none).await.unwrap());
     court.call("GET", &none, &judge, b"").await.unwrap().expect(404);
-    let log = super::harness::gateway::tail(&stage.folder);
-    assert!(log.contains("case file read") && log.contains("J-7"), "{log}");
+    let log = std::fs::read_to_string(stage.folder.path("gateway.log")).unwrap();
+    assert!(!log.contains("J-7"), "who reads is kept sealed, and no word in the log: {log}");
+    // Refused for want of an officer is refused: it is remembered like any other refusal of a known sender, and nothing
+    // is remembered of a trial.
+    let store = rusqlite::Connection::open(stage.folder.path("data/journal.db")).unwrap();
+    let remembered = "SELECT code FROM refusal WHERE system = 'police' AND code IS NOT NULL";
+    let mut rows = store.prepare(remembered).unwrap();
+    let codes: Vec<String> = rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(codes, ["schema-invalid", "schema-invalid"], "one record, and one line of a batch");
 
     let said = json!({"outcomes": [{"id": delivery, "outcome": "received"}]}).to_string();
     misses(court.call("POST", "/v1/feed/ack", &typed, said.as_bytes()).await.unwrap());

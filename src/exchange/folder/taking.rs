@@ -145,7 +145,7 @@ impl Room {
             action: header("icjs-action"),
             replaces: header("icjs-replaces"),
             reason: header("icjs-reason"),
-            actor: self.officer(&headers)?,
+            actor: self.officer(&headers),
             bulk: false,
         };
         let _place = self.exchange.place()?;
