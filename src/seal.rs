@@ -1,6 +1,6 @@
 //! The one door to the cryptographic library: digests, MACs, sealing under data keys, Ed25519 keys, random bytes.
-//! Every payload and attachment has a data key of its own, kept wrapped by the key of the store. Nothing here knows what
-//! it seals, and no secret shows itself in `Debug`. Algorithms: SHA-256, HMAC-SHA256, AES-256-GCM, Ed25519.
+//! Every payload and attachment has a data key of its own; a payload's is kept wrapped by the key of each of its cases, and
+//! those, like the keys of files, by the key of the store. Nothing here knows what it seals, and no secret shows itself in `Debug`. Algorithms: SHA-256, HMAC-SHA256, AES-256-GCM, Ed25519.
 
 use std::fmt;
 use std::sync::Arc;
@@ -152,6 +152,35 @@ impl StoreKey {
         let secret = open(&self.wrap, b"data key", wrapped)?;
         DataKey::new(secret.try_into().map_err(|_| SealError::Key)?)
     }
+
+    /// A new key of a case and its wrapped form.
+    pub fn case_key(&self) -> Result<(WrapKey, Vec<u8>), SealError> {
+        let secret = random::<32>()?;
+        Ok((WrapKey(aead_key(&secret)?), seal(&self.wrap, b"case key", &secret)?))
+    }
+
+    /// The key of a case that was wrapped.
+    pub fn unwrap_case(&self, wrapped: &[u8]) -> Result<WrapKey, SealError> {
+        let secret = open(&self.wrap, b"case key", wrapped)?;
+        Ok(WrapKey(aead_key(&secret.try_into().map_err(|_| SealError::Key)?)?))
+    }
+}
+
+/// The key of one case: wraps the data keys of its records. Once it is destroyed, what is wrapped by it alone is lost.
+pub struct WrapKey(LessSafeKey);
+
+impl WrapKey {
+    /// The data key that was wrapped by this one.
+    pub fn unwrap(&self, wrapped: &[u8]) -> Result<DataKey, SealError> {
+        let secret = open(&self.0, b"record key", wrapped)?;
+        DataKey::new(secret.try_into().map_err(|_| SealError::Key)?)
+    }
+}
+
+impl fmt::Debug for WrapKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WrapKey(secret)")
+    }
 }
 
 impl fmt::Debug for StoreKey {
@@ -170,6 +199,14 @@ impl DataKey {
     fn new(secret: [u8; 32]) -> Result<Self, SealError> {
         let mac = MacKey::new(&MacKey::new(&secret).mac(b"icjs data mac v1"));
         Ok(Self { aead: aead_key(&secret)?, mac })
+    }
+
+    /// A new data key, wrapped by each of these: any of them opens what it seals.
+    pub fn wrapped_by<'a>(holders: impl IntoIterator<Item = &'a WrapKey>) -> Result<(Self, Vec<Vec<u8>>), SealError> {
+        let secret = random::<32>()?;
+        let wraps =
+            holders.into_iter().map(|holder| seal(&holder.0, b"record key", &secret)).collect::<Result<_, _>>()?;
+        Ok((Self::new(secret)?, wraps))
     }
 
     /// Nonce, ciphertext and tag. `context` says what the bytes are and where they belong; opening needs the same.
@@ -395,6 +432,18 @@ mod tests {
             assert_eq!(again.open(b"original", &torn), Err(SealError::Opens));
         }
         assert!(StoreKey::new(&[8; 32]).unwrap().unwrap(&wrapped).is_err());
+    }
+
+    #[test]
+    fn a_data_key_opens_by_the_key_of_any_of_its_cases() {
+        let store = StoreKey::new(&[7; 32]).unwrap();
+        let ((one, kept), (two, _)) = (store.case_key().unwrap(), store.case_key().unwrap());
+        let (key, wraps) = DataKey::wrapped_by([&one, &two]).unwrap();
+        let sealed = key.seal(b"original", b"charge sheet").unwrap();
+        for (holder, wrap) in [(&store.unwrap_case(&kept).unwrap(), &wraps[0]), (&two, &wraps[1])] {
+            assert_eq!(holder.unwrap(wrap).unwrap().open(b"original", &sealed).unwrap(), b"charge sheet");
+        }
+        assert!(two.unwrap(&wraps[0]).is_err() && store.unwrap(&kept).is_err() && store.unwrap(&wraps[0]).is_err());
     }
 
     #[test]

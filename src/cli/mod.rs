@@ -19,6 +19,7 @@ mod links;
 mod receipt;
 mod promises;
 mod store;
+mod erase;
 mod bench;
 
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::erase::{self, EraseArguments};
 use crate::clock::{Clock, Timestamp, WallClock};
 use crate::config::Settings;
 use crate::journal::sqlite::backup::{self, Manifest, Taken};
@@ -26,13 +27,22 @@ pub(super) enum StoreVerb {
         /// looked at.
         #[arg(value_name = "BACKUP")]
         backup: Option<PathBuf>,
+        /// The backup's wraps; without: BACKUP.wraps, where it is there.
+        #[arg(long, value_name = "FILE", requires = "backup")]
+        wraps: Option<PathBuf>,
     },
-    /// Take a backup while the gateway runs (keys are not in it).
+    /// Take a backup while the gateway runs: the payloads, and apart from them the wraps without which they cannot be read.
+    /// keys/ is in neither.
     Backup {
         /// A folder that is empty or not there yet.
         #[arg(value_name = "TO")]
         to: PathBuf,
+        /// A file that is not there yet, for the wraps; TO.wraps without. Keep it where the backup is not, and only the newest.
+        #[arg(long, value_name = "FILE")]
+        wraps: Option<PathBuf>,
     },
+    /// Make all records of a case unreadable for good, here and in every backup whose wraps are not kept; no gateway may run.
+    Erase(EraseArguments),
     /// Take the payloads of records away that were settled before a moment; no gateway may run. What is not settled is never
     /// touched, and rows, outcomes, receipts and the evidence log stay. A running gateway does it by itself, as `[retention]` says.
     Prune {
@@ -48,6 +58,9 @@ pub(super) enum StoreVerb {
         /// The backup.
         #[arg(value_name = "FROM")]
         from: PathBuf,
+        /// Its wraps, or those of any later backup; without: FROM.wraps, where it is there.
+        #[arg(long, value_name = "FILE")]
+        wraps: Option<PathBuf>,
     },
 }
 
@@ -58,28 +71,50 @@ const BATCH: usize = 500;
 pub(super) async fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -> Done {
     let keys = crate::keys::store(dir.path());
     match verb {
-        StoreVerb::Verify { backup: None } => {
+        StoreVerb::Verify { backup: None, .. } => {
             dir.require()?;
             let found = verify::verify(&places(dir)?, keys.as_ref()).map_err(failure)?;
             told(&found, None, "the store is as it was written", output)
         }
-        StoreVerb::Verify { backup: Some(from) } => {
-            let taken = backup::verify_backup(from, keys.as_ref()).map_err(failure)?;
+        StoreVerb::Verify { backup: Some(from), wraps } => {
+            let wraps = beside(from, wraps.as_deref());
+            let taken = backup::verify_backup(from, wraps.as_deref(), keys.as_ref()).map_err(failure)?;
             told(&taken.verified, Some(&taken.manifest), "the backup is as it was taken", output)
         }
-        StoreVerb::Backup { to } => {
+        StoreVerb::Backup { to, wraps } => {
             dir.require()?;
+            let wraps = wraps.clone().unwrap_or_else(|| backup::wraps_beside(to));
             let Taken { manifest, verified } =
-                backup::backup(&places(dir)?, to, keys.as_ref(), WallClock.now()).map_err(failure)?;
-            told(&verified, Some(&manifest), "the backup is whole", output)
+                backup::backup(&places(dir)?, (to, &wraps), keys.as_ref(), WallClock.now()).map_err(failure)?;
+            told(&verified, Some(&manifest), "the backup is whole", output)?;
+            if !output.json {
+                let wraps = shown(&wraps);
+                output.line(format!(
+                    "{:10} {wraps}: nothing is read without it; keep it elsewhere, and no older one",
+                    "wraps"
+                ));
+            }
+            Ok(())
+        }
+        StoreVerb::Erase(asked) => {
+            dir.require()?;
+            erase::run(dir, asked, output).await
         }
         StoreVerb::Prune { before, dry_run } => {
             dir.require()?;
             prune(dir, before.as_deref(), *dry_run, output).await
         }
-        StoreVerb::Restore { from } => {
-            let Taken { manifest, verified } = backup::restore(from, &places(dir)?, keys.as_ref()).map_err(failure)?;
+        StoreVerb::Restore { from, wraps } => {
+            let wraps = beside(from, wraps.as_deref());
+            let Taken { manifest, verified } =
+                backup::restore(from, wraps.as_deref(), &places(dir)?, keys.as_ref()).map_err(failure)?;
             told(&verified, Some(&manifest), "the store is restored", output)?;
+            if wraps.is_none() && !output.json {
+                output.line(
+                    "without its wraps nothing that was accepted can be read, and no gateway starts on it: restore it again \
+                     into an empty data/ with --wraps",
+                );
+            }
             if keys.is_none() && !output.json {
                 let key = dir.file("keys/store.key");
                 output.line(format!(
@@ -90,6 +125,11 @@ pub(super) async fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -
             Ok(())
         }
     }
+}
+
+/// The wraps of a backup: as named, or those that lie beside it.
+fn beside(backup: &Path, named: Option<&Path>) -> Option<PathBuf> {
+    named.map(Path::to_owned).or_else(|| Some(backup::wraps_beside(backup)).filter(|wraps| wraps.exists()))
 }
 
 async fn prune(dir: &GatewayFolder, before: Option<&str>, dry: bool, output: Output) -> Done {
@@ -147,7 +187,7 @@ fn moment(text: &str) -> Result<Timestamp, Failure> {
 }
 
 /// Where the store of a folder lies, by its own settings.
-fn places(dir: &GatewayFolder) -> Result<Places, Failure> {
+pub(super) fn places(dir: &GatewayFolder) -> Result<Places, Failure> {
     Ok(Places::new(dir.file("data"), &dir.path().join(settings(dir)?.store.attachments)))
 }
 
@@ -189,7 +229,7 @@ fn told(found: &Verified, manifest: Option<&Manifest>, good: &str, output: Outpu
         output.line(format!("{:10} {}", "taken", manifest.taken_at));
     }
     if !found.opened {
-        output.line("without keys/store.key only digests were looked at: sealed parts were not opened");
+        output.line("only digests were looked at: sealed parts are opened with keys/store.key and the wraps");
     }
     Ok(())
 }
@@ -198,9 +238,16 @@ fn document(found: &Verified, manifest: Option<&Manifest>) -> Value {
     json!({ "sound": found.is_sound(), "found": found, "manifest": manifest })
 }
 
-fn failure(error: JournalError) -> Failure {
+pub(super) fn failure(error: JournalError) -> Failure {
     let advice = match &error {
         JournalError::Full => "make room on the disk and begin again",
+        JournalError::OtherKey => {
+            return Failure::new(
+                Exit::Configuration,
+                error.to_string(),
+                "put the key that it was written with at keys/store.key",
+            );
+        }
         JournalError::TooNew { .. } => "use the newer `icjs`",
         JournalError::Damaged(_) => "restore a backup (`icjs store restore`)",
         _ => "check the folder and who may read it",

@@ -93,6 +93,10 @@ impl Ended {
 
     /// The store cannot be opened or used.
     pub(super) fn store(error: &JournalError) -> Self {
+        if matches!(error, JournalError::OtherKey) {
+            let message = format!("{error}\nput the key that it was written with at keys/store.key");
+            return Self { code: CONFIGURATION, message };
+        }
         Self { code: STORAGE, message: chain(error) }
     }
 

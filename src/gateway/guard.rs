@@ -10,10 +10,10 @@ use crate::clock::Timestamp;
 use crate::identifiers::MessageId;
 use crate::journal::wakes::Wakes;
 use crate::journal::{
-    Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
-    LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
-    Payload, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot,
-    SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
+    Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
+    JournalError, Lease, LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer,
+    OutcomeEntry, Payload, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb,
+    Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
 };
 
 /// A store under watch.
@@ -92,6 +92,9 @@ impl Journal for Guarded {
     }
     async fn prune(&self, ask: Prune) -> Result<Pruned, JournalError> {
         self.seen(self.store.prune(ask).await)
+    }
+    async fn erase(&self, ask: Erase) -> Result<Erased, JournalError> {
+        self.seen(self.store.erase(ask).await)
     }
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {
         self.seen(self.store.revise(verb).await)

@@ -18,6 +18,7 @@ use crate::seal;
 mod alerts;
 mod corrections;
 mod custody;
+mod erasing;
 mod feeds;
 mod identity;
 mod links;
@@ -27,6 +28,8 @@ mod readings;
 mod registers;
 mod strays;
 mod work;
+
+pub use erasing::erase;
 
 /// A store under test: opened, and opened again as after a crash.
 #[async_trait]
@@ -56,6 +59,7 @@ pub async fn run(make: Make) {
     custody::run(make).await;
     strays::run(make).await;
     parties::run(make).await;
+    erasing::run(make).await;
 }
 
 /// When the checks' time begins.

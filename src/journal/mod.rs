@@ -86,6 +86,9 @@ pub trait Journal: Send + Sync {
     async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError>;
     /// Takes the payloads of what is old and settled away, one batch at a time.
     async fn prune(&self, ask: Prune) -> Result<Pruned, JournalError>;
+    /// Makes everything of a case unreadable for good, where all of it is settled: its keys are destroyed. For a store that
+    /// nobody else uses meanwhile.
+    async fn erase(&self, ask: Erase) -> Result<Erased, JournalError>;
     /// Revisions: add one, or read one or all.
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError>;
     /// A single-use token id is remembered until it expires; false when it was seen before.

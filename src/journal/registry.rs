@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Lane, MessageHead, NewDelivery, State};
 use crate::clock::Timestamp;
-use crate::identifiers::{DeliveryId, KindName, SystemName};
+use crate::identifiers::{CaseKey, DeliveryId, KindName, MessageId, SystemName};
 
 /// A person's order over one delivery.
 #[derive(Clone, Debug)]
@@ -89,6 +89,38 @@ pub struct Pruned {
     pub refusals: u64,
     /// Readings pruned.
     pub readings: u64,
+}
+
+/// A person's order to make a case unreadable.
+#[derive(Clone, Debug)]
+pub struct Erase {
+    /// The case; what `same` joins to it goes with it.
+    pub case: CaseKey,
+    /// Who orders it.
+    pub by: String,
+    /// On what ground: the order or the rule.
+    pub ground: String,
+    /// Why, in words.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+    /// Only look.
+    pub dry: bool,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// The case keys that were joined to it, itself too.
+    pub cases: Vec<CaseKey>,
+    /// Records and outcomes that are unreadable now.
+    pub messages: Vec<MessageId>,
+    /// Records that name the case and stay readable for others' sake.
+    pub kept: u64,
+    /// Deliveries that are not settled: where there are any, nothing was done.
+    pub unsettled: Vec<DeliveryId>,
+    /// Keys of attachments that no record carries any more: their files are to be removed.
+    pub files: Vec<Vec<u8>>,
 }
 
 /// The attachment registry's verbs.
@@ -263,6 +295,9 @@ pub enum JournalError {
         /// Here.
         known: u32,
     },
+    /// The key is not the one that the store was written with.
+    #[error("the key of the store is not the one that it was written with")]
+    OtherKey,
     /// The commit's fate is unknown: the process must end and find out by starting again.
     #[error("commit failed, its fate is unknown: {0}")]
     Fatal(String),

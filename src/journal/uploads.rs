@@ -1,5 +1,6 @@
 //! The sealed files of attachments: written piece by piece, each piece of 64 KiB sealed under the file's own data key.
-//! A file is named after its wrapped key, so no two uploads ever share one, and a row that names a key names its file.
+//! A file has a random name and a data key wrapped by the store's; both together are what its row calls its key, so that the
+//! wrap can be kept apart from the row, made anew, or destroyed, and the file keeps its name. No two uploads share one.
 //! Blocking: callers run these on a thread that may be blocked. Who may read what is decided above.
 
 use std::collections::{HashSet, VecDeque};
@@ -13,7 +14,7 @@ use std::thread::JoinHandle;
 use crate::clock::Timestamp;
 use crate::faults;
 use crate::keys::Keys;
-use crate::seal::{self, DataKey, SEAL_OVERHEAD, SealError, Sha256, StoreKey};
+use crate::seal::{self, DataKey, SEAL_OVERHEAD, SealError, Sha256, StoreKey, WRAPPED_KEY_LEN};
 
 use super::{Digest, durable};
 
@@ -21,6 +22,9 @@ use super::{Digest, durable};
 pub const PIECE: usize = 64 * 1024;
 /// Sealed bytes of a whole piece.
 const SEALED: u64 = (PIECE + SEAL_OVERHEAD) as u64;
+
+/// Bytes of a file's name. Before format 6 a file was named after its wrap, which was all of its key.
+pub const NAME: usize = 16;
 
 /// Bytes after which what was written is sent on to the disk.
 const FLUSH: usize = 16 << 20;
@@ -52,7 +56,7 @@ pub struct Writer {
     file: File,
     path: PathBuf,
     key: DataKey,
-    /// The wrapped key, for the row.
+    /// Name and wrapped key, for the row.
     wrapped: Vec<u8>,
     /// Plain bytes that do not fill a piece yet.
     rest: Vec<u8>,
@@ -89,7 +93,8 @@ impl Uploads {
 
     /// Begins a new file under a new key.
     pub fn begin(&self) -> Result<Writer, UploadError> {
-        let (key, wrapped) = self.keys.store.data_key()?;
+        let (key, wrap) = self.keys.store.data_key()?;
+        let wrapped = [seal::random::<NAME>()?.as_slice(), &wrap].concat();
         let path = self.path(&wrapped);
         if let Some(folder) = path.parent() {
             durable::make_folder(folder)?;
@@ -101,7 +106,7 @@ impl Uploads {
 
     /// Goes on with a file that has `offset` plain bytes.
     pub fn resume(&self, wrapped: &[u8], offset: u64) -> Result<Writer, UploadError> {
-        let key = self.keys.store.unwrap(wrapped)?;
+        let key = unwrap(&self.keys.store, wrapped)?;
         let path = self.path(wrapped);
         let mut file = OpenOptions::new().read(true).write(true).open(&path)?;
         let pieces = offset / PIECE as u64;
@@ -133,7 +138,7 @@ impl Uploads {
     /// Where an upload goes on whose row says `offset`: there, or before the last piece where a crash cut that off while it
     /// was being written anew.
     pub fn reached(&self, wrapped: &[u8], offset: u64) -> Result<u64, UploadError> {
-        let key = self.keys.store.unwrap(wrapped)?;
+        let key = unwrap(&self.keys.store, wrapped)?;
         let mut file = match File::open(self.path(wrapped)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
             opened => opened?,
@@ -151,7 +156,7 @@ impl Uploads {
 
     /// Plain bytes of a range, which must lie within the file's size.
     pub fn read(&self, wrapped: &[u8], range: Range<u64>) -> Result<Vec<u8>, UploadError> {
-        let key = self.keys.store.unwrap(wrapped)?;
+        let key = unwrap(&self.keys.store, wrapped)?;
         let mut file = File::open(self.path(wrapped))?;
         let mut plain = Vec::new();
         let first = range.start / PIECE as u64;
@@ -185,9 +190,20 @@ impl Uploads {
     }
 }
 
-/// The file of a wrapped key below the folder of uploads.
-pub fn file_of(dir: &Path, wrapped: &[u8]) -> PathBuf {
-    let name = seal::hex(&seal::sha256(wrapped));
+/// The part of a key that names its file: all of an old one.
+pub fn name_of(key: &[u8]) -> &[u8] {
+    if key.len() == WRAPPED_KEY_LEN { key } else { key.get(..NAME).unwrap_or(key) }
+}
+
+/// The data key of a file.
+fn unwrap(keys: &StoreKey, key: &[u8]) -> Result<DataKey, SealError> {
+    let wrap = if key.len() == WRAPPED_KEY_LEN { key } else { key.get(NAME..).unwrap_or_default() };
+    keys.unwrap(wrap)
+}
+
+/// The file of a key below the folder of uploads.
+pub fn file_of(dir: &Path, key: &[u8]) -> PathBuf {
+    let name = seal::hex(&seal::sha256(name_of(key)));
     dir.join(name.get(..2).unwrap_or("00")).join(name)
 }
 
@@ -199,7 +215,7 @@ pub fn sealed_size(size: u64) -> u64 {
 
 /// The digest of what lies sealed in a file, every piece opened in its place.
 pub fn digest_of(path: &Path, keys: &StoreKey, wrapped: &[u8]) -> Result<Digest, UploadError> {
-    let key = keys.unwrap(wrapped)?;
+    let key = unwrap(keys, wrapped)?;
     let mut file = File::open(path)?;
     let mut digest = Sha256::new();
     for number in 0.. {

@@ -162,7 +162,7 @@ impl Store {
     fn put_message(&self, seq: u64, message: &Prepared, leaf: u64) -> Result<(), JournalError> {
         let keys: Vec<u8> = message.hashes.iter().flat_map(|hash| hash.to_le_bytes()).collect();
         let private = message.private.as_deref();
-        let (id, head, wrapped) = (message.id, message.head_json.as_slice(), message.wrapped.as_slice());
+        let (id, head, wrapped) = (message.id, message.head_json.as_slice(), message.wraps.wrapped.as_slice());
         let guard = GuardedRow { seq, leaf, id, head, wrapped, keys: &keys, private }.guard();
         let sql = "INSERT INTO message (seq, id, leaf, head, guard, wrapped, keys, private, original, shared)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -170,7 +170,8 @@ impl Store {
         let (original, shared) = (&message.original, &message.shared);
         let leaf = signed(leaf);
         let head = &message.head_json;
-        self.run(sql, params![signed(seq), id, leaf, head, guard, message.wrapped, keys, private, original, shared])
+        self.run(sql, params![signed(seq), id, leaf, head, guard, wrapped, keys, private, original, shared])?;
+        self.put_case_keys(seq, &message.wraps)
     }
 
     fn put_delivery(

@@ -1,6 +1,6 @@
 //! Backups of a store, taken while it is in use, and their way back. A backup is a folder: the journal as it was at one
 //! moment, every file that it names, `manifest.json` (what moment that is), and `SHA256SUMS`, which is written last and which
-//! `sha256sum -c` checks too. Keys are no part of it.
+//! `sha256sum -c` checks too. Keys are no part of it, nor the wraps: see `apart`.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::super::durable::{self, Keeping};
 use super::super::{JournalError, uploads};
+use super::apart;
 use super::index::unsigned;
 use super::tables::{FORMAT, open_reader, storage};
 use super::verify::{self, Places, Verified};
@@ -58,9 +59,26 @@ pub struct Taken {
     pub verified: Verified,
 }
 
-/// Takes a backup of the store at `places` into the folder `to`, which is empty or not there. The gateway may run.
-pub fn backup(places: &Places, to: &Path, keys: Option<&StoreKey>, at: Timestamp) -> Result<Taken, JournalError> {
+/// The file beside a backup where its wraps are put, and looked for, unless it is said otherwise.
+pub fn wraps_beside(backup: &Path) -> PathBuf {
+    let mut name = backup.file_name().unwrap_or_default().to_owned();
+    name.push(".wraps");
+    backup.with_file_name(name)
+}
+
+/// Takes a backup of the store at `places` into the folder `to`, which is empty or not there, and the wraps without which it
+/// cannot be read into the file `wraps`, which is not there. The gateway may run.
+pub fn backup(
+    places: &Places,
+    (to, wraps): (&Path, &Path),
+    keys: Option<&StoreKey>,
+    at: Timestamp,
+) -> Result<Taken, JournalError> {
     empty(to)?;
+    if wraps.exists() {
+        let what = format!("`{}` is there already; name a file that is not", wraps.display());
+        return Err(JournalError::Storage(what));
+    }
     fs::create_dir_all(to).map_err(|error| file_error(to, &error))?;
     // Nothing that the copy names is removed until it is copied.
     let keeping = Keeping::begin(&places.data).map_err(|error| file_error(&places.data, &error))?;
@@ -78,6 +96,7 @@ pub fn backup(places: &Places, to: &Path, keys: Option<&StoreKey>, at: Timestamp
     drop(copy);
     // Before the sums: what follows opens the file, and must find it as it is listed.
     let verified = verify::verify(&Places::of_backup(to), keys)?;
+    apart::take_apart(&to.join(JOURNAL), wraps)?;
     let manifest = Manifest {
         backup: 1,
         store_format: FORMAT,
@@ -105,8 +124,8 @@ pub fn is_backup(folder: &Path) -> bool {
     folder.join(SUMS).exists() || folder.join(MANIFEST).exists()
 }
 
-/// Looks at everything in a backup: every listed file, and then the store in it.
-pub fn verify_backup(from: &Path, keys: Option<&StoreKey>) -> Result<Taken, JournalError> {
+/// Looks at everything in a backup: every listed file, and then the store in it; opened where its wraps are given.
+pub fn verify_backup(from: &Path, wraps: Option<&Path>, keys: Option<&StoreKey>) -> Result<Taken, JournalError> {
     let (manifest, listed) = read_manifest(from)?;
     let mut wrong = Vec::new();
     for (name, sum) in &listed {
@@ -120,6 +139,9 @@ pub fn verify_backup(from: &Path, keys: Option<&StoreKey>) -> Result<Taken, Jour
     // written. What is there is looked at in a copy.
     let scratch = Scratch::new()?;
     fs::copy(from.join(JOURNAL), scratch.0.join(JOURNAL)).map_err(|error| file_error(from, &error))?;
+    if let Some(wraps) = wraps {
+        apart::put_back(&scratch.0.join(JOURNAL), wraps)?;
+    }
     let places = Places { data: scratch.0.clone(), ..Places::of_backup(from) };
     let mut verified = verify::verify(&places, keys)?;
     let same = verified.leaves == manifest.leaves && verified.root == manifest.root;
@@ -131,11 +153,16 @@ pub fn verify_backup(from: &Path, keys: Option<&StoreKey>) -> Result<Taken, Jour
     Ok(Taken { manifest, verified })
 }
 
-/// Brings a backup back as the store of a folder that has none: all of it, or nothing.
-pub fn restore(from: &Path, places: &Places, keys: Option<&StoreKey>) -> Result<Taken, JournalError> {
+/// Brings a backup back as the store of a folder that has none: all of it, or nothing. Without its wraps no gateway starts on it.
+pub fn restore(
+    from: &Path,
+    wraps: Option<&Path>,
+    places: &Places,
+    keys: Option<&StoreKey>,
+) -> Result<Taken, JournalError> {
     empty(&places.data)?;
     empty(&places.uploads)?;
-    let taken = verify_backup(from, keys)?;
+    let taken = verify_backup(from, wraps, keys)?;
     if !taken.verified.is_sound() {
         return Ok(taken);
     }
@@ -151,6 +178,9 @@ pub fn restore(from: &Path, places: &Places, keys: Option<&StoreKey>) -> Result<
     // Last: a folder without a journal is no store, whatever else a crash left there.
     let (draft, journal) = (places.data.join("journal.restoring"), places.data.join(JOURNAL));
     copy_file(&from.join(JOURNAL), &draft)?;
+    if let Some(wraps) = wraps {
+        apart::put_back(&draft, wraps)?;
+    }
     fs::rename(&draft, &journal).map_err(|error| file_error(&journal, &error))?;
     durable::sync_folders(&journal).map_err(|error| file_error(&journal, &error))?;
     Ok(taken)

@@ -76,7 +76,7 @@ pub(super) fn reached(conn: &Connection) -> Result<Reached, JournalError> {
 pub(super) fn tail(conn: &Connection) -> Result<(), JournalError> {
     for table in SUMMED {
         let (name, sound) = (table.table, table.sound());
-        let key = table.columns.split(',').next().unwrap_or("guard");
+        let key = table.key();
         let order = if matches!(name, "orders" | "cause") { "number" } else { key };
         let sql = format!(
             "SELECT count(*) FROM (SELECT {sound} AS is_sound FROM {name} ORDER BY {order} DESC LIMIT {LAST}) WHERE is_sound"

@@ -33,6 +33,9 @@ pub mod verify;
 mod views;
 mod words;
 mod work;
+mod wraps;
+mod erase;
+mod apart;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -48,10 +51,10 @@ use super::board::CLASSES;
 use super::durable;
 use super::wakes::Wakes;
 use super::{
-    Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, FeedAsk, FeedPage, Frozen, Journal, JournalError, Lease,
-    LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer, OutcomeEntry,
-    Payload, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot,
-    SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
+    Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
+    JournalError, Lease, LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer,
+    OutcomeEntry, Payload, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb,
+    Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::faults;
@@ -104,8 +107,10 @@ pub struct SqliteJournal {
     threads: Vec<std::thread::JoinHandle<()>>,
     checkpoints: checkpoint::Stop,
     readers: Readers,
+    path: PathBuf,
     workshop: Workshop,
     index: Arc<Index>,
+    known: wraps::Known,
     kinds: RwLock<BTreeSet<String>>,
     clock: Arc<dyn Clock>,
     wakes: Arc<Wakes>,
@@ -136,6 +141,7 @@ impl SqliteJournal {
         let mark = mark::Mark::open(data)?;
         mark.check(inspect::reached(&conn)?)?;
         inspect::tail(&conn)?;
+        wraps::check(&conn, &options.store_key)?;
         let mut store = Store::load(conn, Arc::clone(&index), limits)?;
         store.mark = Some(mark);
         let kinds = store.counters("accepted/").map(|(kind, _)| kind.to_owned()).collect();
@@ -146,7 +152,8 @@ impl SqliteJournal {
             writer,
             threads: vec![thread, checkpointer],
             checkpoints,
-            readers: Readers::new(path),
+            readers: Readers::new(path.clone()),
+            path,
             workshop: Workshop {
                 blind: Blind::new(&options.store_key),
                 keys: options.store_key,
@@ -154,6 +161,7 @@ impl SqliteJournal {
                 files: data.join("attachments"),
             },
             index,
+            known: wraps::Known::default(),
             kinds: RwLock::new(kinds),
             clock: options.clock,
             wakes,
@@ -192,9 +200,11 @@ impl SqliteJournal {
                 Appended::New(head.stored(id, leaf, warnings))
             }
             Done::Known(seq) => {
-                let row = self.readers.with(|conn| read::head_row(conn, seq))?;
-                let row = row.ok_or_else(|| rows::damaged("message row", seq))?;
-                Appended::Replayed(self.stored(&row)?)
+                let stored = |conn: &_| {
+                    let row = read::head_row(conn, seq)?.ok_or_else(|| rows::damaged("message row", seq))?;
+                    self.stored(conn, seq, &row)
+                };
+                Appended::Replayed(self.readers.with(stored)?)
             }
             Done::KeyReused => Appended::KeyReused,
             Done::RecordChanged(newest) => Appended::RecordChanged(newest),
@@ -234,7 +244,8 @@ fn lock(path: &PathBuf) -> Result<File, JournalError> {
 #[async_trait]
 impl Journal for SqliteJournal {
     async fn append(&self, entry: Entry) -> Result<Appended, JournalError> {
-        let standing = Standing { root: self.root(&entry)?, about: None };
+        let (root, holders) = (self.root(&entry)?, self.holders(&entry.cases)?);
+        let standing = Standing { root, about: None, holders };
         let id = entry.id;
         let prepared = self.workshop.prepare(entry, standing).await?;
         let large = [("original", prepared.original.is_none()), ("shared", prepared.shared.is_none())];
@@ -319,6 +330,10 @@ impl Journal for SqliteJournal {
 
     async fn prune(&self, ask: Prune) -> Result<Pruned, JournalError> {
         self.prune_some(ask).await
+    }
+
+    async fn erase(&self, ask: Erase) -> Result<Erased, JournalError> {
+        self.erase_case(ask).await
     }
 
     async fn revise(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {

@@ -12,15 +12,17 @@ use super::links::Source;
 use super::orders::Added;
 use super::prepare::{Prepared, PreparedLink, Standing};
 use super::read;
-use super::rows::{DeliveryRow, HeadRow, SettledRow, json, pack, sealing, unpack};
+use super::read::MessageRow;
+use super::rows::{DeliveryRow, HeadRow, SettledRow, json, pack, unpack};
 use super::store::{Change, Ending, Store, settled_counter};
 use super::sums::SAID;
 use super::tables::storage;
 use super::words;
+use super::wraps::data_key;
 use crate::clock::Timestamp;
 use crate::faults;
-use crate::identifiers::{DeliveryId, MessageId};
-use crate::seal::StoreKey;
+use crate::identifiers::DeliveryId;
+use crate::seal::{DataKey, StoreKey};
 
 /// An outcome that is ready to be written.
 pub(super) struct PreparedOutcome {
@@ -29,7 +31,6 @@ pub(super) struct PreparedOutcome {
     corrects: bool,
     /// Over what is said, without when and by whom: the same words said again are no news.
     mac: [u8; 16],
-    wrapped: Vec<u8>,
     sealed: Vec<u8>,
     entry: Option<Prepared>,
     links: Vec<PreparedLink>,
@@ -173,7 +174,7 @@ impl Store {
              SELECT ?1, count(*), ?2, ?3, ?4, ?5, {sum} FROM said WHERE number = ?1"
         );
         let word = words::outcome(outcome.word);
-        self.run(&sql, params![number, word, outcome.mac, outcome.wrapped, outcome.sealed])?;
+        self.run(&sql, params![number, word, outcome.mac, [0_u8; 0], outcome.sealed])?;
         let mut about = outcome.number >> 16;
         if let Some(entry) = outcome.entry {
             about = self.seq;
@@ -215,18 +216,24 @@ impl SqliteJournal {
         lease: Option<&LeaseToken>,
     ) -> Result<PreparedOutcome, JournalError> {
         let delivery = outcome.delivery;
-        let (number, kind) = match lease.filter(|lease| lease.delivery == delivery) {
-            Some(lease) => (lease.record.number, lease.record.kind.clone()),
+        let said = &outcome.outcome;
+        let words = json(said)?;
+        let seal = |key: &DataKey| pack(key, "said", delivery.message(), &words);
+        let (number, kind, sealed) = match lease.filter(|lease| lease.delivery == delivery) {
+            Some(lease) => (lease.record.number, lease.record.kind.clone(), seal(&lease.record.key)?),
             None => self.readers.with(|conn| {
                 let found = delivery_row(conn, delivery)?.filter(|(_, row, _)| row.system == outcome.system);
-                found.map(|(number, _, kind)| (number, kind)).ok_or(JournalError::StaleLease)
+                let (number, _, kind) = found.ok_or(JournalError::StaleLease)?;
+                // Of a record that was erased nothing is said any more.
+                let key = self.key_of_delivered(conn, number)?.ok_or(JournalError::StaleLease)?;
+                Ok((number, kind, seal(&key)?))
             })?,
         };
-        let said = &outcome.outcome;
         let event = words::state(words::settles_as(said.outcome));
         let entry = match outcome.entry {
             Some(entry) => {
-                let standing = Standing { root: None, about: Some((delivery, event)) };
+                let holders = self.holders(&entry.cases)?;
+                let standing = Standing { root: None, about: Some((delivery, event)), holders };
                 Some(self.workshop.prepare(*entry, standing).await?)
             }
             None => None,
@@ -235,15 +242,12 @@ impl SqliteJournal {
             Some(to) => self.readers.with(|conn| self.added(conn, number, to))?,
             None => None,
         };
-        let (key, wrapped) = self.workshop.keys.data_key().map_err(|_| sealing())?;
-        let sealed = pack(&key, "said", delivery.message(), &json(said)?)?;
         let same = json(&(words::outcome(said.outcome), &said.reference, &said.code, &said.reason))?;
         Ok(PreparedOutcome {
             number,
             word: said.outcome,
             corrects: said.corrects == Some(true),
             mac: self.workshop.blind.words(&same),
-            wrapped,
             sealed,
             entry,
             links: outcome.links.into_iter().map(|link| self.workshop.link(link)).collect(),
@@ -283,31 +287,44 @@ pub(super) fn made(
 pub(super) fn said_of_all(
     conn: &rusqlite::Connection,
     keys: &StoreKey,
-    message: MessageId,
+    message: &MessageRow,
     numbers: &[u64],
 ) -> Result<(), JournalError> {
     numbers.iter().try_for_each(|number| said(conn, keys, message, *number).map(drop))
 }
 
-/// What was said of a delivery, oldest first.
+/// What was said of a delivery, oldest first; of an erased record the bare words only. What has no wrap of its own is sealed
+/// under the record's key: before format 6 each had one.
 pub(super) fn said(
     conn: &rusqlite::Connection,
     keys: &StoreKey,
-    message: MessageId,
+    message: &MessageRow,
     number: u64,
 ) -> Result<Vec<Outcome>, JournalError> {
-    let sql = format!("SELECT wrapped, sealed FROM said WHERE number = ?1 AND {} ORDER BY nth", SAID.sound());
+    let sql = format!("SELECT word, wrapped, sealed FROM said WHERE number = ?1 AND {} ORDER BY nth", SAID.sound());
     let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
     let rows = rows
-        .query_map(params![signed(number)], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))
+        .query_map(params![signed(number)], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?))
+        })
         .map_err(storage)?;
     let mut said = Vec::new();
     for row in rows {
-        let (wrapped, sealed) = row.map_err(storage)?;
-        let damaged = || super::rows::damaged("outcome of message", message);
-        let key = keys.unwrap(&wrapped).map_err(|_| damaged())?;
-        let text = unpack(&key, "said", message, &sealed)?;
-        said.push(serde_json::from_slice(&text).map_err(|_| damaged())?);
+        let (word, wrapped, sealed) = row.map_err(storage)?;
+        let damaged = || super::rows::damaged("outcome of message", message.id);
+        let key = match wrapped.as_slice() {
+            [] => data_key(conn, keys, number >> 16, message)?,
+            gone if gone.iter().all(|byte| *byte == 0) => None,
+            wrapped => Some(keys.unwrap(wrapped).map_err(|_| damaged())?),
+        };
+        said.push(match key {
+            Some(key) => serde_json::from_slice(&unpack(&key, "said", message.id, &sealed)?).map_err(|_| damaged())?,
+            None => {
+                let delivery = message.id.delivery(u16::try_from(number & 0xffff).unwrap_or(0)).to_string();
+                let bare = serde_json::json!({"delivery": delivery, "outcome": word});
+                serde_json::from_value(bare).map_err(|_| damaged())?
+            }
+        });
     }
     Ok(said)
 }

@@ -247,7 +247,7 @@ impl SqliteJournal {
         let seq = item.number >> 16;
         let row = if heads { read::head_row(conn, seq)? } else { read::full_row(conn, seq)? };
         let row = row.ok_or_else(|| damaged("message row", seq))?;
-        let key = self.key_of(&row.wrapped, row.id)?;
+        let key = self.key_of(conn, seq, &row)?;
         let delivery = row.id.delivery(u16::try_from(item.number & 0xffff).unwrap_or(0));
         let made = super::outcomes::made(conn, &row.head, item.number)?.ok_or_else(|| damaged("delivery", delivery))?;
         let named = Open { number: item.number, message: row.id, ..Open::default() };

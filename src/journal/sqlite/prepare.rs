@@ -11,7 +11,8 @@ use super::super::lanes::{LineKey, Place};
 use super::super::{
     Action, Digest, Entry, IdempotencyKey, JournalError, Lane, NewDelivery, NewLink, State, Whereabout,
 };
-use super::rows::{DeliveryRow, FrozenRow, HeadRow, Private, guard, json, pack, sealing};
+use super::rows::{DeliveryRow, FrozenRow, HeadRow, Private, guard, json, pack};
+use super::wraps::{Holder, Wraps, record_key};
 use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::leaf::{self, Leaf};
 use crate::seal::{self, DataKey, MacKey, StoreKey};
@@ -89,7 +90,7 @@ pub(super) struct Prepared {
     pub(super) head: HeadRow,
     pub(super) head_json: Vec<u8>,
     pub(super) private: Option<Vec<u8>>,
-    pub(super) wrapped: Vec<u8>,
+    pub(super) wraps: Wraps,
     pub(super) original: Option<Vec<u8>>,
     pub(super) shared: Option<Vec<u8>>,
     pub(super) leaf: Vec<u8>,
@@ -127,13 +128,15 @@ pub(super) struct Standing {
     pub(super) root: Option<MessageId>,
     /// For an outcome: what it is about, and what happened to that.
     pub(super) about: Option<(DeliveryId, &'static str)>,
+    /// Who holds its key.
+    pub(super) holders: Vec<Holder>,
 }
 
 impl Workshop {
     /// Makes everything of a message that needs no number. Large parts are durable in their files when this returns.
     pub(super) async fn prepare(&self, entry: Entry, standing: Standing) -> Result<Prepared, JournalError> {
         let digest = seal::sha256(&entry.original);
-        let (key, wrapped) = self.keys.data_key().map_err(|_| sealing())?;
+        let (key, wraps) = record_key(&standing.holders)?;
         let key = Arc::new(key);
         let original = self.stored(&key, "original", entry.id, &entry.original).await?;
         let shared = match &entry.shared {
@@ -150,7 +153,7 @@ impl Workshop {
             id: entry.id,
             head_json: json(&head)?,
             private,
-            wrapped,
+            wraps,
             original,
             shared,
             leaf_hash: leaf::hash(&leaf),

@@ -62,13 +62,10 @@ impl Store {
 
     /// Whether every delivery of a message has come to its end before the moment, and no person's answer is awaited.
     fn is_settled(&self, seq: u64, ask: &Prune) -> Result<bool, JournalError> {
-        let (first, last) = (signed(seq << 16), signed((seq << 16) | 0xffff));
-        for table in ["open", "awaited"] {
-            let sql = format!("SELECT 1 FROM {table} WHERE number BETWEEN ?1 AND ?2");
-            if self.conn.prepare_cached(&sql).and_then(|mut rows| rows.exists(params![first, last])).map_err(storage)? {
-                return Ok(false);
-            }
+        if !self.waiting(seq)?.is_empty() {
+            return Ok(false);
         }
+        let (first, last) = (signed(seq << 16), signed((seq << 16) | 0xffff));
         let sql = "SELECT number FROM settled WHERE number BETWEEN ?1 AND ?2";
         let mut rows = self.conn.prepare_cached(sql).map_err(storage)?;
         let numbers = rows.query_map(params![first, last], |row| row.get::<_, i64>(0)).map_err(storage)?;
@@ -82,7 +79,17 @@ impl Store {
         Ok(true)
     }
 
-    fn prune_message(&self, seq: u64, row: &read::MessageRow, now: Timestamp) -> Result<(), JournalError> {
+    /// Deliveries of a message that are not at their end, or of which a person's answer is awaited.
+    pub(super) fn waiting(&self, seq: u64) -> Result<Vec<u64>, JournalError> {
+        let (first, last) = (signed(seq << 16), signed((seq << 16) | 0xffff));
+        let sql = "SELECT number FROM open WHERE number BETWEEN ?1 AND ?2
+                   UNION SELECT number FROM awaited WHERE number BETWEEN ?1 AND ?2";
+        let mut rows = self.conn.prepare_cached(sql).map_err(storage)?;
+        let rows = rows.query_map(params![first, last], |row| row.get::<_, i64>(0)).map_err(storage)?;
+        rows.map(|number| number.map(unsigned).map_err(storage)).collect()
+    }
+
+    pub(super) fn prune_message(&self, seq: u64, row: &read::MessageRow, now: Timestamp) -> Result<(), JournalError> {
         let (first, last) = (signed(seq << 16), signed((seq << 16) | 0xffff));
         self.run("UPDATE message SET original = NULL, shared = NULL WHERE seq = ?1", params![signed(seq)])?;
         self.run("UPDATE frozen SET bytes = NULL WHERE number BETWEEN ?1 AND ?2", params![first, last])?;
@@ -110,7 +117,7 @@ impl Store {
     }
 
     /// Whether a record of this system, other than those that were pruned, carries an attachment.
-    fn is_needed(&self, digest: &[u8], system: &str) -> Result<bool, JournalError> {
+    pub(super) fn is_needed(&self, digest: &[u8], system: &str) -> Result<bool, JournalError> {
         let mut rows = self.conn.prepare_cached("SELECT seq FROM carried WHERE digest = ?1").map_err(storage)?;
         let seqs = rows.query_map(params![digest], |row| row.get::<_, i64>(0)).map_err(storage)?;
         for seq in seqs {

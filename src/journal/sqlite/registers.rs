@@ -1,7 +1,7 @@
 //! The small registers: attachments, revisions, single-use tokens, refusals, counts.
 
 use bytes::Bytes;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::super::{
     Counts, Digest, JournalError, NewRevision, Refused, RevisionRow, RevisionVerb, SentUpload, State, UploadAnswer,
@@ -15,6 +15,7 @@ use super::store::{Change, Store};
 use super::sums::{CARRIED, REFUSAL, SPENT, UPLOAD};
 use super::tables::storage;
 use super::views::counted;
+use super::wraps::file_key;
 use crate::clock::Timestamp;
 use crate::identifiers::{KindName, MessageId, SystemName};
 use crate::seal::hex;
@@ -31,6 +32,11 @@ impl Store {
         match verb {
             UploadVerb::Put { system, digest, offset, done, key, at } => {
                 self.write()?;
+                let before = upload_key(&self.conn, system, digest)?;
+                let key = self.keep_file_key(key, before.as_deref())?;
+                if let Some(before) = before.filter(|before| *done && *before != key) {
+                    self.destroy_file_key(&before)?;
+                }
                 let sum = UPLOAD.sum("system, digest, ?3, ?4, ?5, ?6, bound");
                 let sql = format!(
                     "{} ON CONFLICT (system, digest) DO UPDATE SET size = ?3, done = ?4, key = ?5, at = ?6, guard = {sum}
@@ -44,6 +50,11 @@ impl Store {
                 let rows = uploads(&self.conn, "bound = 0 AND at < ?1", params![before.millis()])?;
                 if !rows.is_empty() {
                     self.write()?;
+                    for row in &rows {
+                        if let Some(key) = upload_key(&self.conn, &row.system, &row.digest)? {
+                            self.destroy_file_key(&key)?;
+                        }
+                    }
                     self.run("DELETE FROM upload WHERE bound = 0 AND at < ?1", params![before.millis()])?;
                 }
                 Ok(UploadAnswer { rows, ..UploadAnswer::default() })
@@ -261,7 +272,14 @@ fn uploads(conn: &Connection, which: &str, values: impl rusqlite::Params) -> Res
     };
     let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
     let rows = rows.query_map(values, parse).map_err(storage)?;
-    rows.map(|row| row.map_err(storage)).collect()
+    let whole = |row: UploadRow| Ok(file_key(conn, row.key.clone())?.map(|key| UploadRow { key, ..row }));
+    rows.filter_map(|row| row.map_err(storage).and_then(whole).transpose()).collect()
+}
+
+/// What the row of an upload has of its file's key.
+pub(super) fn upload_key(conn: &Connection, system: &str, digest: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+    let mut rows = conn.prepare_cached("SELECT key FROM upload WHERE system = ?1 AND digest = ?2").map_err(storage)?;
+    rows.query_row(params![system, digest], |row| row.get(0)).optional().map_err(storage)
 }
 
 fn unbound(conn: &Connection, system: &str) -> Result<UploadAnswer, JournalError> {

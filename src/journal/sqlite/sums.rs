@@ -38,14 +38,27 @@ pub(super) const CAUSE: Summed = summed("cause", 0, "about, upto");
 pub(super) const PRUNED: Summed = summed("pruned", 1, "seq, at");
 pub(super) const READING: Summed = summed("reading", 1, "number, at, system, id, wrapped, sealed");
 
+pub(super) const CASE_KEY: Summed = summed("case_key", 1, "seq, wrapped");
+pub(super) const FILE_KEY: Summed = summed("file_key", 1, "number, wrapped");
+pub(super) const ERASURE: Summed = summed("erasure", 1, "number, at, by, ground, reason, cases, messages");
+
 /// All of them.
-pub(super) const SUMMED: [Summed; 15] =
-    [FEED, LINK, SAID, VERSION, ORDERS, UPLOAD, CARRIED, SPENT, REFUSAL, COUNTER, META, HELD, CAUSE, PRUNED, READING];
+pub(super) const SUMMED: [Summed; 18] = [
+    FEED, LINK, SAID, VERSION, ORDERS, UPLOAD, CARRIED, SPENT, REFUSAL, COUNTER, META, HELD, CAUSE, PRUNED, READING,
+    CASE_KEY, FILE_KEY, ERASURE,
+];
+/// Those that were made with their digests.
+pub(super) const LATER: [&str; 5] = ["pruned", "reading", "case_key", "file_key", "erasure"];
 
 /// How an error of the engine begins that says that a row is not as it was written.
 pub(super) const DAMAGED: &str = "not as it was written: ";
 
 impl Summed {
+    /// Its first column.
+    pub(super) fn key(&self) -> &'static str {
+        self.columns.split(',').next().unwrap_or("guard")
+    }
+
     /// The SQL that is 1 for a row that is as it was written.
     pub(super) fn sound(&self) -> String {
         format!("sound(guard, '{}', {}, {})", self.table, self.named_by, self.columns)

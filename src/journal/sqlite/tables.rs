@@ -9,10 +9,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::JournalError;
-use super::sums::{self, SUMMED, Summed};
+use super::sums::{self, LATER, SUMMED, Summed};
 
 /// The format of the store that this binary writes (`PRAGMA user_version`).
-pub(super) const FORMAT: u32 = 5;
+pub(super) const FORMAT: u32 = 6;
 
 const TABLES: &str = "
 -- One row a message, in the order of acceptance; never changed. `keys`: hashes for the index below, eight bytes each.
@@ -115,12 +115,25 @@ CREATE TABLE reading (
 CREATE INDEX reading_at ON reading (at);
 ";
 
+const FROM_5: &str = "
+-- Keys of cases, each wrapped by the store's key, that the message of this number brought: `seal::WRAPPED_KEY_LEN` bytes
+-- each, zeros where it was destroyed. Row 0 belongs to no message: it tells the store's key from another. See `wraps`.
+CREATE TABLE case_key (seq INTEGER PRIMARY KEY, wrapped BLOB NOT NULL, guard INTEGER);
+-- Keys of attachments' files, wrapped by the store's key; zeros once destroyed.
+CREATE TABLE file_key (number INTEGER PRIMARY KEY, wrapped BLOB NOT NULL, guard INTEGER);
+-- Cases that were made unreadable: who ordered it, on what ground and why; the case keys and messages by a space between.
+CREATE TABLE erasure (
+    number INTEGER PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, ground TEXT NOT NULL, reason TEXT NOT NULL,
+    cases TEXT NOT NULL, messages TEXT NOT NULL, guard INTEGER
+);
+";
+
 /// What makes each format of the one before; a new store takes all of them. Format 3 gave every row a digest: what is
 /// written in an older store gets it now, which takes some seconds for a million messages, once.
 fn steps(found: u32) -> String {
-    let older = SUMMED.iter().filter(|summed| !["pruned", "reading"].contains(&summed.table));
+    let older = SUMMED.iter().filter(|summed| !LATER.contains(&summed.table));
     let sums: String = older.map(Summed::upgrade).collect();
-    let steps = [TABLES, FROM_1, &sums, FROM_3, FROM_4];
+    let steps = [TABLES, FROM_1, &sums, FROM_3, FROM_4, FROM_5];
     steps.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default().concat()
 }
 

@@ -89,15 +89,26 @@ async fn a_store_of_a_newer_format_is_refused() {
 #[tokio::test]
 async fn a_store_of_an_older_format_is_brought_up_with_all_that_it_holds() {
     let mut stage = Folder::new();
-    let one = append(&stage, to(record(&stage, "1"), vec![push("court:DLCT01", &[case(1)])])).await;
+    let of_case = |body: &str| {
+        let entry = Entry { cases: vec![case(1)], ..record(&stage, body) };
+        to(entry, vec![push("court:DLCT01", &[case(1)])])
+    };
+    let (one, two) = (of_case("1"), of_case("2"));
+    let one = append(&stage, one).await;
     behind(&mut stage, |conn| {
+        super::sums::install(conn).unwrap();
+        sealed_as_before(conn);
         let columns = ["by", "reason", "ended_at", "ended_by", "ended_reason"];
         let columns = columns.map(|column| format!("ALTER TABLE link DROP COLUMN {column};")).concat();
-        let tables = ["held", "moved", "cause", "alert", "awaited", "pruned", "reading"]
+        let tables = ["held", "moved", "cause", "alert", "awaited"]
+            .into_iter()
+            .chain(super::sums::LATER)
             .map(|table| format!("DROP TABLE {table};"))
-            .concat();
+            .collect::<String>();
         let digests = super::sums::SUMMED.map(|summed| summed.table);
-        let digests = digests.iter().filter(|table| !["held", "cause", "pruned", "reading"].contains(table));
+        let digests = digests
+            .iter()
+            .filter(|table| !["held", "cause"].iter().chain(&super::sums::LATER).any(|new| new == *table));
         let digests: String = digests.map(|table| format!("ALTER TABLE {table} DROP COLUMN guard;")).collect();
         conn.execute_batch(&format!("DROP INDEX link_message; {columns} {tables} {digests} PRAGMA user_version = 1;"))
             .unwrap();
@@ -105,13 +116,49 @@ async fn a_store_of_an_older_format_is_brought_up_with_all_that_it_holds() {
     assert_eq!(state(&stage, &one.id, 1).await, State::Queued);
     let lease = claim(&stage, conformance::COURT).await.remove(0);
     deliver(&stage, &lease, OutcomeWord::Received).await;
-    append(&stage, to(record(&stage, "2"), vec![push("court:DLCT01", &[case(1)])])).await;
+    append(&stage, two).await;
     stage.reopen().await;
     assert_eq!(state(&stage, &one.id, 1).await, State::Delivered);
     let data = stage.folder.path();
     let places = super::verify::Places::new(data.to_owned(), &data.join("attachments"));
     let found = super::verify::verify(&places, Some(&StoreKey::new(&[3; 32]).unwrap())).unwrap();
     assert!(found.is_sound(), "{found:?}");
+    // Its old record and its new one go with their case, once both are settled.
+    let lease = claim(&stage, conformance::COURT).await.remove(0);
+    deliver(&stage, &lease, OutcomeWord::Received).await;
+    let erased = stage.journal().erase(conformance::erase(&stage, case(1), false)).await.unwrap();
+    assert_eq!(erased.messages.len(), 2, "{erased:?}");
+    assert!(stage.journal().payload(MessageId::parse(&one.id).unwrap()).await.unwrap().is_none());
+    let found = super::verify::verify(&places, Some(&StoreKey::new(&[3; 32]).unwrap())).unwrap();
+    assert!(found.is_sound(), "{found:?}");
+}
+
+/// Gives every record the data key that it had before format 6: one of its own, wrapped by the key of the store.
+fn sealed_as_before(conn: &Connection) {
+    let keys = StoreKey::new(&[3; 32]).unwrap();
+    let last: i64 = conn.query_row("SELECT max(seq) FROM message", [], |row| row.get(0)).unwrap();
+    for row_number in 1..=last {
+        let seq = u64::try_from(row_number).unwrap();
+        let row = super::read::full_row(conn, seq).unwrap().unwrap();
+        let was = super::wraps::data_key(conn, &keys, seq, &row).unwrap().unwrap();
+        let (key, wrapped) = keys.data_key().unwrap();
+        let part = |part: &str, sealed: &Option<Vec<u8>>| {
+            let plain = super::rows::unpack(&was, part, row.id, sealed.as_ref()?).unwrap();
+            Some(super::rows::pack(&key, part, row.id, &plain).unwrap())
+        };
+        let (original, shared) = (part("original", &row.original), part("shared", &row.shared));
+        let private = part("private", &row.private);
+        let head: Vec<u8> =
+            conn.query_row("SELECT head FROM message WHERE seq = ?1", [row_number], |row| row.get(0)).unwrap();
+        let (hashes, id, leaf) = (row.keys.clone().unwrap(), row.id, row.leaf);
+        let (wrapped, private) = (wrapped.as_slice(), private.as_deref());
+        let guard = super::prepare::GuardedRow { seq, leaf, id, head: &head, wrapped, keys: &hashes, private }.guard();
+        conn.execute(
+            "UPDATE message SET wrapped = ?2, private = ?3, original = ?4, shared = ?5, guard = ?6 WHERE seq = ?1",
+            params![row_number, wrapped, private, original, shared, guard],
+        )
+        .unwrap();
+    }
 }
 
 /// What the digests of the rows of one accepted record cost, on this machine. `--ignored --nocapture` prints it.

@@ -17,6 +17,7 @@ use super::rows::{FrozenRow, damaged, unpack};
 use super::store::hashes;
 use super::sums::{META, SUMMED};
 use super::tables::{FORMAT, open_reader, storage};
+use super::wraps::{self, data_key};
 use super::{prepare, read, work};
 use crate::identifiers::MessageId;
 use crate::journal::board::Open;
@@ -129,6 +130,15 @@ pub fn verify(places: &Places, keys: Option<&StoreKey>) -> Result<Verified, Jour
     found.of(head)?;
     if found.of(format)?.is_none() {
         return Ok(found);
+    }
+    // Nothing opens without its wraps.
+    let keys = match found.of(wraps::are_apart(&conn))? {
+        Some(true) => None,
+        _ => keys,
+    };
+    found.opened = keys.is_some();
+    if let Some(keys) = keys {
+        wraps::fits(&conn, keys)?;
     }
     let mut look = Look { conn, places, keys, found };
     look.engine()?;
@@ -279,7 +289,11 @@ impl Look<'_> {
         let rows = rows
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?, unsigned(row.get(2)?), row.get(3)?)))
             .map_err(storage)?;
-        rows.map(|row| row.map_err(storage)).collect()
+        let whole = |(system, digest, size, key): UploadFile| {
+            let key = if self.keys.is_some() { wraps::file_key(&self.conn, key)? } else { Some(key) };
+            Ok(key.map(|key| (system, digest, size, key)))
+        };
+        rows.filter_map(|row| row.map_err(storage).and_then(whole).transpose()).collect()
     }
 }
 
@@ -331,11 +345,11 @@ fn message(
         files(&row, places, &mut seen);
     }
     if let Some(keys) = keys {
-        let key = keys.unwrap(&row.wrapped).map_err(|_| damaged("key of message", row.id))?;
-        if !pruned {
+        // What was erased opens for nobody any more, in a backup from before too.
+        if let Some(key) = data_key(conn, keys, seq, &row)?.filter(|_| !pruned) {
             opened(conn, places, &row, &key, &numbers, &mut seen);
         }
-        super::outcomes::said_of_all(conn, keys, row.id, &numbers)?;
+        super::outcomes::said_of_all(conn, keys, &row, &numbers)?;
     }
     Ok(seen)
 }

@@ -17,6 +17,7 @@ use super::read::{self, MessageRow};
 use super::rows::{DeliveryRow, FrozenRow, Private, SettledRow, damaged, unpack};
 use super::tables::storage;
 use super::words;
+use super::wraps::data_key;
 use crate::identifiers::{DeliveryId, MessageId, OfficeId};
 use crate::seal::{self, DataKey};
 
@@ -24,11 +25,6 @@ use crate::seal::{self, DataKey};
 const LOOKED_THROUGH: usize = 20_000;
 
 impl SqliteJournal {
-    /// The data key of a message.
-    pub(super) fn key_of(&self, wrapped: &[u8], id: MessageId) -> Result<DataKey, JournalError> {
-        self.workshop.keys.unwrap(wrapped).map_err(|_| damaged("key of message", id))
-    }
-
     /// The bytes as received and the shared form, opened and checked.
     pub(super) fn open_payload(&self, row: &MessageRow, key: &DataKey) -> Result<(Bytes, Bytes), JournalError> {
         let original = self.open_part(row, key, "original", row.original.as_deref())?;
@@ -60,10 +56,14 @@ impl SqliteJournal {
     }
 
     /// What was stored at acceptance, with its warnings.
-    pub(super) fn stored(&self, row: &MessageRow) -> Result<Stored, JournalError> {
-        let private = match &row.private {
-            Some(sealed) => {
-                let key = self.key_of(&row.wrapped, row.id)?;
+    pub(super) fn stored(&self, conn: &Connection, seq: u64, row: &MessageRow) -> Result<Stored, JournalError> {
+        let key = match &row.private {
+            Some(_) => data_key(conn, &self.workshop.keys, seq, row)?,
+            None => None,
+        };
+        // Of what was erased the words are gone, and the rest is as it was.
+        let private = match row.private.as_ref().zip(key) {
+            Some((sealed, key)) => {
                 let text = unpack(&key, "private", row.id, sealed)?;
                 serde_json::from_slice(&text).map_err(|_| damaged("message", row.id))?
             }
@@ -86,7 +86,11 @@ impl SqliteJournal {
                 read::guarded_row(conn, "added", number)?.ok_or_else(|| damaged("added", number))?;
             deliveries.push(self.delivery(conn, &row, number, &made)?);
         }
-        Ok(Some(MessageView { head: row.head.head(row.id, replaced_by)?, stored: self.stored(&row)?, deliveries }))
+        Ok(Some(MessageView {
+            head: row.head.head(row.id, replaced_by)?,
+            stored: self.stored(conn, seq, &row)?,
+            deliveries,
+        }))
     }
 
     fn delivery(
@@ -102,7 +106,7 @@ impl SqliteJournal {
             if open.is_none() { read::guarded_row(conn, "settled", number)? } else { None };
         let frozen: Option<FrozenRow> = read::guarded_row(conn, "frozen", number)?;
         let (withheld, lost) = frozen.map_or_else(Default::default, |row| (row.withheld, row.lost));
-        let said = super::outcomes::said(conn, &self.workshop.keys, row.id, number)?;
+        let said = super::outcomes::said(conn, &self.workshop.keys, row, number)?;
         let base = DeliveryView {
             id,
             office: made.office.as_deref().and_then(|office| OfficeId::parse(office).ok()),
@@ -218,7 +222,7 @@ impl SqliteJournal {
                 return Ok(None);
             }
             let Some(row) = read::full_row(conn, seq)? else { return Ok(None) };
-            let key = self.key_of(&row.wrapped, row.id)?;
+            let Some(key) = data_key(conn, &self.workshop.keys, seq, &row)? else { return Ok(None) };
             let (original, shared) = self.open_payload(&row, &key)?;
             let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
             Ok(Some(Payload { head: row.head.head(row.id, replaced_by)?, original, shared }))

@@ -209,7 +209,7 @@ impl SqliteJournal {
         let seq = open.number >> 16;
         self.readers.with(|conn| {
             let row = read::full_row(conn, seq)?.ok_or_else(|| super::rows::damaged("message row", seq))?;
-            let key = self.key_of(&row.wrapped, row.id)?;
+            let key = self.key_of(conn, seq, &row)?;
             let (original, shared) = self.open_payload(&row, &key)?;
             let frozen = if open.frozen_at.is_some() { read_frozen(conn, &key, &open, None, false)? } else { None };
             let replaced_by = read::next_version(conn, seq)?.map(|next| read::id_of(conn, next)).transpose()?.flatten();
