@@ -5,9 +5,10 @@
 //! a backup that was taken before opens it still.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 
 use super::super::{Erase, Erased, JournalError};
 use super::SqliteJournal;
@@ -179,20 +180,30 @@ impl SqliteJournal {
         let files: Vec<PathBuf> = erased.messages.iter().copied().flat_map(parts).collect();
         // What cannot be removed now, or was left by a crash here, is found by the sweep.
         files.into_iter().for_each(|path| drop(std::fs::remove_file(path)));
-        self.empty_log()?;
+        let path = self.path.clone();
+        tokio::task::spawn_blocking(move || empty_log(&path)).await.unwrap_or(Err(JournalError::Closed))?;
         Ok(erased)
     }
+}
 
-    /// Takes everything out of the log: what was overwritten lies in its older pages.
-    fn empty_log(&self) -> Result<(), JournalError> {
-        let conn = Connection::open(&self.path).map_err(storage)?;
-        conn.busy_timeout(std::time::Duration::from_secs(30)).map_err(storage)?;
-        let busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(storage)?;
-        match busy {
-            0 => Ok(()),
-            _ => Err(JournalError::Storage(
-                "the case is erased, but its keys may lie in the log yet: order it once more".to_owned(),
-            )),
+/// How often it is tried to empty the log, and the pause between: the checkpoints of the store's own come in between.
+const TRIES: usize = 600;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Takes everything out of the log: what was overwritten lies in its older pages.
+fn empty_log(path: &Path) -> Result<(), JournalError> {
+    let conn = Connection::open(path).map_err(storage)?;
+    for _ in 0..TRIES {
+        // Another checkpoint under way makes this one fail at once: the engine's own waiting is for readers and writers.
+        let busy = match conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => true,
+            asked => asked.map_err(storage)?,
+        };
+        if !busy {
+            return Ok(());
         }
+        std::thread::sleep(PAUSE);
     }
+    let what = "the case is erased, but its keys may lie in the log yet: order it once more";
+    Err(JournalError::Storage(what.to_owned()))
 }
