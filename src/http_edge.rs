@@ -4,6 +4,7 @@
 //! client that never ends its header would hold a connection for ever.) Read `guard` next, then `framing`.
 
 pub mod framing;
+mod local;
 mod guard;
 mod places;
 mod pulse;
@@ -30,6 +31,7 @@ use tower::ServiceExt;
 
 pub use framing::{Bounds, Fault, Framing, Length, judge};
 use guard::{Guard, Patience};
+pub use local::Local;
 pub use places::room;
 use places::{Place, Places};
 use pulse::{Answer, Beat, Pulse};

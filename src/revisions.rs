@@ -12,7 +12,7 @@ use bytes::Bytes;
 use crate::clock::Clock;
 pub use crate::config::difference;
 use crate::config::sharing::PURPOSE;
-use crate::config::{ConfigError, Folder, Revision};
+use crate::config::{Administrators, ConfigError, Deed, Folder, Revision};
 use crate::journal::{Journal, JournalError, NewRevision, RevisionRow, RevisionVerb};
 use crate::live::Live;
 
@@ -62,6 +62,9 @@ pub enum NotApplied {
         /// Why.
         reason: String,
     },
+    /// It needs two persons, and this way is open to one.
+    #[error("revision {0} asks for two persons before the configuration changes")]
+    NeedsTwo(u64),
     /// The store failed.
     #[error("the store did not take the revision")]
     Journal(#[from] JournalError),
@@ -123,6 +126,39 @@ impl Revisions {
         let (applied, revision) = self.add(old, difference, author).await?;
         go_live(revision, author, live);
         Ok(applied)
+    }
+
+    /// What `apply` would do, checked: the newest number and the difference, empty where nothing would be made.
+    pub async fn preview(&self, folder: Folder) -> Result<Applied, NotApplied> {
+        let (number, before) = self.before().await?;
+        let folder = folder.over_embedded();
+        let difference = difference(&before, &folder);
+        if !difference.is_empty() {
+            self.compile(0, folder).await?;
+        }
+        Ok(Applied { number, difference })
+    }
+
+    /// What `rollback` would do, checked.
+    pub async fn preview_rollback(&self, number: u64) -> Result<Applied, NotApplied> {
+        let old = files(&self.number(number).await?)?;
+        let (newest, before) = self.before().await?;
+        let difference = difference(&before, &old);
+        self.compile(0, old).await?;
+        Ok(Applied { number: newest, difference })
+    }
+
+    /// Refuses where the newest revision asks for two persons before the configuration changes.
+    pub async fn one_is_enough(&self) -> Result<(), NotApplied> {
+        let (number, folder) = self.before().await?;
+        if Administrators::of(&folder).needs_two(Deed::Revisions) { Err(NotApplied::NeedsTwo(number)) } else { Ok(()) }
+    }
+
+    /// The newest revision's number and files; none in a fresh store.
+    async fn before(&self) -> Result<(u64, Folder), NotApplied> {
+        let newest = self.newest().await?;
+        let folder = newest.as_ref().map(files).transpose()?.unwrap_or_default();
+        Ok((newest.map_or(0, |newest| newest.number), folder))
     }
 
     /// All revisions, newest first, without their files.

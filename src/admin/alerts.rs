@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asked::Asked;
+use super::person::Person;
 use super::problem::LONGEST;
 use super::{Admin, Problem};
 use crate::alerts;
@@ -22,7 +23,9 @@ const USUAL: usize = 100;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
-    by: String,
+    /// The owner's word for who sits there.
+    #[serde(default)]
+    by: Option<String>,
     #[serde(default)]
     note: String,
 }
@@ -65,16 +68,17 @@ pub(super) async fn list(
 /// `POST /admin/v1/alerts/{number}/ack`.
 pub(super) async fn acknowledge(
     State(admin): State<Arc<Admin>>,
+    Extension(person): Extension<Person>,
     Path(number): Path<u64>,
     Asked(seen): Asked<Seen>,
 ) -> Result<Json<Value>, Problem> {
-    if seen.by.trim().is_empty() {
+    if seen.by.as_ref().is_some_and(|by| by.trim().is_empty()) {
         return Err(Problem::malformed("`by` says who has seen it; it may not be empty"));
     }
-    if seen.by.len() > LONGEST || seen.note.len() > LONGEST {
+    if seen.by.as_ref().is_some_and(|by| by.len() > LONGEST) || seen.note.len() > LONGEST {
         return Err(Problem::malformed(format!("`by` and `note` have at most {LONGEST} bytes")));
     }
-    let seen = Acknowledged { by: seen.by, at: admin.clock.now(), note: seen.note };
+    let seen = Acknowledged { by: person.signs(seen.by.as_deref()), at: admin.clock.now(), note: seen.note };
     let found = admin.journal.alert(AlertVerb::Acknowledge { number, seen }).await?;
     match found.first() {
         Some(alert) => Ok(Json(line(&admin, alert).await?)),

@@ -3,16 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::approvals::{self, Act, New};
 use super::asked::Asked;
-use super::{Admin, Problem, view};
+use super::person::Person;
+use super::{Admin, Problem, readings, view};
+use crate::config::Deed;
 use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::{Counts, DeliveryView, MessageFilter, MessageView, Order, OrderAnswer, OrderVerb, State};
+use crate::revisions::Author;
 
 /// Lines of a work list at most.
 const MOST: usize = 1_000;
@@ -25,7 +30,9 @@ const WORK: [State; 2] = [State::Parked, State::Held];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Ordered {
-    by: String,
+    /// The owner's word for who sits there.
+    #[serde(default)]
+    by: Option<String>,
     reason: String,
     #[serde(default)]
     force: bool,
@@ -61,31 +68,75 @@ pub(super) async fn list(
     Ok(Json(json!({ "deliveries": lines, "next": next })))
 }
 
-/// `POST /admin/v1/deliveries/{id}/{retry|release|replay|repair}`.
+/// `POST /admin/v1/deliveries/{id}/{retry|release|replay|repair}`: 200, or 202 with a proposal where it needs two persons.
 pub(super) async fn order(
     Shared(admin): Shared<Arc<Admin>>,
+    Extension(person): Extension<Person>,
     Path((id, word)): Path<(String, String)>,
     Asked(asked): Asked<Ordered>,
-) -> Result<Json<Value>, Problem> {
-    Problem::unsigned(&asked.by, &asked.reason)?;
-    let delivery = DeliveryId::parse(&id).ok_or_else(|| Problem::not_found("this is no delivery id"))?;
-    let verb = match word.as_str() {
-        "retry" => OrderVerb::Retry,
-        "release" => OrderVerb::Release,
-        "replay" if !asked.force => OrderVerb::Replay,
+) -> Result<Response, Problem> {
+    Problem::unreasoned(&asked.reason, &[asked.by.as_deref()])?;
+    let wanted = Wanted { delivery: id, verb: word, force: asked.force };
+    let deed = wanted.deed()?;
+    let _turn = admin.turn.lock().await;
+    if !approvals::needed(&admin, &person, deed)? {
+        let author = Author { name: person.signs(asked.by.as_deref()), reason: asked.reason };
+        return Ok(Json(carried_out(&admin, &wanted, author).await?).into_response());
+    }
+    let delivery = DeliveryId::parse(&wanted.delivery).ok_or_else(|| Problem::not_found("this is no delivery id"))?;
+    let view = find(&admin, delivery.message()).await?;
+    let one = view.deliveries.iter().find(|one| one.id == delivery);
+    let one = one.ok_or_else(|| Problem::not_found("there is no such delivery"))?;
+    let office = one.office.as_ref().map(ToString::to_string).unwrap_or_default();
+    let force = if wanted.force { " with force" } else { "" };
+    let what = format!("{}{force} of delivery {delivery}", wanted.verb);
+    let now = format!("{} for {office}, {}\n", view.head.kind, state_word(one.state));
+    let act = Act::Order { delivery: wanted.delivery, verb: wanted.verb, force: wanted.force };
+    let new = New { deed, what, reason: &asked.reason, difference: now, act };
+    approvals::propose(&admin, &person, new).await
+}
+
+/// An order over a delivery.
+pub(super) struct Wanted {
+    pub(super) delivery: String,
+    pub(super) verb: String,
+    pub(super) force: bool,
+}
+
+impl Wanted {
+    fn deed(&self) -> Result<Deed, Problem> {
+        Ok(match self.verb.as_str() {
+            "retry" => Deed::Retry,
+            "release" => Deed::Release,
+            "replay" if self.force => Deed::ReplayForce,
+            "replay" => Deed::Replay,
+            // By force it is what a replay by force is: a second record at a receiver that has taken one.
+            "repair" if self.force => Deed::ReplayForce,
+            "repair" => Deed::Repair,
+            _ => return Err(Problem::not_found("orders are `retry`, `release`, `replay` and `repair`")),
+        })
+    }
+}
+
+/// Gives the order; which delivery carries it on.
+pub(super) async fn carried_out(admin: &Admin, wanted: &Wanted, author: Author) -> Result<Value, Problem> {
+    let Wanted { delivery, verb: word, force } = wanted;
+    let delivery = DeliveryId::parse(delivery).ok_or_else(|| Problem::not_found("this is no delivery id"))?;
+    let verb = match wanted.deed()? {
+        Deed::Retry => OrderVerb::Retry,
+        Deed::Release => OrderVerb::Release,
+        Deed::Replay => OrderVerb::Replay,
         // New bytes mean a new delivery: made only when the old one is known to have no effect, or by force.
-        "replay" | "repair" => repair(&admin, delivery, asked.force).await?,
-        _ => return Err(Problem::not_found("orders are `retry`, `release`, `replay` and `repair`")),
+        _ => repair(admin, delivery, *force).await?,
     };
-    let order = Order { delivery, verb, by: asked.by, reason: asked.reason, at: admin.clock.now() };
+    let order = Order { delivery, verb, by: author.name, reason: author.reason, at: admin.clock.now() };
     match admin.journal.order(order).await? {
         OrderAnswer::Done(now) => {
             tracing::info!(%delivery, %now, order = word, "order carried out");
-            Ok(Json(json!({ "delivery": now.to_string() })))
+            Ok(json!({ "delivery": now.to_string() }))
         }
         OrderAnswer::NotNow(state) => {
-            let state = serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned));
-            let detail = format!("the delivery is `{}`, which does not allow this order", state.unwrap_or_default());
+            let detail = format!("the delivery is `{}`, which does not allow this order", state_word(state));
             Err(Problem::new(StatusCode::CONFLICT, "not-now", detail))
         }
         OrderAnswer::Pruned(at) => {
@@ -95,6 +146,11 @@ pub(super) async fn order(
         }
         OrderAnswer::NotFound => Err(Problem::not_found("there is no such delivery")),
     }
+}
+
+fn state_word(state: State) -> String {
+    let word = serde_json::to_value(state).ok();
+    word.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 async fn repair(admin: &Admin, delivery: DeliveryId, force: bool) -> Result<OrderVerb, Problem> {
@@ -115,9 +171,15 @@ async fn repair(admin: &Admin, delivery: DeliveryId, force: bool) -> Result<Orde
     }
 }
 
-/// `GET /admin/v1/messages/{id}`; a delivery id is taken as well.
-pub(super) async fn message(Shared(admin): Shared<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    Ok(Json(view::message(&find(&admin, message_id(&id)?).await?)))
+/// `GET /admin/v1/messages/{id}`; a delivery id is taken as well. Receivers' words are personal: the look is a reading.
+pub(super) async fn message(
+    Shared(admin): Shared<Arc<Admin>>,
+    Extension(person): Extension<Person>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Problem> {
+    let found = find(&admin, message_id(&id)?).await?;
+    readings::note(&admin, &person, "message", None, vec![found.head.id.to_string()]).await?;
+    Ok(Json(view::message(&found)))
 }
 
 /// `GET /admin/v1/counts`.

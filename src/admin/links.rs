@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::asked::Asked;
+use super::person::Person;
 use super::{Admin, Problem};
 use crate::config::kinds::LINKS;
 use crate::identifiers::{CaseKey, cnr};
@@ -23,7 +24,9 @@ pub(super) struct Between {
     from: String,
     link: String,
     to: String,
-    by: String,
+    /// The owner's word for who sits there.
+    #[serde(default)]
+    by: Option<String>,
     reason: String,
 }
 
@@ -40,9 +43,10 @@ pub(super) async fn history(
 /// `POST /admin/v1/links`: joins two case numbers.
 pub(super) async fn join(
     State(admin): State<Arc<Admin>>,
+    Extension(person): Extension<Person>,
     Asked(asked): Asked<Between>,
 ) -> Result<Json<Value>, Problem> {
-    let (link, order) = ordered(asked)?;
+    let (link, order) = ordered(&person, asked)?;
     if let Some(wrong) = link.misfit() {
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "link-misfit", wrong));
     }
@@ -63,9 +67,10 @@ pub(super) async fn join(
 /// `POST /admin/v1/links/end`: ends a link, whoever brought it.
 pub(super) async fn part(
     State(admin): State<Arc<Admin>>,
+    Extension(person): Extension<Person>,
     Asked(asked): Asked<Between>,
 ) -> Result<Json<Value>, Problem> {
-    let (link, order) = ordered(asked)?;
+    let (link, order) = ordered(&person, asked)?;
     let name = format!("{} {} {}", link.from, link.link, link.to);
     let part = LinkVerb::Part(link.clone(), order.clone(), admin.clock.now());
     let mut rows = admin.journal.link(part).await?;
@@ -81,13 +86,13 @@ pub(super) async fn part(
     Ok(Json(json!({ "links": rows.iter().map(row).collect::<Vec<_>>() })))
 }
 
-fn ordered(asked: Between) -> Result<(NewLink, Ordered), Problem> {
-    Problem::unsigned(&asked.by, &asked.reason)?;
+fn ordered(person: &Person, asked: Between) -> Result<(NewLink, Ordered), Problem> {
+    Problem::unreasoned(&asked.reason, &[asked.by.as_deref()])?;
     if !LINKS.contains(&asked.link.as_str()) {
         return Err(Problem::malformed(format!("`{}` is no link; links are {}", asked.link, LINKS.join(", "))));
     }
     let link = NewLink { from: key(&asked.from)?, to: key(&asked.to)?, link: asked.link };
-    Ok((link, Ordered { by: asked.by, reason: asked.reason }))
+    Ok((link, Ordered { by: person.signs(asked.by.as_deref()), reason: asked.reason }))
 }
 
 fn key(text: &str) -> Result<CaseKey, Problem> {

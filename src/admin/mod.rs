@@ -1,13 +1,15 @@
 //! The admin API: what people of this centre ask of a running gateway: configuration, work lists, orders over deliveries.
-//! Loopback only, and only with the token from `data/admin.token`. Pages for machines are not here but in `exchange::ops`.
-//! Whoever may read that file may do everything here; every change names who ordered it and why.
+//! On loopback and by a socket in the folder only; `person` says who asks, `calls` who may ask what. Pages for machines are not
+//! here but in `exchange::ops`. Every change names who ordered it and why.
 
 mod alerts;
+mod approvals;
 mod cases;
 mod configuration;
 mod deliveries;
 mod asked;
 mod links;
+mod person;
 mod problem;
 mod readings;
 mod view;
@@ -15,17 +17,19 @@ mod view;
 use std::path::Path;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Json, Router};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
+use person::{AtSocket, Person};
 pub use problem::Problem;
 
 use crate::accept::Desk;
 use crate::clock::Clock;
+use crate::config::Role;
 use crate::journal::Journal;
 use crate::keys::write_secret;
 use crate::live::Live;
@@ -45,6 +49,8 @@ pub struct Admin {
     /// How a record is routed anew, for repairs.
     pub desk: Arc<Desk>,
     token: String,
+    /// One change of what is live, or decision about one, at a time.
+    turn: Mutex<()>,
 }
 
 impl Admin {
@@ -52,7 +58,7 @@ impl Admin {
     pub fn new(desk: Arc<Desk>, revisions: Arc<Revisions>) -> Result<Self, SealError> {
         let token = seal::hex(&seal::random::<32>()?);
         let (journal, live, clock) = (Arc::clone(&desk.journal), Arc::clone(&desk.live), Arc::clone(&desk.clock));
-        Ok(Self { journal, revisions, live, clock, desk, token })
+        Ok(Self { journal, revisions, live, clock, desk, token, turn: Mutex::default() })
     }
 
     /// Writes the token for those who may read the folder's secrets.
@@ -61,35 +67,77 @@ impl Admin {
     }
 }
 
-/// Every call of the admin API. What the exchange publishes (documents, keys) is merged in by the gateway.
-pub fn router(admin: Arc<Admin>) -> Router {
-    Router::new()
-        .route("/admin/v1/revisions", get(configuration::history).post(configuration::apply))
-        .route("/admin/v1/revisions/{number}", get(configuration::files))
-        .route("/admin/v1/rollback", post(configuration::rollback))
-        .route("/admin/v1/deliveries", get(deliveries::list))
-        .route("/admin/v1/deliveries/{id}/{verb}", post(deliveries::order))
-        .route("/admin/v1/links", get(links::history).post(links::join))
-        .route("/admin/v1/links/end", post(links::part))
-        .route("/admin/v1/messages/{id}", get(deliveries::message))
-        .route("/admin/v1/alerts", get(alerts::list))
-        .route("/admin/v1/alerts/{number}/ack", post(alerts::acknowledge))
-        .route("/admin/v1/cases/{scheme}/{identifier}", get(cases::case))
-        .route("/admin/v1/readings", get(readings::list))
-        .route("/admin/v1/counts", get(deliveries::counts))
-        .fallback(nothing_here)
-        .layer(from_fn_with_state(Arc::clone(&admin), authorised))
-        .with_state(admin)
+/// One call of the admin API, and who may make it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Pattern of the path.
+    pub path: &'static str,
+    /// The least role that may make it.
+    pub least: Role,
 }
 
-async fn authorised(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if !seal::same(token.trim().as_bytes(), admin.token.as_bytes()) {
-        let detail = "send `Authorization: Bearer` with the token from data/admin.token";
-        return Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail).into_response();
-    }
-    next.run(request).await
+type Served = (Call, MethodRouter<Arc<Admin>>);
+
+fn read<H: Handler<T, Arc<Admin>>, T: 'static>(path: &'static str, least: Role, handler: H) -> Served {
+    (Call { method: "GET", path, least }, get(handler))
+}
+
+fn change<H: Handler<T, Arc<Admin>>, T: 'static>(path: &'static str, least: Role, handler: H) -> Served {
+    (Call { method: "POST", path, least }, post(handler))
+}
+
+/// Every call, with the role that it needs: the one table. An auditor sees how the gateway is run; what is said of single
+/// messages and cases is for those who work on them.
+fn calls() -> Vec<Served> {
+    use Role::{Administrator, Auditor, Operator};
+    vec![
+        read("/admin/v1/me", Auditor, me),
+        read("/admin/v1/revisions", Auditor, configuration::history),
+        change("/admin/v1/revisions", Administrator, configuration::apply),
+        read("/admin/v1/revisions/{number}", Auditor, configuration::files),
+        change("/admin/v1/rollback", Administrator, configuration::rollback),
+        read("/admin/v1/deliveries", Auditor, deliveries::list),
+        change("/admin/v1/deliveries/{id}/{verb}", Operator, deliveries::order),
+        read("/admin/v1/links", Operator, links::history),
+        change("/admin/v1/links", Operator, links::join),
+        change("/admin/v1/links/end", Operator, links::part),
+        read("/admin/v1/messages/{id}", Operator, deliveries::message),
+        read("/admin/v1/alerts", Auditor, alerts::list),
+        change("/admin/v1/alerts/{number}/ack", Operator, alerts::acknowledge),
+        read("/admin/v1/cases/{scheme}/{identifier}", Operator, cases::case),
+        read("/admin/v1/readings", Auditor, readings::list),
+        read("/admin/v1/approvals", Auditor, approvals::list),
+        read("/admin/v1/approvals/{number}", Auditor, approvals::one),
+        change("/admin/v1/approvals/{number}/approve", Operator, approvals::approve),
+        change("/admin/v1/approvals/{number}/reject", Operator, approvals::reject),
+        read("/admin/v1/counts", Auditor, deliveries::counts),
+    ]
+}
+
+/// The table without what serves it, for whoever checks it.
+pub fn table() -> Vec<Call> {
+    calls().into_iter().map(|(call, _)| call).collect()
+}
+
+/// Every call of the admin API. What the exchange publishes (documents, keys) is merged in by the gateway.
+pub fn router(admin: Arc<Admin>) -> Router {
+    let calls = calls().into_iter().fold(Router::new(), |router, (call, served)| {
+        router.route(call.path, served.layer(from_fn_with_state(call.least, person::permitted)))
+    });
+    let known = from_fn_with_state(Arc::clone(&admin), person::known);
+    calls.fallback(nothing_here).layer(known).with_state(admin)
+}
+
+/// The same calls as they come by the folder's socket: the owner's, unless a token says whose they are.
+pub fn at_socket(router: Router) -> Router {
+    router.layer(Extension(AtSocket))
+}
+
+/// `GET /admin/v1/me`: as whom the caller is known.
+async fn me(Extension(person): Extension<Person>) -> Json<Value> {
+    Json(json!({ "name": person.name(), "role": person.word() }))
 }
 
 async fn nothing_here() -> Problem {

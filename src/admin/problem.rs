@@ -32,13 +32,13 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed-json", detail)
     }
 
-    /// An order says who gives it and why, in so many words: both are kept for ever.
-    pub fn unsigned(by: &str, reason: &str) -> Result<(), Self> {
-        if by.trim().is_empty() || reason.trim().is_empty() {
-            return Err(Self::malformed("`by` and `reason` say who orders this and why; neither may be empty"));
+    /// An order says why, and what is said of it has a bound: both are kept for ever.
+    pub fn unreasoned(reason: &str, others: &[Option<&str>]) -> Result<(), Self> {
+        if reason.trim().is_empty() {
+            return Err(Self::malformed("`reason` says why this is ordered; it may not be empty"));
         }
-        if by.len() > LONGEST || reason.len() > LONGEST {
-            return Err(Self::malformed(format!("`by` and `reason` have at most {LONGEST} bytes")));
+        if others.iter().flatten().any(|said| said.len() > LONGEST) || reason.len() > LONGEST {
+            return Err(Self::malformed(format!("who orders it, and the reason, have at most {LONGEST} bytes")));
         }
         Ok(())
     }
@@ -79,6 +79,7 @@ impl From<NotApplied> for Problem {
                 Self { status: StatusCode::UNPROCESSABLE_ENTITY, code: "configuration-invalid", detail, errors }
             }
             NotApplied::NoSuchRevision(_) => Self::not_found(detail),
+            NotApplied::NeedsTwo(_) => Self::new(StatusCode::FORBIDDEN, "not-allowed", detail),
             NotApplied::NeedsNewer { .. } | NotApplied::Unreadable { .. } => {
                 Self::new(StatusCode::CONFLICT, "revision-unusable", detail)
             }

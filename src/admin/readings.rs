@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use serde_json::{Value, json};
 
+use super::person::Person;
 use super::{Admin, Problem};
 use crate::clock::Timestamp;
 use crate::identifiers::CaseKey;
@@ -15,6 +16,21 @@ use crate::journal::{Reading, ReadingFilter, ReadingVerb};
 /// Lines of a list at most, and where the caller does not say.
 const MOST: usize = 500;
 const USUAL: usize = 100;
+
+/// Notes what one of the centre is about to be given. What cannot be noted is not given.
+pub(super) async fn note(
+    admin: &Admin,
+    person: &Person,
+    call: &str,
+    case: Option<String>,
+    messages: Vec<String>,
+) -> Result<(), Problem> {
+    let at = admin.clock.now().millis();
+    let officer = Some(person.name().to_owned());
+    let reading = Reading { at, officer, call: call.to_owned(), case, messages, ..Reading::default() };
+    admin.journal.reading(ReadingVerb::Note(Box::new(reading))).await?;
+    Ok(())
+}
 
 /// `GET /admin/v1/readings?system=&officer=&case=&since=&before=&limit=`: newest first; `before` is `next` of the page before.
 pub(super) async fn list(

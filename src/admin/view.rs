@@ -41,6 +41,8 @@ pub fn listed(view: &MessageView, delivered: &DeliveryView) -> Value {
         fields.insert("from".to_owned(), json!({"system": head.system, "office": head.office}));
         fields.insert("cases".to_owned(), json!(head.cases));
         fields.insert("accepted_at".to_owned(), json!(time(head.accepted_at)));
+        // What receivers said is for whoever looks at the message: that is noted.
+        fields.remove("outcomes");
     }
     line
 }

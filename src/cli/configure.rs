@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::revisions::{Offer, Revisions};
+use super::revisions::{Change, Revisions};
 use crate::clock::WallClock;
 use crate::config::{ConfigError, Folder, Revision};
 use crate::shell::exit::{Done, Exit, Failure, file_failure};
@@ -241,20 +241,20 @@ pub(super) async fn diff(dir: &GatewayFolder, output: Output) -> Done {
 }
 
 /// Makes the folder's configuration the newest revision.
-pub(super) async fn apply(dir: &GatewayFolder, author: &str, reason: &str, output: Output) -> Done {
+pub(super) async fn apply(dir: &GatewayFolder, change: &Change, output: Output) -> Done {
     let folder = read(dir)?;
     // Every error of every file, before anything is asked of the gateway.
     Revision::compile(0, folder.clone().over_embedded()).map_err(errors)?;
     let revisions = Revisions::open(dir).await?;
-    let made = revisions.add(Offer { author, reason, folder }).await?;
+    let made = revisions.add(change, folder).await?;
     said(&made, "applied", &revisions, output);
     Ok(())
 }
 
 /// Makes an old revision the newest.
-pub(super) async fn rollback(dir: &GatewayFolder, number: u64, author: &str, reason: &str, output: Output) -> Done {
+pub(super) async fn rollback(dir: &GatewayFolder, number: u64, change: &Change, output: Output) -> Done {
     let revisions = Revisions::open(dir).await?;
-    let made = revisions.rollback(number, author, reason).await?;
+    let made = revisions.rollback(number, change).await?;
     said(&made, &format!("rolled back to revision {number}"), &revisions, output);
     Ok(())
 }
@@ -262,6 +262,9 @@ pub(super) async fn rollback(dir: &GatewayFolder, number: u64, author: &str, rea
 fn said(made: &Value, what: &str, revisions: &Revisions, output: Output) {
     if output.json {
         output.document(made);
+        return;
+    }
+    if super::approvals::proposed(made, output) {
         return;
     }
     let number = made.get("number").and_then(Value::as_u64).unwrap_or_default();

@@ -137,7 +137,7 @@ async fn give(dir: &GatewayFolder, verb: &str, order: &OrderArguments, output: O
     let answer = dir.running_admin("POST", &path, Some(&body)).await?.json();
     if output.json {
         output.document(&answer);
-    } else {
+    } else if !super::approvals::proposed(&answer, output) {
         let now = ["delivery", "id"].into_iter().map(|key| text(&answer, key)).find(|id| !id.is_empty());
         output.line(format!("{} {verb}: {}", output.good("done"), now.unwrap_or(&order.id)));
     }

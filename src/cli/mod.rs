@@ -2,6 +2,8 @@
 //! `shell::client` for how a running gateway is spoken to. No verb decides anything that the gateway should decide.
 
 mod init;
+mod administrator;
+mod approvals;
 mod serve;
 mod configure;
 mod reads;
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::shell::exit::{Done, Exit, Failure};
-use crate::shell::folder::GatewayFolder;
+use crate::shell::folder::{GatewayFolder, Way};
 use crate::shell::output::Output;
 
 /// Carries records between police, courts, prisons, laboratories and prosecution: accepted once, delivered once, in order.
@@ -44,6 +46,13 @@ struct Arguments {
     /// Print JSON for programs.
     #[arg(long, global = true)]
     json: bool,
+    /// A file with your token as an administrator; else the variable ICJS_ADMIN_TOKEN_FILE, else you call as the owner of
+    /// the folder.
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Base URL of the admin API, where it is not the one of the folder's gateway; needs a token.
+    #[arg(long, global = true, value_name = "URL")]
+    admin: Option<String>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -152,6 +161,23 @@ enum Verb {
         #[command(flatten)]
         list: alerts::ListArguments,
     },
+    /// What waits for a second person; with a number: what it would change.
+    Approvals {
+        /// Its number.
+        number: Option<u64>,
+        /// Also what was decided.
+        #[arg(long, conflicts_with = "number")]
+        all: bool,
+    },
+    /// Approve what another administrator proposed; it is done at once.
+    Approve(approvals::Decision),
+    /// Reject what was proposed, or take back what you proposed.
+    Reject(approvals::Decision),
+    /// Administrators: make a token, add somebody, see who there is and as whom you call.
+    Administrator {
+        #[command(subcommand)]
+        verb: administrator::AdministratorVerb,
+    },
     /// Who was given personal data, by which call, what for and by what right.
     Reads(reads::ReadsArguments),
     /// Verify receipts without a network.
@@ -233,9 +259,17 @@ struct Why {
     /// Why, for the history.
     #[arg(long, default_value = "")]
     reason: String,
+    /// Where two persons are asked for and cannot be had: change the store of a stopped gateway as its owner, alone. The
+    /// history says so for ever.
+    #[arg(long)]
+    alone: bool,
 }
 
 impl Why {
+    fn change(&self) -> revisions::Change {
+        revisions::Change { author: self.author(), reason: self.reason.clone(), alone: self.alone }
+    }
+
     fn author(&self) -> String {
         let login = || std::env::var("USER").ok().filter(|name| !name.is_empty());
         self.author.clone().or_else(login).unwrap_or_else(|| "administrator".to_owned())
@@ -254,7 +288,9 @@ pub fn main() -> ExitCode {
     let output = Output::new(arguments.json);
     let folder = arguments.dir.or_else(|| std::env::var_os("ICJS_DIR").map(PathBuf::from));
     let folder = folder.unwrap_or_else(|| PathBuf::from("."));
-    match run(arguments.verb, &GatewayFolder::at(folder), output) {
+    let token = arguments.token_file.or_else(|| std::env::var_os("ICJS_ADMIN_TOKEN_FILE").map(PathBuf::from));
+    let way = Way { url: arguments.admin, token: token.filter(|file| !file.as_os_str().is_empty()) };
+    match run(arguments.verb, &GatewayFolder::at(folder).by(way), output) {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
             output.failure(&failure);
@@ -278,9 +314,9 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         }
         Verb::Route { verb } => route::run(dir, &verb, output),
         Verb::Diff => narrow(configure::diff(dir, output))?,
-        Verb::Apply(why) => narrow(configure::apply(dir, &why.author(), &why.reason, output))?,
+        Verb::Apply(why) => narrow(configure::apply(dir, &why.change(), output))?,
         Verb::Export { folder, revision } => narrow(configure::export(dir, &folder, revision, output))?,
-        Verb::Rollback { number, why } => narrow(configure::rollback(dir, number, &why.author(), &why.reason, output))?,
+        Verb::Rollback { number, why } => narrow(configure::rollback(dir, number, &why.change(), output))?,
         Verb::History => narrow(configure::history(dir, output))?,
         Verb::Token(arguments) => narrow(exchange::token(dir, &arguments, output))?,
         Verb::Send(arguments) => narrow(exchange::send(dir, &arguments, output))?,
@@ -294,6 +330,11 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Alerts { verb, list } => {
             narrow(alerts::run(dir, verb.unwrap_or(alerts::AlertsVerb::List(list)), output))?
         }
+        Verb::Approvals { number: Some(number), .. } => narrow(approvals::show(dir, number, output))?,
+        Verb::Approvals { all, .. } => narrow(approvals::list(dir, all, output))?,
+        Verb::Approve(decision) => narrow(approvals::approve(dir, &decision, output))?,
+        Verb::Reject(decision) => narrow(approvals::reject(dir, &decision, output))?,
+        Verb::Administrator { verb } => narrow(administrator::run(dir, &verb, output))?,
         Verb::Reads(asked) => narrow(reads::run(dir, &asked, output))?,
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Promises(asked) => promises::run(&asked, output),

@@ -12,19 +12,20 @@ use crate::gateway;
 use crate::journal::RevisionRow;
 use crate::keys::Keys;
 use crate::revisions::{Applied, Author, NotApplied};
-use crate::shell::client::{Answer, refused};
+use crate::shell::client::Answer;
 use crate::shell::exit::{Exit, Failure};
-use crate::shell::folder::GatewayFolder;
+use crate::shell::folder::{GatewayFolder, not_ordered};
 use crate::shell::output::violations;
 
-/// A configuration that is to become a revision.
-pub(super) struct Offer<'a> {
-    /// Who.
-    pub author: &'a str,
+/// Who changes the configuration, and why.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    /// Who, as he says.
+    pub author: String,
     /// Why.
-    pub reason: &'a str,
-    /// What.
-    pub folder: Folder,
+    pub reason: String,
+    /// Without the second person that is asked for; only on the store of a gateway that does not run.
+    pub alone: bool,
 }
 
 /// Where revisions are kept: asked of the gateway that runs, or read from the store that nobody has open.
@@ -96,31 +97,52 @@ impl Revisions {
     }
 
     /// Makes a folder the newest revision.
-    pub(super) async fn add(&self, offer: Offer<'_>) -> Result<Value, Failure> {
+    pub(super) async fn add(&self, change: &Change, folder: Folder) -> Result<Value, Failure> {
         match self {
             Self::Running(dir) => {
-                let body = json!({ "author": offer.author, "reason": offer.reason, "files": packed(&offer.folder) });
+                let Change { author, reason, .. } = change.with_others()?;
+                let body = json!({ "author": author, "reason": reason, "files": packed(&folder) });
                 order(dir, "/admin/v1/revisions", &body).await
             }
             Self::Store(store) => {
-                let author = Author { name: offer.author.to_owned(), reason: offer.reason.to_owned() };
-                Ok(applied(&store.apply(offer.folder, &author, None).await.map_err(not_made)?))
+                let author = change.on(store).await?;
+                Ok(applied(&store.apply(folder, &author, None).await.map_err(not_made)?))
             }
         }
     }
 
     /// Makes an old revision the newest.
-    pub(super) async fn rollback(&self, number: u64, author: &str, reason: &str) -> Result<Value, Failure> {
+    pub(super) async fn rollback(&self, number: u64, change: &Change) -> Result<Value, Failure> {
         match self {
             Self::Running(dir) => {
+                let Change { author, reason, .. } = change.with_others()?;
                 let body = json!({ "number": number, "author": author, "reason": reason });
                 order(dir, "/admin/v1/rollback", &body).await.map_err(|failure| no_such(failure, number))
             }
             Self::Store(store) => {
-                let author = Author { name: author.to_owned(), reason: reason.to_owned() };
+                let author = change.on(store).await?;
                 Ok(applied(&store.rollback(number, &author, None).await.map_err(not_made)?))
             }
         }
+    }
+}
+
+impl Change {
+    fn with_others(&self) -> Result<&Self, Failure> {
+        if self.alone {
+            let advice = "leave it out: the gateway says whether it needs a second person";
+            return Err(Failure::new(Exit::Usage, "`--alone` is for a gateway that does not run", advice));
+        }
+        Ok(self)
+    }
+
+    /// As whom the owner of a store changes it: whoever has the disk can, and is asked to say so where two are asked for.
+    async fn on(&self, store: &crate::revisions::Revisions) -> Result<Author, Failure> {
+        let name = match store.one_is_enough().await {
+            Err(NotApplied::NeedsTwo(_)) if self.alone => format!("{} (owner, alone)", self.author),
+            other => other.map(|()| self.author.clone()).map_err(not_made)?,
+        };
+        Ok(Author { name, reason: self.reason.clone() })
     }
 }
 
@@ -143,7 +165,7 @@ async fn order(dir: &GatewayFolder, path: &str, body: &Value) -> Result<Value, F
 
 fn not_applied(answer: &Answer) -> Failure {
     if answer.status != 422 {
-        return refused(answer);
+        return not_ordered(answer);
     }
     let problem = answer.json();
     let what = "the gateway refused the configuration; nothing was changed";
@@ -157,6 +179,11 @@ fn not_made(error: NotApplied) -> Failure {
     match error {
         NotApplied::Errors(list) => errors(list),
         NotApplied::NoSuchRevision(number) => unknown(number),
+        NotApplied::NeedsTwo(_) => {
+            let advice =
+                "start the gateway, propose it there and let another one approve it; where that cannot be, --alone";
+            Failure::new(Exit::NotAllowed, error.to_string(), advice)
+        }
         NotApplied::NeedsNewer { .. } => Failure::new(Exit::Configuration, error.to_string(), "install that version"),
         NotApplied::Journal(_) | NotApplied::Unreadable { .. } => {
             Failure::new(Exit::Storage, error.to_string(), "check the disk")

@@ -36,9 +36,11 @@ mod answers;
 pub mod routing;
 pub mod sharing;
 pub mod rules;
+pub mod administrators;
 pub mod difference;
 
 pub use adapters::{Adapter, Dialect};
+pub use administrators::{Administrator, Administrators, Deed, Role};
 pub use answers::{Answers, Unasked};
 pub use difference::difference;
 pub use facts::Facts;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::ConfigError;
 use super::adapters::{self, Adapter, Dialect};
+use super::administrators::{self, Administrators};
 use super::document::{Findings, meant};
 use super::folder::Folder;
 use super::kinds::{self, Kind};
@@ -35,6 +36,8 @@ pub struct Revision {
     pub sharing: Sharing,
     /// What never happens, and what raises an alert.
     pub rules: Rules,
+    /// Who may call the admin API, and what needs two of them.
+    pub administrators: Administrators,
     /// Reference tables.
     pub reference: Reference,
     /// Code tables.
@@ -77,7 +80,7 @@ impl Revision {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let Parts { kinds, systems, adapters, routes, sharing, rules, reference } = parts;
+        let Parts { kinds, systems, adapters, routes, sharing, rules, administrators, reference } = parts;
         let systems::Systems { by_name: systems, serving, .. } = systems;
         let folder = Arc::new(folder);
         Ok(Self {
@@ -88,6 +91,7 @@ impl Revision {
             routes,
             sharing,
             rules,
+            administrators,
             reference,
             codes,
             warnings,
@@ -138,6 +142,7 @@ struct Parts {
     routes: Vec<Route>,
     sharing: Sharing,
     rules: Rules,
+    administrators: Administrators,
     reference: Reference,
 }
 
@@ -159,8 +164,9 @@ impl Parts {
         let routes = routes::compile(&known, findings);
         let sharing = sharing::compile(folder, &kinds, &systems.named, findings);
         let rules = rules::compile(folder, &kinds, findings);
+        let administrators = administrators::compile(folder, findings);
         let (kinds, adapters) = (kinds.by_name, adapters.by_name);
-        let parts = Self { kinds, systems, adapters, routes, sharing, rules, reference };
+        let parts = Self { kinds, systems, adapters, routes, sharing, rules, administrators, reference };
         (parts, loaded.translating)
     }
 }
@@ -175,7 +181,7 @@ fn adapters_used(folder: &Folder) -> BTreeSet<String> {
 
 /// Files that nothing reads: a misspelt name would otherwise go unseen.
 fn stray_files(folder: &Folder, findings: &Findings) {
-    let known = [kinds::FILE, routes::FILE, sharing::FILE, rules::FILE];
+    let known = [kinds::FILE, routes::FILE, sharing::FILE, rules::FILE, administrators::FILE];
     for path in folder.files.keys() {
         let config = path.starts_with("config/") && !path.starts_with("config/systems/");
         if config && !path.starts_with("config/reference/") && !path.ends_with(".md") && !known.contains(&path.as_str())

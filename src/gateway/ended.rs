@@ -20,6 +20,8 @@ const BUG: u8 = 70;
 const STORAGE: u8 = 74;
 /// The configuration has errors.
 const CONFIGURATION: u8 = 78;
+/// One person asked for what needs two.
+const NOT_ALLOWED: u8 = 77;
 
 /// The end of a gateway that nobody asked to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,12 @@ impl Ended {
         match error {
             NotApplied::Errors(errors) => Self::configuration(errors),
             NotApplied::Journal(error) => Self::store(error),
+            NotApplied::NeedsTwo(_) => Self {
+                code: NOT_ALLOWED,
+                message: format!(
+                    "{error}\nstart without --apply; then one proposes it with `icjs apply` and another approves it"
+                ),
+            },
             other => Self { code: CONFIGURATION, message: other.to_string() },
         }
     }

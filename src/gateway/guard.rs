@@ -12,7 +12,7 @@ use crate::journal::wakes::Wakes;
 use crate::journal::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
     JournalError, Lease, LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer,
-    OutcomeEntry, Payload, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb,
+    OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb,
     Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
 };
 
@@ -107,6 +107,9 @@ impl Journal for Guarded {
     }
     async fn reading(&self, verb: ReadingVerb) -> Result<Readings, JournalError> {
         self.seen(self.store.reading(verb).await)
+    }
+    async fn proposal(&self, verb: ProposalVerb) -> Result<Vec<ProposalRow>, JournalError> {
+        self.seen(self.store.proposal(verb).await)
     }
     async fn count(&self) -> Result<Counts, JournalError> {
         self.seen(self.store.count().await)

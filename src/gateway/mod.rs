@@ -8,6 +8,7 @@ mod certificates;
 mod chores;
 mod ended;
 mod issuers;
+mod newest;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -37,14 +38,14 @@ use crate::dispatch::worker::{self, Pace};
 use crate::exchange::ops::Ops;
 use crate::exchange::{self, Exchange};
 use crate::faults;
-use crate::http_edge::{self, EdgeLimits};
+use crate::http_edge::{self, EdgeLimits, Local};
 use crate::journal::Journal;
 use crate::journal::sqlite::{Options, SqliteJournal};
 use crate::journal::uploads::Uploads;
 use crate::keys::{Keys, write_secret};
 use crate::live::Live;
 use crate::rerouting::Rerouting;
-use crate::revisions::{self, Author, Revisions};
+use crate::revisions::Revisions;
 use crate::telemetry::{self, Telemetry};
 use crate::tls::Tls;
 
@@ -126,7 +127,7 @@ impl Gateway {
         let (guarded, doom) = Guarded::new(store);
         let journal: Arc<dyn Journal> = Arc::new(guarded);
         let revisions = Arc::new(Revisions::new(Arc::clone(&journal), Arc::clone(&clock), dir));
-        let live = Arc::new(Live::new(newest(&revisions, dir, apply).await?));
+        let live = Arc::new(Live::new(newest::newest(&revisions, dir, apply).await?));
         let telemetry = Telemetry::start();
         let (stop, stopping) = watch::channel(false);
         let addresses = listeners.addresses;
@@ -199,6 +200,11 @@ impl Gateway {
         let stopping = || stop(core.stopping.clone());
         let exchange = Exchange::new(core.exchange());
         let pages = admin::router(admin).merge(exchange::published(Arc::clone(&exchange)));
+        // The owner's own way in. Where the folder's name is too long for one, `data/admin.token` is left to him.
+        match Local::bind(&data.join("admin.sock")) {
+            Ok(local) => self.part("admin socket", local.serve(admin::at_socket(pages.clone()), few, stopping())),
+            Err(error) => tracing::warn!(%error, "there is no socket for the owner, data/admin.sock"),
+        }
         let (journal, clock) = (Arc::clone(&core.journal), Arc::clone(&core.clock));
         let ring = self.look_at_keys(core, exchange.tokens.ring(), data)?;
         let ops = Ops { journal, telemetry: telemetry.clone(), stopping: core.stopping.clone(), ring, clock };
@@ -411,31 +417,6 @@ impl Addresses {
 
 async fn bind(table: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Ended> {
     http_edge::bind(address).await.map_err(|error| Ended::address(table, address, &error))
-}
-
-/// The newest revision of the store; with `apply`, after the folder's files have become it. A folder that differs from it
-/// is said, because editing a file and restarting is what many will try.
-async fn newest(revisions: &Revisions, dir: &Path, apply: bool) -> Result<crate::config::Revision, Ended> {
-    let refused = |error| Ended::not_applied(&error);
-    if apply {
-        let author =
-            Author { name: "serve --apply".to_owned(), reason: "start with the folder's configuration".to_owned() };
-        let folder = revisions::read(dir).map_err(refused)?;
-        revisions.apply(folder, &author, None).await.map_err(refused)?;
-    }
-    let newest = revisions.open().await.map_err(refused)?;
-    for warning in &newest.warnings {
-        tracing::warn!(file = warning.file, line = warning.line, "{}", warning.message);
-    }
-    match revisions::read(dir).map(|folder| revisions::difference(&newest.folder, &folder.over_embedded())) {
-        Ok(difference) if difference.is_empty() => {}
-        Ok(_) => {
-            let advice = "the folder differs from the live revision: `icjs diff` shows how, `icjs apply` makes it live";
-            tracing::warn!(revision = newest.number, "{advice}");
-        }
-        Err(error) => tracing::warn!(%error, "the folder cannot be compared with the live revision"),
-    }
-    Ok(newest)
 }
 
 /// How long the first attempt at an earlier liberty delivery may hold a later one up: the usual `timeout` of `[push]`.

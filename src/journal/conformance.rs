@@ -24,6 +24,7 @@ mod identity;
 mod links;
 mod order;
 mod parties;
+mod proposals;
 mod readings;
 mod registers;
 mod strays;
@@ -54,6 +55,7 @@ pub async fn run(make: Make) {
     feeds::run(make).await;
     registers::run(make).await;
     readings::run(make).await;
+    proposals::run(make).await;
     links::run(make).await;
     alerts::run(make).await;
     custody::run(make).await;

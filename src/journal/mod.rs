@@ -9,6 +9,7 @@ mod links;
 mod strays;
 mod alert;
 mod reading;
+mod proposal;
 pub mod leaf;
 pub mod lanes;
 pub mod board;
@@ -30,6 +31,7 @@ pub use alert::*;
 pub use entry::*;
 pub use links::*;
 pub use outcome::*;
+pub use proposal::*;
 pub use reading::*;
 pub use registry::*;
 pub use strays::*;
@@ -97,6 +99,8 @@ pub trait Journal: Send + Sync {
     async fn alert(&self, verb: AlertVerb) -> Result<Vec<Alert>, JournalError>;
     /// Readings of personal data: note one, or list them.
     async fn reading(&self, verb: ReadingVerb) -> Result<Readings, JournalError>;
+    /// Proposals that wait for a second person: keep one, end one, or look at them.
+    async fn proposal(&self, verb: ProposalVerb) -> Result<Vec<ProposalRow>, JournalError>;
     /// Counts for metrics, `readyz` and the demo's proof.
     async fn count(&self) -> Result<Counts, JournalError>;
 

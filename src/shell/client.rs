@@ -126,6 +126,13 @@ impl Client {
         Ok(Self { http })
     }
 
+    /// A client of a socket in a folder; the host of what it calls says nothing.
+    pub fn at_socket(path: &Path) -> Result<Self, Failure> {
+        let http = settings().unix_socket(path).build();
+        let http = http.map_err(|error| Failure::new(Exit::Bug, format!("no HTTP client: {error}"), "report this"))?;
+        Ok(Self { http })
+    }
+
     /// A client with a certificate, for an exchange that speaks TLS.
     pub fn with(badge: &Badge) -> Result<Self, Failure> {
         let read = |error: reqwest::Error| {

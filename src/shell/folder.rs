@@ -1,6 +1,7 @@
 //! The gateway's folder as the command line sees it: where things lie, and what to say when they do not lie there.
 //! Reads only; what is written goes through `starter` or the verbs.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::authority;
@@ -12,12 +13,27 @@ use crate::config::Settings;
 #[derive(Debug, Clone)]
 pub struct GatewayFolder {
     path: PathBuf,
+    way: Way,
+}
+
+/// As whom, and where, the admin API is called; as the owner of the folder where neither is said.
+#[derive(Debug, Clone, Default)]
+pub struct Way {
+    /// Base URL, where it is not the one of the folder's gateway.
+    pub url: Option<String>,
+    /// A file with an administrator's token.
+    pub token: Option<PathBuf>,
 }
 
 impl GatewayFolder {
     /// Names it; nothing is looked at yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), way: Way::default() }
+    }
+
+    /// The same folder, its admin API called in another way.
+    pub fn by(self, way: Way) -> Self {
+        Self { way, ..self }
     }
 
     /// The folder itself.
@@ -90,7 +106,7 @@ impl GatewayFolder {
         Ok((exchange, Client::with(&Badge { own, roots, named: name.zip(here) })?))
     }
 
-    /// The administrator's token, made by the gateway when it starts.
+    /// The owner's token, made by the gateway when it starts.
     pub fn admin_token(&self) -> Result<String, Failure> {
         let path = self.file("data/admin.token");
         let text = std::fs::read_to_string(&path).map_err(|error| file_failure(&path, &error))?;
@@ -104,15 +120,34 @@ impl GatewayFolder {
         path: &str,
         body: Option<&serde_json::Value>,
     ) -> Result<Option<Answer>, Failure> {
-        self.require()?;
-        let Some(addresses) = Addresses::read(&self.path) else { return Ok(None) };
-        let mut call = Call { method, url: format!("{}{path}", addresses.admin), ..Call::default() };
-        // A listen.json without a token is left over from a gateway that was killed before it wrote one.
-        let Ok(token) = self.admin_token() else { return Ok(None) };
-        call.token = Some(token);
+        let mut call = Call { method, ..Call::default() };
         if let Some(body) = body {
             call.headers.push(("content-type".to_owned(), "application/json".to_owned()));
             call.body = body.to_string().into();
+        }
+        call.token = self.way.token.as_deref().map(own_token).transpose()?;
+        if let Some(url) = &self.way.url {
+            call.url = format!("{}{path}", elsewhere(url, call.token.is_some())?);
+            let answer = Client::new()?.call(call).await.map_err(|why| unreachable(url, &why))?;
+            return Ok(Some(answer));
+        }
+        self.require()?;
+        let Some(addresses) = Addresses::read(&self.path) else { return Ok(None) };
+        let socket = self.file("data/admin.sock");
+        if call.token.is_none() && socket.exists() {
+            let call = Call { url: format!("http://localhost{path}"), ..call.clone() };
+            match Client::at_socket(&socket)?.call(call).await {
+                // One that was left behind, or whose name is too long for a socket's: there is the token.
+                Err(NoAnswer(why)) if why == super::client::NOBODY => {}
+                Err(why) => return Err(unreachable(&socket.display().to_string(), &why)),
+                Ok(answer) => return Ok(Some(answer)),
+            }
+        }
+        call.url = format!("{}{path}", addresses.admin);
+        if call.token.is_none() {
+            // A listen.json without a token is left over from a gateway that was killed before it wrote one.
+            let Ok(token) = self.admin_token() else { return Ok(None) };
+            call.token = Some(token);
         }
         let url = addresses.admin.clone();
         match Client::new()?.call(call).await {
@@ -129,22 +164,61 @@ impl GatewayFolder {
         path: &str,
         body: Option<&serde_json::Value>,
     ) -> Result<Answer, Failure> {
-        let addresses = self.addresses()?;
-        let answer = self.admin(method, path, body).await?;
-        let answer =
-            answer.ok_or_else(|| unreachable(&addresses.admin, &NoAnswer(super::client::NOBODY.to_owned())))?;
-        if answer.good() {
-            return Ok(answer);
-        }
-        let mut failure = super::client::refused(&answer);
-        // The advice for records would mislead here: an administrator's order was wrong, or names what is not there.
-        match answer.status {
-            400 => "the order is not as it must be; the verb's --help shows how it is written"
-                .clone_into(&mut failure.advice),
-            404 => "check the id or number, and --dir: this gateway may not be the one that has it"
-                .clone_into(&mut failure.advice),
-            _ => {}
-        }
-        Err(failure)
+        let nobody = || NoAnswer(super::client::NOBODY.to_owned());
+        let answer = match self.admin(method, path, body).await? {
+            Some(answer) => answer,
+            None => return Err(unreachable(&self.addresses()?.admin, &nobody())),
+        };
+        if answer.good() { Ok(answer) } else { Err(not_ordered(&answer)) }
     }
+}
+
+/// What the admin API refused. The advice for senders of records would mislead here.
+pub fn not_ordered(answer: &Answer) -> Failure {
+    let mut failure = super::client::refused(answer);
+    let advice = match answer.status {
+        400 => "the order is not as it must be; the verb's --help shows how it is written",
+        401 => {
+            "the token is none of this gateway's, its time is over, or it was taken out of config/administrators.toml: ask an administrator"
+        }
+        403 => "`icjs administrator me` says as whom you call; config/administrators.toml says who may do what",
+        404 => "check the id or number, and --dir: this gateway may not be the one that has it",
+        _ => return failure,
+    };
+    advice.clone_into(&mut failure.advice);
+    failure
+}
+
+/// An administrator's token. A file that others can read is refused: it may not be his alone any more.
+fn own_token(path: &Path) -> Result<String, Failure> {
+    let mode = std::fs::metadata(path).map_err(|error| file_failure(path, &error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let shown = path.display();
+        return Err(Failure::new(
+            Exit::NotAllowed,
+            format!("`{shown}` holds a token and can be read by others"),
+            format!("`chmod 600 {shown}`; if somebody may have read it, take it out of config/administrators.toml"),
+        ));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| file_failure(path, &error))?;
+    Ok(text.trim().to_owned())
+}
+
+/// The base URL of an admin API that is not the folder's. A token is for no wire in clear.
+fn elsewhere(url: &str, token: bool) -> Result<&str, Failure> {
+    let url = url.trim_end_matches('/');
+    let authority = url.strip_prefix("http://").map(|rest| rest.split('/').next().unwrap_or_default());
+    let here = authority.is_some_and(|place| {
+        let host = place.rsplit_once(':').map_or(place, |(host, _)| host);
+        host == "localhost" || host == "[::1]" || host.parse().is_ok_and(|ip: std::net::Ipv4Addr| ip.is_loopback())
+    });
+    if !here && !url.starts_with("https://") {
+        let advice = "write `https://host:port`, or `http://127.0.0.1:port` (such as the end of an `ssh -L` tunnel)";
+        return Err(Failure::new(Exit::Usage, format!("`--admin {url}`: plain HTTP is for this machine only"), advice));
+    }
+    if !token {
+        let advice = "add --token-file FILE, or set ICJS_ADMIN_TOKEN_FILE";
+        return Err(Failure::new(Exit::Usage, "`--admin` calls as somebody, with a token", advice));
+    }
+    Ok(url)
 }

@@ -123,7 +123,11 @@ async fn the_court_of_a_case_is_its_newest_link_until_a_person_ends_it() {
     assert_eq!(other.status.code(), Some(65), "{}", said(&other));
     let history = courts.links(&from);
     let ended = &history.iter().find(|link| link["link"] == "committed-to").unwrap()["ended"];
-    assert_eq!((&ended["by"], &ended["reason"]), (&json!("registrar"), &json!("it was another case")), "{history:?}");
+    assert_eq!(
+        (&ended["by"], &ended["reason"]),
+        (&json!("registrar (owner)"), &json!("it was another case")),
+        "{history:?}"
+    );
     let wrong = courts.icjs(&["case", "link", &from, "same", &to, "--reason", "x"]);
     assert!(!wrong.status.success() && said(&wrong).contains("two CNRs are two cases"), "{}", said(&wrong));
 }

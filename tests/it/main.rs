@@ -28,6 +28,8 @@ mod children;
 mod variant;
 mod cases;
 mod officers;
+mod administrators;
+mod approvals;
 mod sharing;
 mod calls;
 mod isolation;

@@ -317,7 +317,7 @@ async fn every_reading_is_recorded_with_officer_purpose_and_what_was_given_and_o
     }
     assert_eq!(told[3]["attachment"], json!(digest), "{}", told[3]);
     assert_eq!((&told[4]["case"], &told[4]["purpose"]), (&json!("fir/38101004-2026-1"), &json!("hearing")));
-    assert_eq!((&told[5]["system"], &told[5]["officer"]), (&json!(""), &Value::Null), "people of the centre");
+    assert_eq!((&told[5]["system"], &told[5]["officer"]), (&json!(""), &json!("owner")), "people of the centre");
 
     let Stage { folder, mut gateway, .. } = stage;
     gateway.kill();

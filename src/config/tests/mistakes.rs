@@ -158,12 +158,27 @@ fn every_key_is_in_the_manual() {
         "[push]\nurl = \"http://127.0.0.1/\"\n[limits]\n[officers]\n[issuer]\n",
     );
     folder.put("config/systems/y.toml", &system);
+    folder.put("config/administrators.toml", "[[administrator]]\n");
     let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md")).unwrap();
     let keys = crate::config::revision::keys(folder);
     assert!(keys.len() > 50, "{keys:?}");
     let containers = [
-        "kind", "route", "share", "view", "mark", "never", "alert", "verdict", "keys", "issuer", "push", "feed",
-        "folder", "limits", "officers",
+        "kind",
+        "route",
+        "share",
+        "view",
+        "mark",
+        "never",
+        "alert",
+        "verdict",
+        "keys",
+        "issuer",
+        "push",
+        "feed",
+        "folder",
+        "limits",
+        "officers",
+        "administrator",
     ];
     let inside = ["at", "scheme", "liberty", "path", "unknown"];
     for (table, key) in keys.iter().filter(|(_, key)| !containers.contains(&key.as_str())) {

@@ -21,6 +21,7 @@ mod prepare;
 mod prune;
 mod read;
 mod readings;
+mod proposals;
 mod registers;
 mod rows;
 mod sieve;
@@ -53,7 +54,7 @@ use super::wakes::Wakes;
 use super::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
     JournalError, Lease, LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer,
-    OutcomeEntry, Payload, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb,
+    OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb,
     Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
@@ -350,6 +351,10 @@ impl Journal for SqliteJournal {
 
     async fn reading(&self, verb: ReadingVerb) -> Result<Readings, JournalError> {
         self.over_readings(verb).await
+    }
+
+    async fn proposal(&self, verb: ProposalVerb) -> Result<Vec<ProposalRow>, JournalError> {
+        self.over_proposals(verb).await
     }
 
     async fn count(&self) -> Result<Counts, JournalError> {

@@ -36,6 +36,7 @@ pub(super) const HELD: Summed = summed("held", 3, "person, prison, seq, at, hold
 pub(super) const CAUSE: Summed = summed("cause", 0, "about, upto");
 
 pub(super) const PRUNED: Summed = summed("pruned", 1, "seq, at");
+pub(super) const PROPOSAL: Summed = summed("proposal", 1, "number, open, id, wrapped, sealed, body");
 pub(super) const READING: Summed = summed("reading", 1, "number, at, system, id, wrapped, sealed");
 
 pub(super) const CASE_KEY: Summed = summed("case_key", 1, "seq, wrapped");
@@ -43,12 +44,12 @@ pub(super) const FILE_KEY: Summed = summed("file_key", 1, "number, wrapped");
 pub(super) const ERASURE: Summed = summed("erasure", 1, "number, at, by, ground, reason, cases, messages");
 
 /// All of them.
-pub(super) const SUMMED: [Summed; 18] = [
+pub(super) const SUMMED: [Summed; 19] = [
     FEED, LINK, SAID, VERSION, ORDERS, UPLOAD, CARRIED, SPENT, REFUSAL, COUNTER, META, HELD, CAUSE, PRUNED, READING,
-    CASE_KEY, FILE_KEY, ERASURE,
+    CASE_KEY, FILE_KEY, ERASURE, PROPOSAL,
 ];
 /// Those that were made with their digests.
-pub(super) const LATER: [&str; 5] = ["pruned", "reading", "case_key", "file_key", "erasure"];
+pub(super) const LATER: [&str; 6] = ["pruned", "reading", "case_key", "file_key", "erasure", "proposal"];
 
 /// How an error of the engine begins that says that a row is not as it was written.
 pub(super) const DAMAGED: &str = "not as it was written: ";

@@ -12,7 +12,7 @@ use super::super::JournalError;
 use super::sums::{self, LATER, SUMMED, Summed};
 
 /// The format of the store that this binary writes (`PRAGMA user_version`).
-pub(super) const FORMAT: u32 = 6;
+pub(super) const FORMAT: u32 = 7;
 
 const TABLES: &str = "
 -- One row a message, in the order of acceptance; never changed. `keys`: hashes for the index below, eight bytes each.
@@ -128,12 +128,22 @@ CREATE TABLE erasure (
 );
 ";
 
+const FROM_6: &str = "
+-- What waits for a second person, and what became of it: words and what is to be done sealed under a key of their own, tied to
+-- `id`. `body` is NULL once it has ended.
+CREATE TABLE proposal (
+    number INTEGER PRIMARY KEY, open INTEGER NOT NULL, id BLOB NOT NULL, wrapped BLOB NOT NULL, sealed BLOB NOT NULL,
+    body BLOB, guard INTEGER
+);
+CREATE INDEX proposal_open ON proposal (number) WHERE open = 1;
+";
+
 /// What makes each format of the one before; a new store takes all of them. Format 3 gave every row a digest: what is
 /// written in an older store gets it now, which takes some seconds for a million messages, once.
 fn steps(found: u32) -> String {
     let older = SUMMED.iter().filter(|summed| !LATER.contains(&summed.table));
     let sums: String = older.map(Summed::upgrade).collect();
-    let steps = [TABLES, FROM_1, &sums, FROM_3, FROM_4, FROM_5];
+    let steps = [TABLES, FROM_1, &sums, FROM_3, FROM_4, FROM_5, FROM_6];
     steps.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default().concat()
 }
 
