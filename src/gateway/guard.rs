@@ -12,8 +12,8 @@ use crate::journal::wakes::Wakes;
 use crate::journal::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
     JournalError, Lease, LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer,
-    OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb,
-    Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
+    OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb, Readings, Refused,
+    RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
 };
 
 /// A store under watch.

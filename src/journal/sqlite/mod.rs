@@ -54,8 +54,8 @@ use super::wakes::Wakes;
 use super::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
     JournalError, Lease, LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer,
-    OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb, Readings, Refused, RevisionRow, RevisionVerb,
-    Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
+    OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb, Readings, Refused,
+    RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::faults;
