@@ -9,6 +9,7 @@
 pub mod clock;
 pub mod identifiers;
 pub mod officers;
+pub mod readers;
 pub mod seal;
 pub mod memory;
 pub mod faults;

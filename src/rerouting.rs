@@ -65,6 +65,34 @@ impl Rerouting {
         Ok(found.map(|to| self.delivery(to.clone(), view, delivered, &known)))
     }
 
+    /// What tells the office of a delivery that the record is taken back from it. `None`: nobody serves the office any more,
+    /// or the record cannot be read.
+    pub async fn taking_back(
+        &self,
+        view: &MessageView,
+        was: &DeliveryView,
+    ) -> Result<Option<NewDelivery>, JournalError> {
+        let Some(known) = self.known(view).await? else { return Ok(None) };
+        let (revision, Some(office)) = (&known.revision, &was.office) else { return Ok(None) };
+        let Some(system) = revision.systems.get(&was.system).or_else(|| revision.serving(office)) else {
+            return Ok(None);
+        };
+        Ok(Some(NewDelivery {
+            office: Some(office.clone()),
+            system: system.name.clone(),
+            how: if system.push.is_some() { How::Push } else { How::Feed },
+            action: Action::Withdraw,
+            lane: was.lane,
+            keys: self.keys(&known.facts, view.head.replaces, &known.snapshot, was.lane, view.head.id),
+            state: State::Queued,
+            code: None,
+            deadline: None,
+            why: format!("taken back; {}", was.why),
+            park_on_reject: false,
+            cases: Some(was.cases.clone()),
+        }))
+    }
+
     /// A receiver says that a record belongs to another office: the delivery to that office is written with the outcome, or
     /// not at all. Anything else that a receiver says goes on as it is.
     pub async fn send_on(&self, said: &mut OutcomeEntry) -> Result<(), JournalError> {

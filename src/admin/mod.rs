@@ -12,6 +12,7 @@ mod links;
 mod person;
 mod problem;
 mod readings;
+mod recalls;
 mod view;
 
 use std::path::Path;
@@ -107,6 +108,7 @@ fn calls() -> Vec<Served> {
         read("/admin/v1/alerts", Auditor, alerts::list),
         change("/admin/v1/alerts/{number}/ack", Operator, alerts::acknowledge),
         read("/admin/v1/cases/{scheme}/{identifier}", Operator, cases::case),
+        change("/admin/v1/recalls", Administrator, recalls::recall),
         read("/admin/v1/readings", Auditor, readings::list),
         read("/admin/v1/approvals", Auditor, approvals::list),
         read("/admin/v1/approvals/{number}", Auditor, approvals::one),

@@ -32,12 +32,12 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// `GET /admin/v1/readings?system=&officer=&case=&since=&before=&limit=`: newest first; `before` is `next` of the page before.
+/// `GET /admin/v1/readings?system=&officer=&reader=&case=&since=&before=&limit=`: newest first; `before` is `next` of the page before.
 pub(super) async fn list(
     State(admin): State<Arc<Admin>>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Json<Value>, Problem> {
-    let known = ["system", "officer", "case", "since", "before", "limit"];
+    let known = ["system", "officer", "reader", "case", "since", "before", "limit"];
     if let Some(other) = query.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(Problem::malformed(format!("there is no `{other}`; the parameters are `{}`", known.join("`, `"))));
     }
@@ -56,6 +56,7 @@ pub(super) async fn list(
     let filter = ReadingFilter {
         system: given("system").cloned(),
         officer: given("officer").cloned(),
+        reader: given("reader").cloned(),
         case: case.transpose()?,
         since: since.transpose()?,
         before: number("before").transpose()?,

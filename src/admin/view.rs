@@ -63,6 +63,7 @@ fn delivery(view: &DeliveryView) -> Value {
         "settled_at": view.settled_at.map(time),
         "note": view.note,
         "withheld": view.withheld,
+        "entitlement": view.entitlement,
         "lost": view.lost,
         "outcomes": view.outcomes,
     })

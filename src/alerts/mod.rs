@@ -14,10 +14,12 @@ pub use notice::{about, shown};
 pub use webhook::{Teller, run as tell};
 
 use crate::clock::Clock;
+use crate::config::settings::ReadLimits;
 use crate::config::{AlertRule, Revision};
 use crate::dispatch::standing::Standings;
 use crate::journal::{Alert, AlertVerb, Journal, Watch, Watched};
 use crate::live::Live;
+use crate::readers::Readers;
 
 /// After a look that failed the next one is no sooner.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -32,6 +34,10 @@ pub struct Watchman {
     pub clock: Arc<dyn Clock>,
     /// Which systems answer.
     pub standings: Arc<Standings>,
+    /// Who looks at how much.
+    pub readers: Arc<Readers>,
+    /// How much may be looked at where a system's file does not say.
+    pub reads: ReadLimits,
     /// Between two looks.
     pub every: Duration,
     /// Somebody is to be told of what changes.
@@ -70,7 +76,11 @@ impl Watchman {
         let known = self.standings.known();
         let there = |system: &String| revision.systems.get(system).is_some_and(|system| system.push.is_some());
         let pushed = revision.systems.values().filter(|system| system.push.is_some());
+        let now = self.clock.now();
+        let limits =
+            |name: &str| revision.systems.get(name).map_or(self.reads, |system| system.limits.reads(self.reads));
         Watch {
+            readers: self.readers.all_over(now, limits),
             rules: revision.rules.alerts.iter().map(|rule| watched(&revision, rule)).collect(),
             unknown: pushed.map(|system| system.name.clone()).filter(|name| !known.contains_key(name)).collect(),
             away: known
@@ -78,7 +88,7 @@ impl Watchman {
                 .filter(|(name, _)| there(name))
                 .filter_map(|(name, at)| Some((name, at?)))
                 .collect(),
-            now: self.clock.now(),
+            now,
             tell: self.tell,
         }
     }

@@ -160,6 +160,7 @@ async fn take(journal: &dyn Journal, lease: Lease) -> Result<(), JournalError> {
         withheld: Vec::new(),
         lost: Vec::new(),
         revision: 1,
+        entitlement: None,
     };
     journal.freeze(&lease.token, frozen).await?;
     let delivery = lease.token.delivery;

@@ -14,6 +14,18 @@ pub(super) enum CaseVerb {
     Link(LinkArguments),
     /// End a link. It stays in the history, and what it joined is joined no longer.
     Unlink(LinkArguments),
+    /// Take a sealed case's records back from every office that was given them and may not have them any more, by the seals of
+    /// config/entitlements.toml. Each office answers what became of its copy.
+    Recall {
+        /// Such as `fir/38101004-2026-17`.
+        case: String,
+        /// Why; it is kept.
+        #[arg(long)]
+        reason: String,
+        /// Who orders it; the login name without.
+        #[arg(long)]
+        by: Option<String>,
+    },
     /// List the links of a case number, ended ones too.
     Links {
         /// Such as `fir/38101004-2026-17`.
@@ -41,6 +53,7 @@ pub(super) struct LinkArguments {
 /// Runs one of the verbs.
 pub(super) async fn run(dir: &GatewayFolder, verb: &CaseVerb, output: Output) -> Done {
     let answer = match verb {
+        CaseVerb::Recall { case, reason, by } => return recall(dir, (case, reason, by.as_deref()), output).await,
         CaseVerb::Link(link) => order(dir, "/admin/v1/links", link).await?,
         CaseVerb::Unlink(link) => order(dir, "/admin/v1/links/end", link).await?,
         CaseVerb::Links { case } => {
@@ -70,9 +83,38 @@ pub(super) async fn run(dir: &GatewayFolder, verb: &CaseVerb, output: Output) ->
     Ok(())
 }
 
-async fn order(dir: &GatewayFolder, path: &str, link: &LinkArguments) -> Result<Value, crate::shell::exit::Failure> {
+async fn recall(dir: &GatewayFolder, (case, reason, by): (&str, &str, Option<&str>), output: Output) -> Done {
+    let body = json!({ "case": case, "by": author(by), "reason": reason });
+    let answer = dir.running_admin("POST", "/admin/v1/recalls", Some(&body)).await?.json();
+    if output.json {
+        output.document(&answer);
+        return Ok(());
+    }
+    let copies = answer.get("copies").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if copies.is_empty() {
+        output.line(format!("nobody has a record of {case} that a seal of config/entitlements.toml keeps from him"));
+        return Ok(());
+    }
+    let row = |copy: &Value| {
+        let told = Some(text(copy, "now")).filter(|now| !now.is_empty()).unwrap_or_else(|| text(copy, "not"));
+        ["office", "kind", "delivery"]
+            .map(|key| text(copy, key).to_owned())
+            .into_iter()
+            .chain([told.to_owned()])
+            .collect()
+    };
+    output.table(&["office", "kind", "delivery", "taken back by"], &copies.iter().map(row).collect::<Vec<_>>());
+    output.line(format!("what becomes of each copy is said by its office: `icjs case {}`", case.replacen('/', " ", 1)));
+    Ok(())
+}
+
+fn author(by: Option<&str>) -> String {
     let login = || std::env::var("USER").ok().filter(|name| !name.is_empty());
-    let by = link.by.clone().or_else(login).unwrap_or_else(|| "administrator".to_owned());
+    by.map(str::to_owned).or_else(login).unwrap_or_else(|| "administrator".to_owned())
+}
+
+async fn order(dir: &GatewayFolder, path: &str, link: &LinkArguments) -> Result<Value, crate::shell::exit::Failure> {
+    let by = author(link.by.as_deref());
     let body = json!({ "from": link.from, "link": link.link, "to": link.to, "by": by, "reason": link.reason });
     Ok(dir.running_admin("POST", path, Some(&body)).await?.json())
 }

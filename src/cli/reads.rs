@@ -18,6 +18,9 @@ pub(super) struct ReadsArguments {
     /// Only of the officer with this id.
     #[arg(long, value_name = "ID")]
     officer: Option<String>,
+    /// Only of the officer with this mark, as an alert `mass-read` names it.
+    #[arg(long, value_name = "MARK")]
+    reader: Option<String>,
     /// Only looks at this case.
     #[arg(long, num_args = 2, value_names = ["SCHEME", "ID"])]
     case: Option<Vec<String>>,
@@ -40,6 +43,7 @@ pub(super) async fn run(dir: &GatewayFolder, asked: &ReadsArguments, output: Out
     for (name, value) in [
         ("system", &asked.system),
         ("officer", &asked.officer),
+        ("reader", &asked.reader),
         ("case", &case),
         ("since", &asked.since),
         ("before", &before),

@@ -221,6 +221,16 @@ impl<'d, 't> Section<'d, 't> {
         self.as_number(key, value, line)
     }
 
+    /// A number of 32 bits.
+    pub fn number32(&mut self, key: &'static str) -> Option<u32> {
+        let Said { value, line } = self.number(key)?;
+        let fits = u32::try_from(value).ok();
+        if fits.is_none() {
+            self.error(line, format!("`{key}` is too large: {} at most", u32::MAX));
+        }
+        fits
+    }
+
     /// A duration such as `"30s"`.
     pub fn duration(&mut self, key: &'static str) -> Option<Duration> {
         let said = self.text(key)?;

@@ -52,7 +52,7 @@ pub use routes::{Route, Step};
 pub use routing::{Destination, rerouted};
 pub use rules::{AlertRule, Rules};
 pub use settings::Settings;
-pub use sharing::{Permitted, Sharing};
+pub use sharing::{Permitted, Sharing, Sight};
 pub use split::items_of;
 pub use systems::{Push, System, SystemLimits};
 pub use trail::{Taken, Trial};

@@ -181,7 +181,7 @@ fn adapters_used(folder: &Folder) -> BTreeSet<String> {
 
 /// Files that nothing reads: a misspelt name would otherwise go unseen.
 fn stray_files(folder: &Folder, findings: &Findings) {
-    let known = [kinds::FILE, routes::FILE, sharing::FILE, rules::FILE, administrators::FILE];
+    let known = [kinds::FILE, routes::FILE, sharing::FILE, sharing::BY_CASE, rules::FILE, administrators::FILE];
     for path in folder.files.keys() {
         let config = path.starts_with("config/") && !path.starts_with("config/systems/");
         if config && !path.starts_with("config/reference/") && !path.ends_with(".md") && !known.contains(&path.as_str())

@@ -20,7 +20,7 @@ use crate::journal::{Cause, Lane};
 /// Where rules are configured.
 pub const FILE: &str = "config/rules.toml";
 
-const CAUSES: [&str; 4] = ["unsettled", "unanswered", "parked", "unreachable"];
+const CAUSES: [&str; 5] = ["unsettled", "unanswered", "parked", "unreachable", "mass-read"];
 
 /// What rules.toml says.
 #[derive(Debug, Default)]
@@ -152,6 +152,7 @@ fn alert(section: &mut Section<'_, '_>, kinds: &Kinds) -> Option<AlertRule> {
         "unsettled" => Cause::Unsettled,
         "unanswered" => Cause::Unanswered,
         "parked" => Cause::Parked,
+        "mass-read" => Cause::MassRead,
         _ => Cause::Unreachable,
     });
     let after = section.duration("after").unwrap_or_default();
@@ -172,8 +173,8 @@ fn alert(section: &mut Section<'_, '_>, kinds: &Kinds) -> Option<AlertRule> {
         );
     }
     for key in ["lane", "kinds"] {
-        if cause == Some(Cause::Unreachable) && section.has(key) {
-            section.error(section.line_of(key), format!("`{key}` says nothing about a system that is unreachable"));
+        if cause.is_some_and(Cause::is_about_a_system) && section.has(key) {
+            section.error(section.line_of(key), format!("`{key}` says nothing here: the rule is about systems"));
         }
     }
     let texts = |said: Vec<Said<String>>| said.into_iter().map(|said| said.value).collect();

@@ -103,6 +103,17 @@ pub struct Rates {
     pub burst: u32,
     /// Token requests of one client.
     pub tokens_per_second: u32,
+    /// What may be looked at within an hour, where a system's file does not say.
+    pub reads: ReadLimits,
+}
+
+/// How many different things may be looked at within an hour; 0: no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// By one system.
+    pub system: u32,
+    /// By one officer.
+    pub officer: u32,
 }
 
 /// How deliveries are made.
@@ -201,7 +212,8 @@ impl Default for Limits {
 
 impl Default for Rates {
     fn default() -> Self {
-        Self { per_second: 200, burst: 400, tokens_per_second: 20 }
+        let reads = ReadLimits { system: 10_000, officer: 200 };
+        Self { per_second: 200, burst: 400, tokens_per_second: 20, reads }
     }
 }
 
@@ -353,6 +365,8 @@ impl Rates {
         set(&mut self.per_second, rate(table, "per_second"));
         set(&mut self.burst, rate(table, "burst"));
         set(&mut self.tokens_per_second, rate(table, "tokens_per_second"));
+        set(&mut self.reads.system, table.number32("reads_per_hour"));
+        set(&mut self.reads.officer, table.number32("officer_reads_per_hour"));
     }
 }
 

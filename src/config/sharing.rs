@@ -3,6 +3,7 @@
 //! `sharing/terms` for the words of a line, `decide` for the plan that is made of them, `plan` for what it does to a record.
 
 mod attached;
+mod by_case;
 mod decide;
 mod extension;
 mod lines;
@@ -23,8 +24,11 @@ use super::folder::Folder;
 use super::kinds::{Kinds, OUTCOME};
 use super::routing::with_joined_cases;
 use super::systems::System;
+use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, KindName};
 use crate::seal::MacKey;
+use by_case::ByCase;
+pub use by_case::{FILE as BY_CASE, Sight};
 use lines::Line;
 use pseudonym::Coder;
 pub use pseudonym::PURPOSE;
@@ -37,6 +41,8 @@ pub const FILE: &str = "config/sharing.toml";
 pub struct Sharing {
     /// By kind, and a pillar or `system:<name>`: the first line whose condition holds.
     lines: BTreeMap<KindName, BTreeMap<String, Vec<Line>>>,
+    /// What is given or withheld for one case.
+    by_case: ByCase,
     /// What codes of persons are made with. Without it names are withheld where a code would stand.
     pub pseudonyms: Option<MacKey>,
 }
@@ -48,6 +54,8 @@ pub struct Permitted {
     pub tree: Value,
     /// Shared paths that were withheld and held something.
     pub withheld: Vec<String>,
+    /// The entitlement by which more was given than the receiver's line gives.
+    pub entitlement: Option<String>,
 }
 
 /// Reads every line.
@@ -58,9 +66,9 @@ pub(super) fn compile(folder: &Folder, kinds: &Kinds, systems: &[String], findin
     };
     let Some(document) = Document::parse(FILE, contents, findings) else { return Sharing::default() };
     let mut root = document.section("this file", findings);
-    let lines = lines::compile(&mut root, kinds, systems, findings);
+    let (lines, by_case) = lines::compile(&mut root, folder, kinds, systems, findings);
     root.finish();
-    Sharing { lines, pseudonyms: None }
+    Sharing { lines, by_case, pseudonyms: None }
 }
 
 impl Sharing {
@@ -71,13 +79,26 @@ impl Sharing {
 
     /// Whether something of the kind is withheld from the system.
     pub fn cuts(&self, kind: &str, system: &System) -> bool {
-        self.of(kind, system).is_some_and(|lines| !matches!(lines, [line] if line.suspects() == Some(&[])))
+        let lines = self.of(kind, system);
+        lines.is_some_and(|lines| self.by_case() || !matches!(lines, [line] if line.suspects() == Some(&[])))
+    }
+
+    /// Whether a case of the record is sealed, and this receiver is none of those who may still see it.
+    pub fn sealed(&self, kind: &str, sight: &Sight<'_>) -> bool {
+        kind != OUTCOME && self.by_case.sealed(kind, sight)
+    }
+
+    /// Whether what is given may depend on the case and on the day: then the revision alone does not tell that nothing has
+    /// changed.
+    pub fn by_case(&self) -> bool {
+        !self.by_case.is_empty()
     }
 
     /// Whether what the system may see of the kind depends on what a record says, such as whether its case was filed: then the
     /// case numbers that links have brought count too.
     pub fn depends(&self, kind: &str, system: &System) -> bool {
-        self.of(kind, system).is_some_and(|lines| lines.iter().any(Line::depends))
+        let lines = self.of(kind, system);
+        lines.is_some_and(|lines| self.by_case() || lines.iter().any(Line::depends))
     }
 
     /// The lines for a system: those that name it go before those of its pillar.
@@ -107,6 +128,7 @@ impl Revision {
             return system.name == sender || !may_have_key(text, [extension::KEY].into_iter());
         }
         match self.sharing.of(kind, system) {
+            _ if self.sharing.by_case() => false,
             None => false,
             Some(_) if system.name == sender => true,
             Some([line]) => {
@@ -127,26 +149,26 @@ impl Revision {
         own: &[CaseKey],
         shared: Value,
     ) -> Option<Permitted> {
-        self.permit_joined(kind, system, sender, (own, &[]), shared)
+        let at = Timestamp::from_millis(0);
+        self.permit_to(kind, &Sight { system, office: None, own, joined: &[], at, takes_back: false }, sender, shared)
     }
 
-    /// The same, where the record's case has other numbers beside those that it names itself (`joined`): conditions see them.
-    pub fn permit_joined(
-        &self,
-        kind: &str,
-        system: &System,
-        sender: &str,
-        (own, joined): (&[CaseKey], &[CaseKey]),
-        mut shared: Value,
-    ) -> Option<Permitted> {
+    /// The same, for one office at one moment: entitlements and seals count. Where the record's case has other numbers beside
+    /// those that it names itself (`joined`), conditions see them. What is sealed is `None`.
+    pub fn permit_to(&self, kind: &str, sight: &Sight<'_>, sender: &str, mut shared: Value) -> Option<Permitted> {
+        let Sight { system, own, joined, .. } = *sight;
         let lines = self.sharing.of(kind, system);
         if kind != OUTCOME && lines.is_none() {
             return None;
         }
         let mut withheld = self.keep_own(kind, own, &mut shared);
         if system.name == sender {
-            return Some(Permitted { tree: shared, withheld });
+            return Some(Permitted { tree: shared, withheld, entitlement: None });
         }
+        if self.sharing.sealed(kind, sight) {
+            return None;
+        }
+        let entitlement = self.sharing.by_case.entitlement(sight);
         let (chosen, sure) = match lines {
             _ if kind == OUTCOME => (Vec::new(), true),
             lines if joined.is_empty() => lines::chosen(lines?, &shared)?,
@@ -161,12 +183,12 @@ impl Revision {
             false => Coder::none(),
         };
         for line in chosen {
-            line.apply(&mut shared, own, &coder, &mut withheld);
+            line.apply(&mut shared, own, entitlement.map(|one| one.set), &coder, &mut withheld);
         }
         if let Some(Value::Object(extensions)) = extensions {
             withheld.extend(extension::apply(&named, &extensions, original.as_ref(), &mut shared));
         }
-        Some(Permitted { tree: shared, withheld })
+        Some(Permitted { tree: shared, withheld, entitlement: entitlement.map(|one| one.name.clone()) })
     }
 }
 

@@ -13,6 +13,7 @@ use super::folder::Folder;
 use super::kinds::{Kinds, good_name};
 use super::officers::{self, Officers};
 use super::reference::Reference;
+use super::settings::ReadLimits;
 use super::trust::{self, Trust};
 use super::watched::{self, Watched};
 use crate::identifiers::{KindName, OfficeId, SystemName};
@@ -96,12 +97,26 @@ impl std::fmt::Debug for Push {
 }
 
 /// A system's limits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct SystemLimits {
     /// Requests a second; 0: as the node's settings say.
     pub per_second: u32,
     /// Pushes at once.
     pub in_flight: usize,
+    /// What the system may look at within an hour; `None`: as the node's settings say.
+    pub reads_per_hour: Option<u32>,
+    /// What one of its officers may.
+    pub officer_reads_per_hour: Option<u32>,
+}
+
+impl SystemLimits {
+    /// What may be looked at within an hour, with what the node's settings say where the system's file does not.
+    pub fn reads(&self, usual: ReadLimits) -> ReadLimits {
+        ReadLimits {
+            system: self.reads_per_hour.unwrap_or(usual.system),
+            officer: self.officer_reads_per_hour.unwrap_or(usual.officer),
+        }
+    }
 }
 
 /// What systems are checked against.
@@ -423,7 +438,7 @@ fn delivery_mode(root: &mut Section<'_, '_>) -> Option<Option<Push>> {
 }
 
 fn limits(root: &mut Section<'_, '_>) -> SystemLimits {
-    let mut limits = SystemLimits { per_second: 0, in_flight: 8 };
+    let mut limits = SystemLimits { in_flight: 8, ..SystemLimits::default() };
     let Some(mut section) = root.section("limits") else { return limits };
     if let Some(said) = section.number("per_second") {
         limits.per_second = u32::try_from(said.value).unwrap_or(u32::MAX);
@@ -437,6 +452,8 @@ fn limits(root: &mut Section<'_, '_>) -> SystemLimits {
             section.error(said.line, "`in_flight` must be between 1 and 1024");
         }
     }
+    limits.reads_per_hour = section.number32("reads_per_hour");
+    limits.officer_reads_per_hour = section.number32("officer_reads_per_hour");
     section.finish();
     limits
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::Stop;
 use super::files::Inside;
-use crate::config::{Dialect, Permitted, Revision, System};
+use crate::clock::Timestamp;
+use crate::config::{Dialect, Permitted, Revision, Sight, System};
 use crate::identifiers::CaseKey;
 use crate::journal::{Action, Frozen, Lease};
 use crate::outcome;
@@ -61,8 +62,13 @@ pub enum Draft<'r> {
 
 /// What the system may see of the message, under the newest sharing rules. Outcomes are never refused by sharing: they are
 /// about the sender's own record.
-/// `joined`: other numbers of the record's case.
-pub fn permit(revision: &Revision, system: &System, lease: &Lease, joined: &[CaseKey]) -> Result<Permit, Stop> {
+/// `joined`: other numbers of the record's case. Gives the entitlement that counted, too.
+pub fn permit(
+    revision: &Revision,
+    system: &System,
+    lease: &Lease,
+    (joined, at): (&[CaseKey], Timestamp),
+) -> Result<(Permit, Option<String>), Stop> {
     let message = &lease.message;
     let reads_it = dialect(revision, system, &message.kind)
         .map_or(message.kind == outcome::KIND, |dialect| dialect.native.is_none() && dialect.plan.is_none());
@@ -72,11 +78,12 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease, joined: &[Cas
         && !revision.may_never(&message.kind, system)
         && revision.gives_as_it_is(&message.kind, system, &message.system, &lease.shared)
     {
-        return Ok(Permit::AsItIs);
+        return Ok((Permit::AsItIs, None));
     }
     if message.kind == outcome::KIND {
         let fresh = || Ok(Permit::Fresh { shared: tree(lease)?, withheld: Vec::new() });
-        return lease.frozen.clone().map_or_else(fresh, |frozen| Ok(Permit::Fixed(frozen)));
+        let permit = lease.frozen.clone().map_or_else(fresh, |frozen| Ok(Permit::Fixed(frozen)));
+        return permit.map(|permit| (permit, None));
     }
     let shared = tree(lease)?;
     // What takes a record back always goes, and bytes that have left before are not called back by this.
@@ -86,15 +93,21 @@ pub fn permit(revision: &Revision, system: &System, lease: &Lease, joined: &[Cas
     {
         return Err(Stop::parked(&code, "a rule forbids this delivery"));
     }
-    let permitted = revision.permit_joined(&message.kind, system, &message.system, (&lease.cases, joined), shared);
+    let takes_back = lease.action == Action::Withdraw;
+    let sight = Sight { system, office: Some(&lease.office), own: &lease.cases, joined, at, takes_back };
+    let mut permitted = revision.permit_to(&message.kind, &sight, &message.system, shared);
+    let entitlement = permitted.as_mut().and_then(|permitted| permitted.entitlement.take());
     let original = revision.passes_original(&message.kind, (&message.system, &message.media_type), system);
-    match (&lease.frozen, permitted) {
-        (None, None) => Err(Stop::parked("not-permitted", "no sharing line gives this kind to the receiver")),
+    let permit = match (&lease.frozen, permitted) {
+        (None, None) => {
+            Err(Stop::parked("not-permitted", "no sharing line gives this kind to the receiver, or the case is sealed"))
+        }
         (None, Some(permitted)) if original => whole(permitted),
         (None, Some(permitted)) => Ok(Permit::Fresh { shared: permitted.tree, withheld: permitted.withheld }),
         (Some(frozen), Some(permitted)) if frozen.lacks(&permitted.withheld) => Ok(Permit::Fixed(frozen.clone())),
         (Some(_), _) => Err(Stop::parked("permission-changed", "the sharing rule now withholds what was to be sent")),
-    }
+    };
+    permit.map(|permit| (permit, entitlement))
 }
 
 /// Images are in the original only, and an original that was cut would be another one: it goes whole or not at all.
@@ -197,7 +210,15 @@ impl Ready {
             sha256(&bytes)
         };
         let media_type = media_type.to_owned();
-        let frozen = Frozen { bytes: Some(bytes), digest, media_type, withheld, lost, revision: revision.number };
+        let frozen = Frozen {
+            bytes: Some(bytes),
+            digest,
+            media_type,
+            withheld,
+            lost,
+            revision: revision.number,
+            entitlement: None,
+        };
         Self { frozen, fixed: false }
     }
 
@@ -205,7 +226,8 @@ impl Ready {
     fn original(revision: &Revision, lease: &Lease) -> Self {
         let (digest, media_type) = (lease.message.digest, lease.message.media_type.clone());
         let (withheld, lost) = (Vec::new(), Vec::new());
-        let frozen = Frozen { bytes: None, digest, media_type, withheld, lost, revision: revision.number };
+        let frozen =
+            Frozen { bytes: None, digest, media_type, withheld, lost, revision: revision.number, entitlement: None };
         Self { frozen, fixed: false }
     }
 

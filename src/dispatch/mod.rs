@@ -27,7 +27,7 @@ use settle::{Terms, settlement};
 use standing::Standings;
 use verdict::{Judgement, Reply, judge};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::{Revision, System};
 use crate::envelope::Envelope;
 use crate::faults;
@@ -108,7 +108,7 @@ pub async fn dispatch(post: &Post, reach: &Reach, lease: &Lease) -> Result<(), J
 async fn carry(post: &Post, revision: &Revision, lease: &Lease) -> Result<Ended, JournalError> {
     let mut inside = post.inside(revision, lease).await?;
     let joined = post.joined(revision, lease).await?;
-    let ready = match make(revision, lease, &joined, &mut inside) {
+    let ready = match make(revision, lease, (&joined, post.clock.now()), &mut inside) {
         Ok(ready) => ready,
         Err(stop) => return Ok(Ended::Stopped(stop)),
     };
@@ -130,11 +130,20 @@ async fn carry(post: &Post, revision: &Revision, lease: &Lease) -> Result<Ended,
     }
 }
 
-fn make(revision: &Revision, lease: &Lease, joined: &[CaseKey], inside: &mut Inside) -> Result<Ready, Stop> {
+fn make(
+    revision: &Revision,
+    lease: &Lease,
+    joined: (&[CaseKey], Timestamp),
+    inside: &mut Inside,
+) -> Result<Ready, Stop> {
     let system = receiver(revision, lease)?;
-    let permitted = permit(revision, system, lease, joined)?;
+    let (permitted, entitlement) = permit(revision, system, lease, joined)?;
     let draft = encode(revision, system, lease, permitted, inside)?;
-    validate(revision, lease, draft)
+    let mut ready = validate(revision, lease, draft)?;
+    if !ready.fixed {
+        ready.frozen.entitlement = entitlement;
+    }
+    Ok(ready)
 }
 
 fn receiver<'r>(revision: &'r Revision, lease: &Lease) -> Result<&'r System, Stop> {

@@ -166,8 +166,9 @@ pub async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let reading = exchange.reader(&caller, &headers, "attachment")?;
-    let rows = find(&exchange, &caller, digest(&name)?).await?;
-    let row = rows.into_iter().find(|row| row.done).ok_or_else(nothing)?;
+    exchange.within_reads(&caller, &reading)?;
+    let rows = exchange.found(&reading, &name, find(&exchange, &caller, digest(&name)?).await)?;
+    let row = exchange.found(&reading, &name, rows.into_iter().find(|row| row.done).ok_or_else(nothing))?;
     let size = row.offset;
     let (status, range) = match wanted(&headers, size) {
         Wanted::All => (StatusCode::OK, 0..size),

@@ -52,9 +52,6 @@ pub async fn case(
     let nothing = || Refusal::new(Code::NotFound, "no such case that you sent records of or were sent records of");
     // As it stands in the path: a key's parts are percent-encoded themselves.
     let case = uri.path().strip_prefix("/v1/cases/").and_then(CaseKey::read).ok_or_else(nothing)?;
-    let viewer = Viewer::Party(caller.system()?);
-    let file = casefile::tell(exchange.journal(), &exchange.desk.live.newest(), &case, viewer).await?;
-    let file = file.ok_or_else(nothing)?;
     let reading = Reading {
         at: exchange.desk.clock.now().millis(),
         system: caller.name().to_owned(),
@@ -63,10 +60,13 @@ pub async fn case(
         purpose: Some(purpose.to_owned()),
         ground: Some(ground.to_owned()),
         case: Some(case.to_string()),
-        messages: file.messages(),
         ..Reading::default()
     };
-    exchange.note(reading).await?;
+    exchange.within_reads(&caller, &reading)?;
+    let viewer = Viewer::Party(caller.system()?);
+    let file = casefile::tell(exchange.journal(), &exchange.desk.live.newest(), &case, viewer).await?;
+    let file = exchange.found(&reading, &case.to_string(), file.ok_or_else(nothing))?;
+    exchange.note(Reading { messages: file.messages(), ..reading }).await?;
     Ok(answer(StatusCode::OK, &file))
 }
 

@@ -20,11 +20,11 @@ use super::request::{self, Query};
 use super::{Exchange, json};
 use crate::accept::receive::yours;
 use crate::accept::{Code, Refusal};
-use crate::config::{Revision, System};
+use crate::config::{Revision, Sight, System};
 use crate::envelope::Envelope;
 use crate::identifiers::OfficeId;
 use crate::journal::wakes::Hint;
-use crate::journal::{FeedAsk, FeedItem, FeedPage, Order, OrderVerb, Reading, joined, withholds_attachment};
+use crate::journal::{Action, FeedAsk, FeedItem, FeedPage, Order, OrderVerb, Reading, joined, withholds_attachment};
 use crate::outcome;
 use crate::seal;
 use crate::tokens::Caller;
@@ -139,7 +139,15 @@ pub async fn feed(
     // Who was let in a minute ago may have lost key or certificate since.
     exchange.still(&shown)?;
     reading.at = exchange.desk.clock.now().millis();
-    let page = permitted(&exchange, &caller, page, Some(reading)).await?;
+    // What is settled is shown again because its reader wants it again: that is a look.
+    let again = |page: &FeedPage| -> Vec<String> {
+        page.items.iter().filter(|item| item.again).map(|item| item.message.id.to_string()).collect()
+    };
+    if !again(&page).is_empty() {
+        exchange.within_reads(&caller, &reading)?;
+    }
+    let page = permitted(&exchange, &caller, page, Some(reading.clone())).await?;
+    exchange.readers.count(&Reading { again: again(&page), ..reading });
     written(&exchange, &page, &binding).await
 }
 
@@ -184,7 +192,8 @@ async fn given(
     }
     let Some(system) = system.filter(|system| revision.sharing.gives(&head.kind, system)) else { return Ok(false) };
     // Only a line that withholds something, made after the bytes were, can withhold what is in them.
-    if !revision.sharing.cuts(&head.kind, system) || item.frozen.revision == revision.number {
+    let same = item.frozen.revision == revision.number && !revision.sharing.by_case();
+    if same || !revision.sharing.cuts(&head.kind, system) {
         return Ok(true);
     }
     let Some(payload) = exchange.journal().payload(head.id).await? else { return Ok(false) };
@@ -193,7 +202,10 @@ async fn given(
         true => joined(exchange.journal(), &item.cases).await?,
         false => Vec::new(),
     };
-    let permitted = revision.permit_joined(&head.kind, system, &head.system, (&item.cases, &joined), shared);
+    let (office, at) = (Some(&item.office), exchange.desk.clock.now());
+    let takes_back = item.action == Action::Withdraw;
+    let sight = Sight { system, office, own: &item.cases, joined: &joined, at, takes_back };
+    let permitted = revision.permit_to(&head.kind, &sight, &head.system, shared);
     Ok(permitted.is_some_and(|permitted| item.frozen.lacks(&permitted.withheld)))
 }
 

@@ -3,6 +3,7 @@
 
 use super::Exchange;
 use crate::accept::Refusal;
+use crate::config::Sight;
 use crate::journal::{Digest, SentUpload, UploadRow, UploadVerb, joined, withholds_attachment};
 use crate::seal;
 use crate::tokens::Caller;
@@ -30,12 +31,15 @@ pub(in crate::exchange) async fn find(
 /// Whether the newest sharing rule still gives the file that came with a record.
 async fn still_given(exchange: &Exchange, caller: &Caller, sent: &SentUpload, digest: Digest) -> Result<bool, Refusal> {
     let (revision, system, head) = (caller.revision(), caller.system()?, &sent.message);
-    if sent.revision == revision.number || !revision.sharing.cuts(&head.kind, system) {
+    let same = sent.revision == revision.number && !revision.sharing.by_case();
+    if same || !revision.sharing.cuts(&head.kind, system) {
         return Ok(true);
     }
     let Some(payload) = exchange.journal().payload(head.id).await? else { return Ok(false) };
     let Ok(shared) = serde_json::from_slice(&payload.shared) else { return Ok(false) };
     let joined = joined(exchange.journal(), &head.cases).await?;
-    let permitted = revision.permit_joined(&head.kind, system, &head.system, (&head.cases, &joined), shared);
+    let (own, at) = (&head.cases, exchange.desk.clock.now());
+    let sight = Sight { system, office: sent.office.as_ref(), own, joined: &joined, at, takes_back: false };
+    let permitted = revision.permit_to(&head.kind, &sight, &head.system, shared);
     Ok(permitted.is_some_and(|permitted| !withholds_attachment(&permitted.withheld, &seal::hex(&digest))))
 }

@@ -103,6 +103,9 @@ pub struct Delivery {
     withheld: Vec<String>,
     /// Shared paths that the receiver's format cannot carry.
     lost: Vec<String>,
+    /// The entitlement by which the office may see more of the case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entitlement: Option<String>,
     /// What the receiver said, oldest first.
     #[schema(value_type = Vec<Object>)]
     outcomes: Vec<Outcome>,
@@ -143,7 +146,8 @@ pub async fn message(
 ) -> Result<Response, Refusal> {
     demand(&caller, "read")?;
     let reading = exchange.reader(&caller, &headers, "message")?;
-    let view = find(&exchange, &caller, &id).await?;
+    exchange.within_reads(&caller, &reading)?;
+    let view = exchange.found(&reading, &id, find(&exchange, &caller, &id).await)?;
     exchange.note(Reading { messages: vec![view.head.id.to_string()], ..reading }).await?;
     Ok(answer(StatusCode::OK, &shown(&exchange, Viewer::Party(caller.system()?), view)))
 }
@@ -181,6 +185,7 @@ pub async fn messages(
 ) -> Result<Response, Refusal> {
     demand(&caller, "read")?;
     let reading = exchange.reader(&caller, &headers, "messages")?;
+    exchange.within_reads(&caller, &reading)?;
     query.only(&["record", "since", "status", "after"])?;
     let since = query.one("since")?.map(|text| {
         Timestamp::parse(text).ok_or_else(|| request::refused("since", "format", "`since` is RFC 3339 with an offset"))
@@ -295,6 +300,7 @@ fn as_it_is(delivery: DeliveryView, sender: bool) -> Delivery {
         note: delivery.note.filter(|_| sender),
         withheld: delivery.withheld,
         lost: delivery.lost,
+        entitlement: delivery.entitlement,
         outcomes: delivery.outcomes,
     }
 }

@@ -42,9 +42,10 @@ use crate::accept::{Code, Desk, Refusal};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::journal::uploads::Uploads;
-use crate::journal::{Digest, Journal};
+use crate::journal::{Digest, Journal, marks};
 use crate::keys::Keys;
 use crate::live::Live;
+use crate::readers::Readers;
 use crate::seal::MacKey;
 use crate::tokens::Tokens;
 
@@ -72,6 +73,8 @@ pub struct Exchange {
     allowances: allowance::Allowances,
     limits: access::Limiters,
     places: Semaphore,
+    /// Who looks at how much.
+    pub readers: Arc<Readers>,
     /// Bulk records at work, over all batches.
     bulk: Arc<Semaphore>,
     cursors: MacKey,
@@ -103,6 +106,7 @@ impl Exchange {
     /// Built once.
     pub fn new(parts: Parts) -> Arc<Self> {
         let cursors = parts.keys.store.derive("feed cursors");
+        let marks = marks(&parts.keys.store);
         let tokens = Tokens::new(Arc::clone(&parts.keys), parts.urls, parts.settings.tokens);
         Arc::new(Self {
             tokens,
@@ -121,6 +125,7 @@ impl Exchange {
             limits: access::Limiters::default(),
             places: Semaphore::new(IN_FLIGHT),
             bulk: Arc::new(Semaphore::new(BULK)),
+            readers: Arc::new(Readers::new(marks)),
             cursors,
             stopping: parts.stopping,
             pages: docs::Pages::new(&described()),

@@ -65,6 +65,10 @@ pub struct Limits {
     per_second: u32,
     /// Pushes to you at once.
     in_flight: usize,
+    /// Different cases, messages and attachments that you may look at within an hour; 0: no bound.
+    reads_per_hour: u32,
+    /// The same for each of your officers.
+    officer_reads_per_hour: u32,
     /// Bytes of a record.
     record_bytes: usize,
     /// Nesting of a record.
@@ -101,6 +105,7 @@ pub async fn me(State(exchange): State<Arc<Exchange>>, Known(caller): Known) -> 
     let system = caller.system()?;
     let revision = caller.revision();
     let limits = exchange.desk.settings.limits;
+    let reads = system.limits.reads(exchange.desk.settings.rates.reads);
     let me = Me {
         system: system.name.clone(),
         pillar: system.pillar.clone(),
@@ -115,6 +120,8 @@ pub async fn me(State(exchange): State<Arc<Exchange>>, Known(caller): Known) -> 
         limits: Limits {
             per_second: system.limits.per_second,
             in_flight: system.limits.in_flight,
+            reads_per_hour: reads.system,
+            officer_reads_per_hour: reads.officer,
             record_bytes: limits.record,
             depth: limits.depth,
             keys: limits.keys,

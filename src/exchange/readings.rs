@@ -4,7 +4,7 @@
 use axum::http::HeaderMap;
 
 use super::{Exchange, request};
-use crate::accept::Refusal;
+use crate::accept::{Code, Refusal};
 use crate::config::officers::Duty;
 use crate::journal::{Reading, ReadingVerb};
 use crate::tokens::Caller;
@@ -28,10 +28,34 @@ impl Exchange {
         })
     }
 
+    /// Refuses who has looked at all that he may within the hour, as a system or as one of its officers.
+    pub(super) fn within_reads(&self, caller: &Caller, reading: &Reading) -> Result<(), Refusal> {
+        let limits = caller.system()?.limits.reads(self.desk.settings.rates.reads);
+        let Some(over) = self.readers.over(reading, limits) else { return Ok(()) };
+        let who = if over.officer.is_some() { "this officer" } else { "your system" };
+        let seconds = u32::try_from(over.wait.unsigned_abs().div_ceil(1000)).unwrap_or(u32::MAX);
+        let detail = format!(
+            "{who} has looked at {} cases, messages and attachments within an hour, which is as many as it may; what a feed \
+             brings for the first time does not count, and goes on; look again in {seconds} s, or ask the administrators of \
+             the gateway, who see this",
+            over.limit
+        );
+        Err(Refusal { retry_after: Some(seconds), ..Refusal::new(Code::RateLimited, detail) })
+    }
+
     /// Notes a reading; durable when it returns.
     pub(super) async fn note(&self, reading: Reading) -> Result<(), Refusal> {
+        self.readers.count(&reading);
         self.journal().reading(ReadingVerb::Note(Box::new(reading))).await?;
         Ok(())
+    }
+
+    /// What a look found. One that found nothing counts as a look all the same: whoever tries numbers is seen.
+    pub(super) fn found<T>(&self, reading: &Reading, asked: &str, found: Result<T, Refusal>) -> Result<T, Refusal> {
+        if found.as_ref().is_err_and(|refusal| refusal.code == Code::NotFound) {
+            self.readers.count_miss(reading, asked);
+        }
+        found
     }
 }
 

@@ -15,9 +15,9 @@ use super::request::{self, Part};
 use super::{Exchange, answer};
 use crate::accept::decode::Record;
 use crate::accept::{self, Accepted, Refusal, Submission};
-use crate::config::System;
+use crate::clock::Timestamp;
+use crate::config::Sight;
 use crate::config::officers::Duty;
-use crate::identifiers::CaseKey;
 use crate::journal::{Entry, How, NewDelivery, State as DeliveryState};
 use crate::officers::Officer;
 use crate::tokens::Caller;
@@ -211,12 +211,16 @@ fn preview(caller: &Caller, record: &Record, entry: &Entry) -> Preview {
     Preview {
         shared: record.shared.tree().clone(),
         cases: entry.cases.iter().map(ToString::to_string).collect(),
-        deliveries: entry.deliveries.iter().map(|delivery| would_get(caller, record, delivery)).collect(),
+        deliveries: entry
+            .deliveries
+            .iter()
+            .map(|delivery| would_get(caller, (record, entry.accepted_at), delivery))
+            .collect(),
         warnings: entry.warnings.clone(),
     }
 }
 
-fn would_get(caller: &Caller, record: &Record, delivery: &NewDelivery) -> PreviewDelivery {
+fn would_get(caller: &Caller, (record, at): (&Record, Timestamp), delivery: &NewDelivery) -> PreviewDelivery {
     let mut shown = PreviewDelivery {
         office: delivery.office.as_ref().map(ToString::to_string),
         system: delivery.system.clone(),
@@ -231,7 +235,8 @@ fn would_get(caller: &Caller, record: &Record, delivery: &NewDelivery) -> Previe
     };
     let own = delivery.cases.as_ref().unwrap_or(&record.facts.cases);
     if let Some(system) = caller.revision().systems.get(&delivery.system)
-        && let Err(code) = encode(caller, record, system, own, &mut shown)
+        && let sight = (Sight { system, office: delivery.office.as_ref(), own, joined: &[], at, takes_back: false })
+        && let Err(code) = encode(caller, record, &sight, &mut shown)
     {
         shown.reason.get_or_insert(code);
     }
@@ -239,17 +244,12 @@ fn would_get(caller: &Caller, record: &Record, delivery: &NewDelivery) -> Previe
 }
 
 /// The stages of a delivery that need no journal: permit, encode, write.
-fn encode(
-    caller: &Caller,
-    record: &Record,
-    to: &System,
-    own: &[CaseKey],
-    shown: &mut PreviewDelivery,
-) -> Result<(), String> {
+fn encode(caller: &Caller, record: &Record, sight: &Sight<'_>, shown: &mut PreviewDelivery) -> Result<(), String> {
     let revision = caller.revision();
     let kind = &record.door.kind;
     let tree = record.shared.tree().clone();
-    let permitted = revision.permit(kind, to, caller.name(), own, tree);
+    let permitted = revision.permit_to(kind, sight, caller.name(), tree);
+    let to = sight.system;
     let permitted = permitted.ok_or_else(|| "not-permitted".to_owned())?;
     shown.withheld = permitted.withheld;
     let dialect = revision.dialect(to, kind).ok_or_else(|| "no-dialect".to_owned())?;

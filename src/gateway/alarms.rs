@@ -10,11 +10,12 @@ use crate::alerts::{self, Teller, Watchman};
 use crate::config::ConfigError;
 use crate::config::settings::FILE;
 use crate::dispatch::push::Hook;
+use crate::readers::Readers;
 use crate::revisions;
 
 impl Gateway {
     /// Starts them: somebody always looks, and somebody tells where `[alerts] webhook` says whom.
-    pub(super) fn watch(&mut self, core: &Core, dir: &Path) -> Result<(), Ended> {
+    pub(super) fn watch(&mut self, core: &Core, readers: Arc<Readers>, dir: &Path) -> Result<(), Ended> {
         let settings = &core.settings.alerts;
         let (changed, hears) = watch::channel(0);
         let watchman = Watchman {
@@ -22,10 +23,19 @@ impl Gateway {
             live: Arc::clone(&core.live),
             clock: Arc::clone(&core.clock),
             standings: Arc::clone(&core.standings),
+            readers: Arc::clone(&readers),
+            reads: core.settings.rates.reads,
             every: settings.every,
             tell: settings.webhook.is_some(),
             changed,
         };
+        let (journal, now, mut stop) = (Arc::clone(&core.journal), core.clock.now(), core.stopping.clone());
+        self.part("memory of readers", async move {
+            if let Err(error) = readers.recall(&*journal, now).await {
+                tracing::warn!(%error, "who looked at how much before this start is not known");
+            }
+            _ = stop.wait_for(|stop| *stop).await;
+        });
         self.part("watch for alerts", alerts::run(watchman, core.stopping.clone()));
         let Some(url) = settings.webhook.clone() else { return Ok(()) };
         let hmac_secret = settings.hmac_secret_file.as_deref().map(|file| secret(dir, file)).transpose()?;

@@ -44,6 +44,7 @@ use crate::journal::sqlite::{Options, SqliteJournal};
 use crate::journal::uploads::Uploads;
 use crate::keys::{Keys, write_secret};
 use crate::live::Live;
+use crate::readers::Readers;
 use crate::rerouting::Rerouting;
 use crate::revisions::Revisions;
 use crate::telemetry::{self, Telemetry};
@@ -144,9 +145,9 @@ impl Gateway {
             doom,
             drain: core.settings.drain.min(DRAIN_CAP),
         };
-        gateway.listen(&core, listeners, &data, telemetry)?;
+        let readers = gateway.listen(&core, listeners, &data, telemetry)?;
         gateway.work(&core)?;
-        gateway.watch(&core, dir)?;
+        gateway.watch(&core, readers, dir)?;
         let text = serde_json::to_string(&addresses).map_err(|error| Ended::bug(&error))?;
         write_secret(&gateway.listen_file, &text).map_err(|error| Ended::storage(&gateway.listen_file, &error))?;
         Ok(gateway)
@@ -189,7 +190,7 @@ impl Gateway {
         result.unwrap_or(Ok(()))
     }
 
-    fn listen(&mut self, core: &Core, on: Listeners, data: &Path, telemetry: Telemetry) -> Result<(), Ended> {
+    fn listen(&mut self, core: &Core, on: Listeners, data: &Path, telemetry: Telemetry) -> Result<Arc<Readers>, Ended> {
         let desk = Arc::new(core.desk());
         let admin = Admin::new(desk, Arc::clone(&core.revisions));
         let admin = Arc::new(admin.map_err(|error| Ended::bug(&error))?);
@@ -213,15 +214,14 @@ impl Gateway {
         if let Some(tls) = on.tls.clone() {
             self.part("certificates", certificates::run(tls, core.terms_of_tls(), core.stopping.clone()));
         }
+        let readers = Arc::clone(&exchange.readers);
         let router = exchange::router(exchange);
         self.part("exchange listener", http_edge::serve(on.exchange, router, on.tls, limits, stopping()));
         self.part("admin listener", http_edge::serve(on.admin, pages, None, few, stopping()));
         self.part("ops listener", http_edge::serve(on.ops, exchange::ops::router(ops), None, few, stopping()));
-        self.part(
-            "chores",
-            chores::run(Arc::clone(&core.journal), core.chores(data), telemetry, core.stopping.clone()),
-        );
-        Ok(())
+        let chores = chores::run(Arc::clone(&core.journal), core.chores(data), telemetry, core.stopping.clone());
+        self.part("chores", chores);
+        Ok(readers)
     }
 
     fn work(&mut self, core: &Core) -> Result<(), Ended> {

@@ -22,6 +22,15 @@ pub enum Cause {
     Parked,
     /// A system that is pushed to gives no answer.
     Unreachable,
+    /// A reader has looked at all that it may within an hour.
+    MassRead,
+}
+
+impl Cause {
+    /// Whether it is about a system, not about a delivery: such a rule has neither lane nor kinds.
+    pub fn is_about_a_system(self) -> bool {
+        matches!(self, Self::Unreachable | Self::MassRead)
+    }
 }
 
 /// One rule of the watch, as a store applies it.
@@ -52,18 +61,35 @@ pub struct Watch {
     pub away: Vec<(SystemName, Timestamp)>,
     /// Systems of which nothing is known: not tried since the start. Their alerts stand as they are.
     pub unknown: BTreeSet<SystemName>,
+    /// Readers that have looked at all that they may.
+    pub readers: Vec<Over>,
     /// The present moment.
     pub now: Timestamp,
     /// Somebody is to be told of what changes (see `AlertVerb::Untold`).
     pub tell: bool,
 }
 
+/// A reader that has looked at all that it may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// The system.
+    pub system: SystemName,
+    /// The mark of its officer (`Reading::mark`); `None`: the system as a whole.
+    pub officer: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// How many it may.
+    pub limit: u32,
+    /// Milliseconds until it may look again.
+    pub wait: i64,
+}
+
 /// What a rule found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
-    /// `delivery/<id>` or `system/<name>`: with the rule's name, what makes an alert one and the same.
+    /// `delivery/<id>`, `system/<name>`, `reader/<system>` or `reader/<system>/<mark of an officer>`: with the rule's name, what makes an alert one and the same.
     pub name: String,
-    /// Receiving system; empty where there is none.
+    /// Receiving (or reading) system; empty where there is none.
     pub system: String,
     /// Receiving office; empty where there is none.
     pub office: String,
@@ -71,7 +97,7 @@ pub struct Subject {
     pub kind: String,
     /// Why it stopped.
     pub code: Option<String>,
-    /// When the record was accepted, or since when the system gives no answer.
+    /// When the record was accepted, or since when the system gives no answer or reads too much.
     pub since: Timestamp,
 }
 
@@ -172,7 +198,7 @@ impl Watched {
     }
 
     fn fits(&self, facts: &Facts<'_>) -> bool {
-        self.lane.is_none_or(|lane| lane == facts.lane || self.cause == Cause::Unreachable)
+        self.lane.is_none_or(|lane| lane == facts.lane || self.cause.is_about_a_system())
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == facts.kind))
             && self.serves(facts.system)
             && (self.codes.is_empty() || facts.code.is_some_and(|code| self.codes.iter().any(|known| known == code)))

@@ -188,6 +188,7 @@ pub fn frozen(text: &str) -> Frozen {
         withheld: vec!["accused[].person.phone".to_owned()],
         lost: vec![],
         revision: 1,
+        entitlement: None,
     }
 }
 

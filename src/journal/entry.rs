@@ -462,6 +462,8 @@ pub struct Frozen {
     pub lost: Vec<String>,
     /// The revision they were encoded under.
     pub revision: u64,
+    /// The entitlement that counted.
+    pub entitlement: Option<String>,
 }
 
 impl Frozen {

@@ -189,6 +189,8 @@ pub struct FeedItem {
     pub overtaken_by: Vec<DeliveryId>,
     /// See `Lease::cases`.
     pub cases: Vec<CaseKey>,
+    /// It is settled, and shown again.
+    pub again: bool,
     /// The store's own name of the delivery.
     pub(in crate::journal) number: u64,
 }
@@ -237,6 +239,8 @@ pub struct DeliveryView {
     pub withheld: Vec<String>,
     /// Paths that the receiver's format cannot carry.
     pub lost: Vec<String>,
+    /// The entitlement that counted.
+    pub entitlement: Option<String>,
     /// What the receiver said, oldest first.
     pub outcomes: Vec<Outcome>,
     /// See `Lease::cases`.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, Lane, MessageHead, NewDelivery, State};
 use crate::clock::Timestamp;
-use crate::identifiers::{CaseKey, DeliveryId, KindName, MessageId, SystemName};
+use crate::identifiers::{CaseKey, DeliveryId, KindName, MessageId, OfficeId, SystemName};
 
 /// A person's order over one delivery.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub enum OrderVerb {
     },
     /// Make a new delivery with a new id: after a rejection, or by force.
     Repair(Box<NewDelivery>),
+    /// Take back what was delivered: a new delivery tells the office. What has not left does not leave.
+    TakeBack(Box<NewDelivery>),
 }
 
 /// What became of an order.
@@ -185,6 +187,8 @@ pub struct UploadAnswer {
 pub struct SentUpload {
     /// The record.
     pub message: MessageHead,
+    /// The office that got the record.
+    pub office: Option<OfficeId>,
     /// The revision by which it was decided that the attachment is given.
     pub revision: u64,
     /// The sender's upload.

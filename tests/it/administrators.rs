@@ -121,6 +121,7 @@ const MATRIX: &[(&str, &str, Role)] = &[
     ("POST", "/admin/v1/deliveries/{id}/{verb}", Role::Operator),
     ("POST", "/admin/v1/links", Role::Operator),
     ("POST", "/admin/v1/links/end", Role::Operator),
+    ("POST", "/admin/v1/recalls", Role::Administrator),
     ("POST", "/admin/v1/revisions", Role::Administrator),
     ("POST", "/admin/v1/rollback", Role::Administrator),
 ];

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["codes", "reference"],
     &["mapping"],
     &["config"],
-    &["live", "outcome"],
+    &["live", "outcome", "readers"],
     &["tokens", "receipts", "evidence", "revisions", "envelope", "rerouting"],
     &["casefile"],
     &["accept", "dispatch"],

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::attached::{self, Attached};
+use super::by_case::ByCase;
 use super::decide::{Alike, decide};
 use super::mark::{self, Mark};
 use super::own::{self, OwnCases};
@@ -15,6 +16,7 @@ use super::terms::{self, Terms, Views};
 use super::{FILE, extension};
 use crate::config::document::{Findings, Section, meant};
 use crate::config::facts::Path;
+use crate::config::folder::Folder;
 use crate::config::kinds::Kinds;
 use crate::config::systems::PILLARS;
 use crate::expression::Expression;
@@ -36,6 +38,15 @@ pub(super) struct Line {
     extensions: Vec<Path>,
     codes: bool,
     suspects: Option<Vec<String>>,
+    /// By set of classes that entitlements give: what it gives then.
+    entitled: Vec<Entitled>,
+}
+
+/// What a line gives somebody who is entitled to more.
+#[derive(Debug)]
+struct Entitled {
+    plan: Plan,
+    attached: Option<Attached>,
 }
 
 impl Line {
@@ -60,14 +71,24 @@ impl Line {
     }
 
     /// Takes out what it does not give, and lists it.
-    pub(super) fn apply(&self, tree: &mut Value, own: &[CaseKey], coder: &Coder<'_>, withheld: &mut Vec<String>) {
-        if let Some(attached) = &self.attached {
+    pub(super) fn apply(
+        &self,
+        tree: &mut Value,
+        own: &[CaseKey],
+        set: Option<usize>,
+        coder: &Coder<'_>,
+        withheld: &mut Vec<String>,
+    ) {
+        let entitled = set.and_then(|set| self.entitled.get(set));
+        let plan = entitled.map_or(&self.plan, |entitled| &entitled.plan);
+        let attached = entitled.map_or(&self.attached, |entitled| &entitled.attached);
+        if let Some(attached) = attached {
             attached.apply(tree, withheld);
         }
         for list in &self.own {
             list.apply(tree, own, withheld);
         }
-        for path in self.plan.apply(tree, coder) {
+        for path in plan.apply(tree, coder) {
             if !withheld.contains(&path) {
                 withheld.push(path);
             }
@@ -100,7 +121,13 @@ pub(super) fn chosen<'l>(lines: &'l [Line], shared: &Value) -> Option<(Vec<&'l L
 type Lines = BTreeMap<KindName, BTreeMap<String, Vec<Line>>>;
 
 /// Reads marks, views and lines.
-pub(super) fn compile(root: &mut Section<'_, '_>, kinds: &Kinds, systems: &[String], findings: &Findings) -> Lines {
+pub(super) fn compile(
+    root: &mut Section<'_, '_>,
+    folder: &Folder,
+    kinds: &Kinds,
+    systems: &[String],
+    findings: &Findings,
+) -> (Lines, ByCase) {
     let mut classes = BTreeSet::new();
     for kind in kinds.by_name.values() {
         sensitivities(&kind.schema.resolved(), &mut classes);
@@ -121,7 +148,9 @@ pub(super) fn compile(root: &mut Section<'_, '_>, kinds: &Kinds, systems: &[Stri
         never.push(said.value);
     }
     let views = terms::views(root, kinds, &classes);
-    let known = Known { kinds, systems, marks: &marks, classes: &classes, never: &never, views: &views, findings };
+    let by_case = ByCase::read(folder, kinds, systems, (&classes, &never), findings);
+    let (classes, sets) = (&classes[..], &by_case.sets[..]);
+    let known = Known { kinds, systems, marks: &marks, classes, never: &never, views: &views, sets, findings };
     let (mut lines, mut alike) = (Lines::new(), Alike::default());
     for mut section in root.sections("share") {
         let read = known.line(&mut section, &mut alike);
@@ -135,7 +164,7 @@ pub(super) fn compile(root: &mut Section<'_, '_>, kinds: &Kinds, systems: &[Stri
         there.push(read);
     }
     terms::unused(&views, findings);
-    lines
+    (lines, by_case)
 }
 
 /// What lines are read against.
@@ -146,6 +175,7 @@ struct Known<'k> {
     classes: &'k [&'k str],
     never: &'k [String],
     views: &'k Views,
+    sets: &'k [BTreeSet<String>],
     findings: &'k Findings,
 }
 
@@ -190,7 +220,17 @@ impl Known<'_> {
             self.findings.warn(FILE, section.line, what);
         }
         let extensions = extension::named(&terms.given);
-        let attached = tree.pointer("/properties/attachments").map(|_| Attached::new(roles, &terms, &marks, tree));
+        let files = |terms: &Terms, roles: &[String]| {
+            let has = tree.pointer("/properties/attachments");
+            has.map(|_| Attached::new(roles.to_vec(), terms, &marks, tree))
+        };
+        let entitled = self.sets.iter().map(|set| {
+            let mut terms = terms.clone();
+            terms.classes.give_full(set);
+            Entitled { plan: decide(&terms, &marks, tree, alike).plan, attached: files(&terms, &roles) }
+        });
+        let entitled: Vec<Entitled> = entitled.collect();
+        let attached = files(&terms, &roles);
         let files = attached.as_ref().is_none_or(|attached| attached.gives_all(tree));
         let plan = decided.plan;
         let suspects = plan.suspects().filter(|_| own.is_empty() && extensions.is_empty());
@@ -202,7 +242,7 @@ impl Known<'_> {
         });
         let suspects = suspects.filter(|keys| when.is_none() && keys.len() <= MOST_SUSPECTS);
         let codes = plan.codes();
-        Some((kind, to, Line { when, plan, own, attached, extensions, codes, suspects }))
+        Some((kind, to, Line { when, plan, own, attached, extensions, codes, suspects, entitled }))
     }
 }
 

@@ -2,7 +2,7 @@
 //! says of each class of sensitivity. What it says nothing of is withheld; `decide` makes a plan of it.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -40,6 +40,11 @@ impl Classes {
     /// Whether it says anything at all.
     fn none(&self) -> bool {
         self.by_name.is_empty() && self.rest.is_none()
+    }
+
+    /// Gives these whole, whatever was said of them.
+    pub(super) fn give_full(&mut self, names: &BTreeSet<String>) {
+        self.by_name.extend(names.iter().map(|name| (name.clone(), Give::Full)));
     }
 
     /// Takes what another says of classes of which this one says nothing yet.
@@ -146,7 +151,7 @@ pub(super) fn unused(views: &Views, findings: &Findings) {
 }
 
 /// What a line decides.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Terms {
     /// Every field of no class is given, but for what is withheld.
     pub(super) whole: bool,

@@ -42,7 +42,12 @@ fn schema() -> Value {
 }
 
 fn compiled(sharing: &str) -> Result<Revision, Vec<ConfigError>> {
+    compiled_with(sharing, "")
+}
+
+fn compiled_with(sharing: &str, by_case: &str) -> Result<Revision, Vec<ConfigError>> {
     let mut folder = Folder::default();
+    folder.put(BY_CASE, by_case);
     folder.put("config/kinds.toml", KINDS);
     folder.put("config/sharing.toml", sharing);
     folder.put("adapters/shared/adapter.toml", include_str!("../../../adapters/shared/adapter.toml"));
@@ -351,4 +356,103 @@ fn of_a_list_of_cases_a_receiver_sees_its_own_and_of_the_others_what_is_kept() {
     assert_eq!(seen.tree["accused"], json!([{"age": 30}]), "an item that keeps nothing is gone");
     assert!(seen.withheld.contains(&"accused[].name".to_owned()));
     assert!(Path::parse("accused[]").is_ok());
+}
+
+const CASE: &str = "fir/38101004-2026-7";
+const ENTITLED: &str = "[[entitlement]]\nname = \"one\"\noffice = \"pp:1\"\nofficer = \"PP-3; Prosecutor\"\n\
+    cases = [\"fir/38101004-2026-7\"]\nclasses = [\"victim\"]\nground = \"order of court:DLCT01, BNS s.72(2)(b)\"\n\
+    from = \"2026-11-01\"\nuntil = \"2026-12-01\"\n";
+const SEALED: &str = "[[seal]]\nflag = \"sealed\"\ncases = [\"fir/38101004-2026-7\"]\nkeep = [\"courts\"]\n\
+    ground = \"order of court:DLCT01\"\nfrom = \"2026-11-01\"\n";
+
+/// What the prosecution's office is given of the record on a day.
+fn seen_on(day: &str, office: &str, by_case: &str, own: &[&str], joined: &[&str]) -> Option<Permitted> {
+    let revision = compiled_with(&line("give = \"whole\"\nattachments = \"none\""), by_case).unwrap();
+    let keys = |texts: &[&str]| texts.iter().map(|text| CaseKey::read(text).unwrap()).collect::<Vec<_>>();
+    let (own, joined) = (keys(own), keys(joined));
+    let office = crate::identifiers::OfficeId::parse(office).unwrap();
+    let at = Timestamp::parse(day).unwrap();
+    let system = &revision.systems["pp"];
+    let sight = Sight { system, office: Some(&office), own: &own, joined: &joined, at, takes_back: false };
+    revision.permit_to("paper", &sight, "police", record())
+}
+
+#[test]
+fn an_entitlement_gives_its_classes_of_its_case_to_its_office_in_its_days_and_nothing_else() {
+    const DAY: &str = "2026-11-23T12:00:00+05:30";
+    let seen = seen_on(DAY, "pp:1", ENTITLED, &[CASE], &[]).unwrap();
+    assert_eq!(seen.entitlement.as_deref(), Some("one"));
+    assert_eq!(seen.tree["victims"][0]["name"]["full"], "Asha");
+    assert_eq!(seen.tree["things"][0]["owner"], "Asha");
+    // Classes that it does not name stay withheld, and so does a class of what it gives.
+    assert_eq!(seen.withheld, ["facts[]", "accused[].phone", "accused[].ids", "victims[].phone"]);
+    let joined = seen_on(DAY, "pp:1", ENTITLED, &["cnr/DLCT010001232026"], &[CASE]).unwrap();
+    assert_eq!(joined.entitlement.as_deref(), Some("one"), "a number that a link joined");
+    let others = [
+        ("another office", seen_on(DAY, "pp:2", ENTITLED, &[CASE], &[])),
+        ("another case", seen_on(DAY, "pp:1", ENTITLED, &["fir/38101004-2026-8"], &[])),
+        ("before", seen_on("2026-10-31T23:59:59+05:30", "pp:1", ENTITLED, &[CASE], &[])),
+        ("over", seen_on("2026-12-01T00:00:00+05:30", "pp:1", ENTITLED, &[CASE], &[])),
+    ];
+    for (what, seen) in others {
+        let seen = seen.unwrap();
+        assert_eq!((seen.entitlement, seen.tree.get("victims")), (None, None), "{what}");
+    }
+}
+
+#[test]
+fn a_sealed_case_goes_to_nobody_but_those_who_are_named() {
+    const DAY: &str = "2026-11-23T12:00:00+05:30";
+    assert!(seen_on(DAY, "pp:1", SEALED, &[CASE], &[]).is_none());
+    assert!(seen_on(DAY, "pp:1", SEALED, &["cnr/DLCT010001232026"], &[CASE]).is_none());
+    assert!(seen_on(DAY, "pp:1", SEALED, &["fir/38101004-2026-8"], &[]).is_some());
+    assert!(seen_on("2026-10-31T12:00:00+05:30", "pp:1", SEALED, &[CASE], &[]).is_some());
+    for keep in ["[\"prosecution\"]", "[\"system:pp\"]", "[\"pp:1\"]"] {
+        let kept = SEALED.replace("[\"courts\"]", keep);
+        assert!(seen_on(DAY, "pp:1", &kept, &[CASE], &[]).is_some(), "{keep}");
+    }
+    // An entitlement does not open a seal: whoever shall see it all the same is named in `keep`.
+    assert!(seen_on(DAY, "pp:1", &format!("{ENTITLED}{SEALED}"), &[CASE], &[]).is_none());
+    let of_kind = format!("{SEALED}kinds = [\"paper\"]\n");
+    assert!(seen_on(DAY, "pp:1", &of_kind, &[CASE], &[]).is_none());
+}
+
+#[test]
+fn without_ground_case_days_or_a_class_that_exists_nothing_is_given_or_sealed() {
+    let told = |by_case: String, words: &str| {
+        let errors = compiled_with(&line("give = \"whole\""), &by_case).err().unwrap_or_default();
+        let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert!(shown.iter().any(|error| error.contains(words)), "no `{words}` in {shown:#?}");
+    };
+    let without = |text: &str, key: &str| {
+        text.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    for (key, words) in [
+        ("ground", "`ground` is missing"),
+        ("cases", "`cases` is missing"),
+        ("classes", "`classes` is missing"),
+        ("until", "`until` is missing"),
+        ("from", "`from` is missing"),
+        ("office", "`office` is missing"),
+        ("name", "`name` is missing"),
+    ] {
+        told(without(ENTITLED, key), words);
+    }
+    told(
+        ENTITLED.replace("victim", "victm"),
+        "config/entitlements.toml:6: unknown class `victm`; did you mean `victim`",
+    );
+    told(ENTITLED.replace("\"victim\"", "\"national-id\""), "nobody is given `national-id`");
+    told(ENTITLED.replace("2026-12-01", "2026-10-01"), "`until` is not after `from`");
+    told(ENTITLED.replace("2026-12-01", "2026-13-01"), "no day such as");
+    told(ENTITLED.replace("fir/38", "fur/38"), "no case number");
+    told(ENTITLED.replace("BNS s.72(2)(b)", &"x".repeat(300)), "`ground` has 1 to 300 characters");
+    told(format!("{ENTITLED}{}", ENTITLED.replace("\"one\"", "\"two\"")), "`one` and `two` overlap");
+    told(without(SEALED, "ground"), "`ground` is missing");
+    told(without(SEALED, "keep"), "`keep` is missing");
+    told(
+        SEALED.replace("[\"courts\"]", "[\"court\"]"),
+        "`court` is no pillar, system or office; did you mean `courts`",
+    );
+    told(SEALED.replace("\"sealed\"", "\"closed\""), "`flag` is `closed`");
 }

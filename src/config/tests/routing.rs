@@ -173,6 +173,7 @@ fn delivered(destination: crate::config::Destination) -> crate::journal::Deliver
         note: None,
         withheld: Vec::new(),
         lost: Vec::new(),
+        entitlement: None,
         outcomes: Vec::new(),
         cases: Vec::new(),
     }

@@ -90,11 +90,18 @@ async fn a_page_notes_what_it_gives_and_nothing_that_it_does_not(stage: Box<dyn 
     assert_eq!(given.len(), 1);
     let found = list(&*stage, ReadingFilter::default()).await;
     assert_eq!(found.rows, [(1, Reading { messages: given, ..of.clone() })]);
-    // The same page again is another reading; an empty one is none.
-    let again = stage.journal().feed(ask).await.unwrap();
-    stage.journal().show(again, Some(of.clone())).await.unwrap();
+    // The same page again within a minute is the same reading, later it is another; an empty one is none.
+    let show = async |reading: &Reading| {
+        let again = stage.journal().feed(ask.clone()).await.unwrap();
+        stage.journal().show(again, Some(reading.clone())).await.unwrap();
+        numbers(&list(&*stage, ReadingFilter::default()).await)
+    };
+    let after = |millis| Reading { at: of.at + millis, ..of.clone() };
+    assert_eq!(show(&after(59_999)).await, [1]);
+    assert_eq!(show(&after(60_000)).await, [2, 1]);
+    assert_eq!(show(&Reading { purpose: Some("bail".to_owned()), ..after(60_000) }).await, [3, 2]);
     stage.journal().show(FeedPage { items: vec![], ..page }, Some(of)).await.unwrap();
-    assert_eq!(numbers(&list(&*stage, ReadingFilter::default()).await), [2, 1]);
+    assert_eq!(numbers(&list(&*stage, ReadingFilter::default()).await), [3, 2]);
 }
 
 async fn old_readings_go_and_no_number_is_given_twice(stage: Box<dyn Stage>) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::super::board::alarms::{Rounds, turn};
 use super::super::board::{Number, Open};
 use super::super::{
-    Acknowledged, Alert, AlertFilter, AlertVerb, Cause, Facts, JournalError, Lane, State, Subject, Watch, Watched,
+    Acknowledged, Alert, AlertFilter, AlertVerb, Cause, Facts, JournalError, Lane, Over, State, Subject, Watch, Watched,
 };
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
@@ -247,6 +247,10 @@ impl Store {
                 Cause::Unanswered => {
                     self.alarms.awaited.get(&kept.of).is_some_and(|awaited| is_first(watch, rule, &of_awaited(awaited)))
                 }
+                Cause::MassRead => {
+                    rule.serves(&alert.subject.system)
+                        && watch.readers.iter().any(|over| reader(over) == alert.subject.name)
+                }
                 Cause::Unreachable => {
                     let system = alert.subject.system.as_str();
                     (away.contains(system) || watch.unknown.contains(system)) && rule.serves(system)
@@ -284,6 +288,10 @@ impl Store {
             let facts = Facts { lane: Lane::Liberty, kind: "", system, code: None, since: *since };
             let about = || (0, subject(format!("system/{system}"), "", &facts));
             room.offer(watch.due(Cause::Unreachable, &facts), about);
+        }
+        for over in &watch.readers {
+            let facts = Facts { lane: Lane::Liberty, kind: "", system: &over.system, code: None, since: over.since };
+            room.offer(watch.due(Cause::MassRead, &facts), || (0, subject(reader(over), "", &facts)));
         }
         let raised = room.raised;
         (self.alarms.rounds, self.alarms.asked) = (rounds, asked);
@@ -341,6 +349,11 @@ fn of_open(open: &Open) -> Facts<'_> {
 fn of_awaited(awaited: &Awaited) -> Facts<'_> {
     let since = awaited.accepted_at;
     Facts { lane: Lane::Liberty, kind: &awaited.kind, system: &awaited.system, code: None, since }
+}
+
+fn reader(over: &Over) -> String {
+    let officer = over.officer.as_ref().map(|mark| format!("/{mark}"));
+    format!("reader/{}{}", over.system, officer.unwrap_or_default())
 }
 
 fn of(open: &Open) -> (Number, Subject) {

@@ -40,6 +40,7 @@ impl Store {
                 self.change(Open { state: State::Parked, code: Some(code.clone()), ..open }, &mut changes)?;
                 OrderAnswer::Done(order.delivery)
             }
+            (OrderVerb::TakeBack(_), open, settled) => self.take_back(order, open, settled, repair, &mut changes)?,
             (OrderVerb::Repair(_), open, settled) => self.repair(order, open, settled, repair, &mut changes)?,
             (_, Some(open), _) => OrderAnswer::NotNow(open.state),
             (_, None, Some(settled)) => OrderAnswer::NotNow(settled.state),
@@ -58,6 +59,7 @@ impl Store {
             OrderVerb::Replay => "replay",
             OrderVerb::Park { .. } => "park",
             OrderVerb::Repair(_) => "repair",
+            OrderVerb::TakeBack(_) => "take-back",
         };
         let row = json!({
             "delivery": order.delivery.to_string(), "verb": verb, "by": order.by, "reason": order.reason,
@@ -169,6 +171,37 @@ impl Store {
         self.add(new, behind, changes).map(OrderAnswer::Done)
     }
 
+    /// What has not left stays here; of what has, a further delivery tells the office that it is taken back.
+    fn take_back(
+        &mut self,
+        order: &Order,
+        old: Option<Open>,
+        settled: Option<SettledRow>,
+        new: Option<Added>,
+        changes: &mut Vec<Change>,
+    ) -> Result<OrderAnswer, JournalError> {
+        let Some(mut new) = new else { return Ok(OrderAnswer::NotFound) };
+        let behind = match (old, settled) {
+            (Some(old), _) if old.lease.is_some() => return Ok(OrderAnswer::NotNow(old.state)),
+            (Some(old), _) => {
+                let left = old.left();
+                let state = if old.state == State::Rejected { State::Rejected } else { State::Recalled };
+                self.end(&old, state, order.at, changes)?;
+                if !left || state == State::Rejected {
+                    return Ok(OrderAnswer::Done(order.delivery));
+                }
+                new.open.place = old.place;
+                None
+            }
+            (None, Some(settled)) if settled.state == State::Delivered && settled.action != Action::Withdraw => {
+                Some(settled.place)
+            }
+            (None, Some(settled)) => return Ok(OrderAnswer::NotNow(settled.state)),
+            (None, None) => return Ok(OrderAnswer::NotFound),
+        };
+        self.add(new, behind, changes).map(OrderAnswer::Done)
+    }
+
     /// Writes a delivery of a message that was accepted before; `behind`: it goes behind what is under way, but not before
     /// that place.
     pub(super) fn add(
@@ -244,7 +277,9 @@ impl SqliteJournal {
             return Ok(OrderAnswer::Pruned(at));
         }
         let repair = match &order.verb {
-            OrderVerb::Repair(to) => self.readers.with(|conn| self.added(conn, number, to))?,
+            OrderVerb::Repair(to) | OrderVerb::TakeBack(to) => {
+                self.readers.with(|conn| self.added(conn, number, to))?
+            }
             _ => None,
         };
         self.writer.run(move |store| store.order(&order, number, repair)).await

@@ -104,10 +104,12 @@ impl Store {
                 self.change(Open { shown: true, ..open }, &mut changes)?;
             }
         }
-        let given = items.iter().filter(|(number, ..)| !gone.contains(number)).map(|(.., id)| id.to_string());
-        let given: Vec<String> = given.collect();
+        let given = items.iter().filter(|(number, ..)| !gone.contains(number));
+        let settled = given.clone().filter(|(number, ..)| self.board.find(*number).is_none());
+        let again: Vec<String> = settled.map(|(.., id)| id.to_string()).collect();
+        let given: Vec<String> = given.map(|(.., id)| id.to_string()).collect();
         if let Some(mut unsealed) = unsealed.filter(|_| !given.is_empty()) {
-            unsealed.reading.messages = given;
+            (unsealed.reading.messages, unsealed.reading.again) = (given, again);
             self.begin(&changes)?;
             self.note(&unsealed)?;
         }
@@ -272,6 +274,7 @@ impl SqliteJournal {
             after: open.map_or_else(Vec::new, |(_, after)| after.clone()),
             overtaken_by: work::delivery_ids(conn, overtaken)?,
             cases: made.cases(&row.head),
+            again: open.is_none(),
             number: item.number,
         })
     }

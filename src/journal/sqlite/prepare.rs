@@ -176,6 +176,7 @@ impl Workshop {
                 lost: Vec::new(),
                 revision: entry.revision,
                 size: entry.original.len() as u64,
+                entitlement: None,
             },
             head,
         })

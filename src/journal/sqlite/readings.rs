@@ -1,8 +1,11 @@
 //! Readings in the store: one row each, its words sealed under a key of its own, numbered in order. They are looked for by
 //! opening them, newest first: few people ask, and an index of officers and cases would say who reads what.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, params};
 
+use super::super::reading::marks;
 use super::super::{JournalError, Reading, ReadingFilter, ReadingVerb, Readings};
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
@@ -12,10 +15,20 @@ use super::sums::READING;
 use super::tables::storage;
 use crate::clock::Timestamp;
 use crate::identifiers::MessageId;
-use crate::seal::StoreKey;
+use crate::seal::{self, MacKey, StoreKey};
 
 /// Rows that one look opens at most; the caller goes on from there.
 const LOOKED_THROUGH: i64 = 50_000;
+
+/// The same reading once more within so many milliseconds is the one that is kept: who polls what he leaves unsettled would
+/// fill the disk with one and the same row.
+const SAME: i64 = 60_000;
+/// Readings that are remembered for that.
+const REMEMBERED: usize = 10_000;
+
+/// The readings of the last minute by their digest: when, and which row.
+#[derive(Debug, Default)]
+pub(super) struct Noted(HashMap<[u8; 32], (i64, u64, MessageId)>);
 
 /// A reading that is sealed once it is known what is given.
 #[derive(Debug)]
@@ -25,15 +38,37 @@ pub(super) struct Unsealed {
 }
 
 impl Store {
-    /// Writes one row. A write must have begun.
-    pub(super) fn note(&self, unsealed: &Unsealed) -> Result<(), JournalError> {
+    /// Writes one row, unless it was written within the last minute. A write must have begun.
+    pub(super) fn note(&mut self, unsealed: &Unsealed) -> Result<(), JournalError> {
         let Unsealed { reading, keys } = unsealed;
+        let digest = seal::sha256(&json(&Reading { at: 0, ..reading.clone() })?);
+        if let Some((at, number, id)) = self.noted.0.get(&digest)
+            && reading.at.abs_diff(*at) < SAME.unsigned_abs()
+            && self.has_reading(*number, *id)?
+        {
+            return Ok(());
+        }
         let id = MessageId::new(Timestamp::from_millis(reading.at));
         let (key, wrapped) = keys.data_key().map_err(|_| sealing())?;
         let sealed = pack(&key, "reading", id, &json(reading)?)?;
         let number = self.last("SELECT max(number) FROM reading")? + 1;
         let row = params![signed(number), reading.at, reading.system, id.bytes(), wrapped, sealed];
-        self.run(&READING.insert(), row)
+        self.run(&READING.insert(), row)?;
+        if self.noted.0.len() >= REMEMBERED {
+            self.noted.0.retain(|_, (at, ..)| reading.at.abs_diff(*at) < SAME.unsigned_abs());
+        }
+        if self.noted.0.len() >= REMEMBERED {
+            self.noted.0.clear();
+        }
+        self.noted.0.insert(digest, (reading.at, number, id));
+        Ok(())
+    }
+
+    /// Whether the row is there: what was rolled back was never noted.
+    fn has_reading(&self, number: u64, id: MessageId) -> Result<bool, JournalError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM reading WHERE number = ?1 AND id = ?2)";
+        let mut row = self.conn.prepare_cached(sql).map_err(storage)?;
+        row.query_row(params![signed(number), id.bytes()], |row| row.get(0)).map_err(storage)
     }
 
     /// Drops what is older, some of it; the newest stays, so that no number is given twice.
@@ -76,6 +111,7 @@ fn list(conn: &Connection, keys: &StoreKey, filter: &ReadingFilter) -> Result<Re
          WHERE number < ?1 AND at >= ?2 AND (?3 IS NULL OR system = ?3) AND {} ORDER BY number DESC LIMIT ?4",
         READING.sound()
     );
+    let marks = marks(keys);
     let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
     let before = filter.before.map_or(i64::MAX, signed);
     let since = filter.since.map_or(i64::MIN, Timestamp::millis);
@@ -91,7 +127,7 @@ fn list(conn: &Connection, keys: &StoreKey, filter: &ReadingFilter) -> Result<Re
         let wrong = || damaged("reading", id);
         let key = keys.unwrap(&wrapped).map_err(|_| wrong())?;
         let reading: Reading = serde_json::from_slice(&unpack(&key, "reading", id, &sealed)?).map_err(|_| wrong())?;
-        if fits(&reading, filter) {
+        if fits(&reading, filter, &marks) {
             found.rows.push((number, reading));
         }
         if found.rows.len() >= filter.limit || looked >= LOOKED_THROUGH {
@@ -102,7 +138,8 @@ fn list(conn: &Connection, keys: &StoreKey, filter: &ReadingFilter) -> Result<Re
     Ok(found)
 }
 
-fn fits(reading: &Reading, filter: &ReadingFilter) -> bool {
+fn fits(reading: &Reading, filter: &ReadingFilter, marks: &MacKey) -> bool {
     filter.officer.as_deref().is_none_or(|id| reading.officer_id() == Some(id))
+        && filter.reader.as_ref().is_none_or(|mark| reading.mark(marks).as_ref() == Some(mark))
         && filter.case.as_ref().is_none_or(|case| reading.case.as_ref() == Some(case))
 }

@@ -17,7 +17,7 @@ use super::tables::storage;
 use super::views::counted;
 use super::wraps::file_key;
 use crate::clock::Timestamp;
-use crate::identifiers::{KindName, MessageId, SystemName};
+use crate::identifiers::{KindName, MessageId, OfficeId, SystemName};
 use crate::seal::hex;
 
 /// Refusals kept with their digest for one system and day; the rest of that day is counted only.
@@ -324,11 +324,13 @@ fn find_upload(
     for seq in carriers {
         let seq = unsigned(seq.map_err(storage)?);
         let Some(row) = read::head_row(conn, seq)?.filter(|row| given.contains(&row.head.kind)) else { continue };
-        let Some(revision) = was_sent(conn, seq, row.id, system, row.head.deliveries.len(), &hex(digest))? else {
+        let Some((revision, office)) = was_sent(conn, seq, row.id, system, row.head.deliveries.len(), &hex(digest))?
+        else {
             continue;
         };
         for upload in uploads(conn, ONE, params![row.head.system, digest])? {
-            sent.push(SentUpload { message: row.head.head(row.id, None)?, revision, upload });
+            let office = OfficeId::parse(&office).ok();
+            sent.push(SentUpload { message: row.head.head(row.id, None)?, office, revision, upload });
         }
         if sent.len() >= MOST_SENT {
             break;
@@ -346,18 +348,16 @@ fn was_sent(
     system: &str,
     made: usize,
     sha256: &str,
-) -> Result<Option<u64>, JournalError> {
+) -> Result<Option<(u64, String)>, JournalError> {
     let mut numbers: Vec<u64> = (1..=made as u64).map(|n| (seq << 16) | n).collect();
     numbers.extend(read::added(conn, seq)?);
     for number in numbers {
         let delivery = id.delivery(u16::try_from(number & 0xffff).unwrap_or(0));
-        let to = super::outcomes::delivery_row(conn, delivery)?.map(|(_, row, _)| row.system);
-        if to.as_deref() != Some(system) {
-            continue;
-        }
+        let to = super::outcomes::delivery_row(conn, delivery)?.map(|(_, row, _)| row);
+        let Some(to) = to.filter(|row| row.system == system) else { continue };
         let frozen: Option<FrozenRow> = read::guarded_row(conn, "frozen", number)?;
         if let Some(frozen) = frozen.filter(|frozen| !withholds_attachment(&frozen.withheld, sha256)) {
-            return Ok(Some(frozen.revision));
+            return Ok(Some((frozen.revision, to.office.unwrap_or_default())));
         }
     }
     Ok(None)

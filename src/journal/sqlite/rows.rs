@@ -115,6 +115,8 @@ pub(super) struct FrozenRow {
     pub(super) lost: Vec<String>,
     pub(super) revision: u64,
     pub(super) size: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entitlement: Option<String>,
 }
 
 impl HeadRow {

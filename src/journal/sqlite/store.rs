@@ -14,6 +14,7 @@ use super::super::{JournalError, State};
 use super::alerts::{Alarms, Awaited, Kept};
 use super::index::{Index, Merge, signed, unsigned};
 use super::mark::{Mark, Reached};
+use super::readings::Noted;
 use super::rows::{SettledRow, checked, guarded};
 use super::sums::{COUNTER, LINK, META};
 use super::tables::storage;
@@ -38,6 +39,7 @@ pub(super) struct Store {
     pub(super) conn: Connection,
     pub(super) board: Board,
     pub(super) alarms: Alarms,
+    pub(super) noted: Noted,
     pub(super) index: Arc<Index>,
     pub(super) limits: Limits,
     /// The next message's sequence number, from 1.
@@ -97,6 +99,7 @@ impl Store {
             conn,
             board: Board::default(),
             alarms: Alarms::default(),
+            noted: Noted::default(),
             index,
             limits,
             seq: 1,

@@ -105,7 +105,8 @@ impl SqliteJournal {
         let settled: Option<SettledRow> =
             if open.is_none() { read::guarded_row(conn, "settled", number)? } else { None };
         let frozen: Option<FrozenRow> = read::guarded_row(conn, "frozen", number)?;
-        let (withheld, lost) = frozen.map_or_else(Default::default, |row| (row.withheld, row.lost));
+        let (withheld, lost, entitlement) =
+            frozen.map_or_else(Default::default, |row| (row.withheld, row.lost, row.entitlement));
         let said = super::outcomes::said(conn, &self.workshop.keys, row, number)?;
         let base = DeliveryView {
             id,
@@ -123,6 +124,7 @@ impl SqliteJournal {
             note: None,
             withheld,
             lost,
+            entitlement,
             outcomes: said,
             cases: made.cases(&row.head),
         };

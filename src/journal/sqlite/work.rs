@@ -302,6 +302,7 @@ fn prepare_frozen(lease: &LeaseToken, frozen: &Frozen) -> Result<PreparedFrozen,
         lost: frozen.lost.clone(),
         revision: frozen.revision,
         size: frozen.bytes.as_ref().map_or(record.size, |bytes| bytes.len() as u64),
+        entitlement: frozen.entitlement.clone(),
     };
     let bytes = frozen.bytes.as_ref().map(sealed).transpose()?;
     Ok(PreparedFrozen { row, bytes, mac: record.key.mac(&frozen.digest) })
@@ -329,6 +330,7 @@ pub(super) fn read_frozen(
         withheld: row.withheld,
         lost: row.lost,
         revision: row.revision,
+        entitlement: row.entitlement,
     }))
 }
 

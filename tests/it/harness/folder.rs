@@ -36,7 +36,7 @@ impl Party {
             pillar: pillar.to_owned(),
             offices: offices.iter().map(|&office| office.to_owned()).collect(),
             push: None,
-            more: "[limits]\nper_second = 100000\nin_flight = 8\n".to_owned(),
+            more: "[limits]\nper_second = 100000\nreads_per_hour = 0\nin_flight = 8\n".to_owned(),
             send: kinds.clone(),
             receive: kinds,
         }
