@@ -117,7 +117,12 @@ impl Store {
 pub fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
-        if path.is_dir() { walk(&path, found) } else { found.push(path) }
+        if path.is_dir() {
+            walk(&path, found);
+        } else if path.is_file() {
+            // A gateway that was killed leaves its socket behind, which nobody can read.
+            found.push(path);
+        }
     }
 }
 
