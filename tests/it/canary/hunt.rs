@@ -514,6 +514,10 @@ fn in_files(path: &Path) -> BTreeSet<(u32, u32)> {
     if path.is_file() {
         return anywhere(&std::fs::read(path).unwrap());
     }
+    if !path.is_dir() {
+        // The socket of the gateway: nothing is kept in it.
+        return BTreeSet::new();
+    }
     let entries = std::fs::read_dir(path).unwrap();
     entries.flat_map(|entry| in_files(&entry.unwrap().path())).collect()
 }
