@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::time::Instant;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -112,9 +111,8 @@ async fn a_name_that_is_pointed_elsewhere_is_not_followed_there() {
 async fn among_several_addresses_only_the_allowed_are_called() {
     let (address, callers) = server(FINE, b"", SECOND).await;
     let (door, _folder, _) = door(&["10.255.255.1 127.0.0.1"], &["127.0.0.1/32"]);
-    let began = Instant::now();
     assert_eq!(status(&told(&door, format!("http://two.example:{}/", address.port()), LONG).await), Ok(200));
-    assert!(began.elapsed() < Duration::from_secs(10) && *callers.lock().unwrap() == 1);
+    assert_eq!(*callers.lock().unwrap(), 1);
 }
 
 #[tokio::test]
@@ -152,16 +150,14 @@ async fn an_answer_without_end_is_cut_and_one_that_drips_is_given_up() {
         Posted::Answered(reply) => assert_eq!((reply.status, reply.body.len()), (200, 1000)),
         Posted::Unreachable(class) => panic!("{class}"),
     }
-    let began = Instant::now();
     for (said, again) in
         [(head, b"1\r\na\r\n".as_slice()), ("HTTP/1.1 200 OK\r\nx: ", b"a".as_slice()), ("", b"H".as_slice())]
     {
         let (dripping, _) = server(said, again, Duration::from_millis(100)).await;
-        let posted = told(&door, format!("http://{dripping}/"), SECOND).await;
-        assert!(status(&posted).is_err(), "{posted:?}");
+        assert_eq!(status(&told(&door, format!("http://{dripping}/"), SECOND).await), Err("timeout"));
     }
-    let (endless_head, _) =
-        server("HTTP/1.1 200 OK\r\n", b"x-more: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", Duration::ZERO).await;
-    assert!(status(&told(&door, format!("http://{endless_head}/"), LONG).await).is_err());
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    // A head is cut for its size, long before the time is up.
+    let (endless_head, _) = server("HTTP/1.1 200 OK\r\n", &[b'a'; 4096], Duration::ZERO).await;
+    let posted = status(&told(&door, format!("http://{endless_head}/"), LONG).await);
+    assert!(posted.is_err() && posted != Err("timeout"), "{posted:?}");
 }
