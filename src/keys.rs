@@ -1,5 +1,7 @@
-//! The gateway's own keys in `DIR/keys`: of the store, of receipts, of tokens, of pushes.
+//! The gateway's own keys in `DIR/keys`: of the store, of receipts, of tokens, of pushes; who opens the first is said in `master`.
 //! Missing ones are made, readable by their owner only; one that is there is never replaced. Read `seal` for what they do.
+
+pub mod master;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -40,6 +42,22 @@ pub enum KeyError {
         /// Why.
         source: SealError,
     },
+    /// A file that says who is the master says nothing usable.
+    #[error("`{path}`, which says who wraps the store's key: {reason}")]
+    Described {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The store's key is wrapped, and its master does not open it now.
+    #[error("key file `{path}` is not opened: {reason}")]
+    Master {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl Keys {
@@ -49,8 +67,8 @@ impl Keys {
         // A folder's name is durable once the one above is synced: what is sealed must never outlive the key that opens it.
         let made = fs::create_dir_all(&keys).and_then(|()| fs::File::open(dir)?.sync_all());
         made.map_err(|source| KeyError::File { path: keys.clone(), source })?;
-        let path = keys.join("store.key");
-        let store = read_or_make(&path, StoreKey::generate_hex)?;
+        let store = master::open(&keys)?.map_or_else(|| master::make(&keys), Ok)?;
+        let path = keys.join(master::STORE_KEY);
         Ok(Self {
             store: StoreKey::from_hex(&store).map_err(|source| KeyError::Form { path, source })?,
             receipts: signing(&keys, "receipts.ed25519")?,
@@ -61,8 +79,10 @@ impl Keys {
 }
 
 /// The key of the store of the folder `dir`, where it has one already.
-pub fn store(dir: &Path) -> Option<StoreKey> {
-    StoreKey::from_hex(&fs::read_to_string(dir.join("keys/store.key")).ok()?).ok()
+pub fn store(dir: &Path) -> Result<Option<StoreKey>, KeyError> {
+    let keys = dir.join("keys");
+    let form = |source| KeyError::Form { path: keys.join(master::STORE_KEY), source };
+    master::open(&keys)?.map(|text| StoreKey::from_hex(&text).map_err(form)).transpose()
 }
 
 fn signing(keys: &Path, name: &str) -> Result<SigningKey, KeyError> {

@@ -15,6 +15,7 @@ use crate::config::sharing::PURPOSE;
 use crate::config::{Administrators, ConfigError, Deed, Folder, Revision};
 use crate::journal::{Journal, JournalError, NewRevision, RevisionRow, RevisionVerb};
 use crate::live::Live;
+use crate::seal::{MacKey, StoreKey};
 
 /// The oldest binary that can run a revision made by this one.
 const OLDEST_BINARY: &str = "0.1.0";
@@ -75,13 +76,15 @@ pub struct Revisions {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     dir: PathBuf,
+    pseudonyms: MacKey,
     one_at_a_time: tokio::sync::Mutex<()>,
 }
 
 impl Revisions {
-    /// Of the store of the folder `dir`, which also holds the secrets that no revision keeps.
-    pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, dir: &Path) -> Self {
-        Self { journal, clock, dir: dir.to_owned(), one_at_a_time: tokio::sync::Mutex::new(()) }
+    /// Of the store of the folder `dir`, which also holds the secrets that no revision keeps; `key` is the store's.
+    pub fn new(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, dir: &Path, key: &StoreKey) -> Self {
+        let pseudonyms = key.derive(PURPOSE);
+        Self { journal, clock, dir: dir.to_owned(), pseudonyms, one_at_a_time: tokio::sync::Mutex::new(()) }
     }
 
     /// The newest revision, compiled; in a fresh store the first is made of the folder.
@@ -201,11 +204,11 @@ impl Revisions {
 
     /// Compiles on a thread of its own: schemas and mappings take a while, and the others serve requests.
     async fn compile(&self, number: u64, folder: Folder) -> Result<Revision, NotApplied> {
-        let dir = self.dir.clone();
+        let (dir, pseudonyms) = (self.dir.clone(), self.pseudonyms.clone());
         let compiled = tokio::task::spawn_blocking(move || {
             let mut revision = Revision::compile_exactly(number, folder)?;
             read_secrets(&mut revision, &dir)?;
-            revision.sharing.pseudonyms = crate::keys::store(&dir).map(|key| key.derive(PURPOSE));
+            revision.sharing.pseudonyms = Some(pseudonyms);
             Ok(revision)
         });
         match compiled.await {

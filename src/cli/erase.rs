@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::store::{failure, places};
+use super::store::{failure, places, unopened};
 use crate::clock::{Clock, WallClock};
 use crate::identifiers::CaseKey;
 use crate::journal::sqlite::{Options, SqliteJournal};
@@ -59,8 +59,7 @@ pub(super) async fn run(dir: &GatewayFolder, asked: &EraseArguments, output: Out
     let by = asked.by.clone().or_else(login).unwrap_or_else(|| "administrator".to_owned());
     let clock: Arc<dyn Clock> = Arc::new(WallClock);
     let at = clock.now();
-    let keys = crate::keys::Keys::open(dir.path())
-        .map_err(|error| Failure::new(Exit::Configuration, error.to_string(), "restore keys/ from your backup"))?;
+    let keys = crate::keys::Keys::open(dir.path()).map_err(|error| unopened(&error))?;
     let places = places(dir)?;
     let options = Options::new(keys.store.clone(), String::new(), clock);
     let journal = SqliteJournal::open(&places.data, options).map_err(failure)?;

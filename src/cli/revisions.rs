@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::configure::{errors, packed, unpacked};
+use super::store::unopened;
 use crate::clock::{Clock, WallClock};
 use crate::config::{Folder, Settings};
 use crate::gateway;
@@ -33,7 +34,7 @@ pub(super) enum Revisions {
     /// The gateway of this folder runs.
     Running(GatewayFolder),
     /// None runs.
-    Store(crate::revisions::Revisions),
+    Store(Box<crate::revisions::Revisions>),
 }
 
 impl Revisions {
@@ -43,12 +44,13 @@ impl Revisions {
             return Ok(Self::Running(dir.clone()));
         }
         let settings = Settings::load(dir.path()).map_err(errors)?;
-        let keys = Keys::open(dir.path()).map_err(|error| Failure::new(Exit::Configuration, error.to_string(), ""))?;
+        let keys = Keys::open(dir.path()).map_err(|error| unopened(&error))?;
         let keys = Arc::new(keys);
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let store = gateway::open_store(dir.path(), &settings, &keys, &clock);
         let store = store.await.map_err(|ended| super::serve::failure(&ended))?;
-        Ok(Self::Store(crate::revisions::Revisions::new(store, clock, dir.path())))
+        let revisions = crate::revisions::Revisions::new(store, clock, dir.path(), &keys.store);
+        Ok(Self::Store(Box::new(revisions)))
     }
 
     /// Whether a change is live at once.

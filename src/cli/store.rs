@@ -14,6 +14,7 @@ use crate::journal::sqlite::backup::{self, Manifest, Taken};
 use crate::journal::sqlite::verify::{self, Places, Verified};
 use crate::journal::sqlite::{Options, SqliteJournal};
 use crate::journal::{Journal, JournalError, Prune, Pruned};
+use crate::keys::KeyError;
 use crate::shell::exit::{Done, Exit, Failure};
 use crate::shell::folder::GatewayFolder;
 use crate::shell::output::Output;
@@ -41,6 +42,9 @@ pub(super) enum StoreVerb {
         #[arg(long, value_name = "FILE")]
         wraps: Option<PathBuf>,
     },
+    /// Have the store's key wrapped by another master: that of keys/master.next.toml, which then becomes keys/master.toml; or
+    /// anew by the present one, where there is no such file. Nothing in the store is rewritten; a gateway may run.
+    RotateKey,
     /// Make all records of a case unreadable for good, here and in every backup whose wraps are not kept; no gateway may run.
     Erase(EraseArguments),
     /// Take the payloads of records away that were settled before a moment; no gateway may run. What is not settled is never
@@ -69,23 +73,23 @@ const BATCH: usize = 500;
 
 /// Runs one of the verbs.
 pub(super) async fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -> Done {
-    let keys = crate::keys::store(dir.path());
+    let key = || crate::keys::store(dir.path()).map_err(|error| unopened(&error));
     match verb {
         StoreVerb::Verify { backup: None, .. } => {
             dir.require()?;
-            let found = verify::verify(&places(dir)?, keys.as_ref()).map_err(failure)?;
+            let found = verify::verify(&places(dir)?, key()?.as_ref()).map_err(failure)?;
             told(&found, None, "the store is as it was written", output)
         }
         StoreVerb::Verify { backup: Some(from), wraps } => {
             let wraps = beside(from, wraps.as_deref());
-            let taken = backup::verify_backup(from, wraps.as_deref(), keys.as_ref()).map_err(failure)?;
+            let taken = backup::verify_backup(from, wraps.as_deref(), key()?.as_ref()).map_err(failure)?;
             told(&taken.verified, Some(&taken.manifest), "the backup is as it was taken", output)
         }
         StoreVerb::Backup { to, wraps } => {
             dir.require()?;
             let wraps = wraps.clone().unwrap_or_else(|| backup::wraps_beside(to));
             let Taken { manifest, verified } =
-                backup::backup(&places(dir)?, (to, &wraps), keys.as_ref(), WallClock.now()).map_err(failure)?;
+                backup::backup(&places(dir)?, (to, &wraps), key()?.as_ref(), WallClock.now()).map_err(failure)?;
             told(&verified, Some(&manifest), "the backup is whole", output)?;
             if !output.json {
                 let wraps = shown(&wraps);
@@ -93,6 +97,17 @@ pub(super) async fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -
                     "{:10} {wraps}: nothing is read without it; keep it elsewhere, and no older one",
                     "wraps"
                 ));
+            }
+            Ok(())
+        }
+        StoreVerb::RotateKey => {
+            dir.require()?;
+            let by = crate::keys::master::rotate(dir.path()).map_err(|error| unopened(&error))?;
+            if output.json {
+                output.document(&json!({ "wrapped_by": by }));
+            } else {
+                output.line(format!("the store's key is wrapped by {by}"));
+                output.line("copies of keys/store.key from before are opened by the master before: destroy them, and keep one of the new");
             }
             Ok(())
         }
@@ -106,6 +121,7 @@ pub(super) async fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -
         }
         StoreVerb::Restore { from, wraps } => {
             let wraps = beside(from, wraps.as_deref());
+            let keys = key()?;
             let Taken { manifest, verified } =
                 backup::restore(from, wraps.as_deref(), &places(dir)?, keys.as_ref()).map_err(failure)?;
             told(&verified, Some(&manifest), "the store is restored", output)?;
@@ -127,6 +143,16 @@ pub(super) async fn run(dir: &GatewayFolder, verb: &StoreVerb, output: Output) -
     }
 }
 
+/// Why the gateway's keys cannot be had. A master that does not answer now may do so later.
+pub(super) fn unopened(error: &KeyError) -> Failure {
+    let (exit, advice) = match error {
+        KeyError::Master { .. } => (Exit::Unreachable, "see that the master answers, and try again"),
+        KeyError::Described { .. } => (Exit::Configuration, "docs/security.md says what may stand there"),
+        KeyError::File { .. } | KeyError::Form { .. } => (Exit::Configuration, "restore keys/ from your backup"),
+    };
+    Failure::new(exit, error.to_string(), advice)
+}
+
 /// The wraps of a backup: as named, or those that lie beside it.
 fn beside(backup: &Path, named: Option<&Path>) -> Option<PathBuf> {
     named.map(Path::to_owned).or_else(|| Some(backup::wraps_beside(backup)).filter(|wraps| wraps.exists()))
@@ -146,8 +172,7 @@ async fn prune(dir: &GatewayFolder, before: Option<&str>, dry: bool, output: Out
             Timestamp::from_millis(now.millis().saturating_sub(i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)))
         }
     };
-    let keys = crate::keys::Keys::open(dir.path())
-        .map_err(|error| Failure::new(Exit::Configuration, error.to_string(), "restore keys/ from your backup"))?;
+    let keys = crate::keys::Keys::open(dir.path()).map_err(|error| unopened(&error))?;
     let options = Options::new(keys.store.clone(), String::new(), clock);
     let journal = SqliteJournal::open(&dir.file("data"), options).map_err(failure)?;
     let mut all = Pruned::default();

@@ -64,7 +64,9 @@ impl Ended {
         {
             return Self::storage(path, source);
         }
-        Self { code: CONFIGURATION, message: chain(error) }
+        // Whoever holds the master may be out of reach for a while only.
+        let code = if matches!(error, KeyError::Master { .. }) { UNAVAILABLE } else { CONFIGURATION };
+        Self { code, message: chain(error) }
     }
 
     /// The files of `[tls]` are not what they should be.

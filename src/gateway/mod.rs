@@ -127,7 +127,7 @@ impl Gateway {
         remove(&listen_file).map_err(|error| Ended::storage(&listen_file, &error))?;
         let (guarded, doom) = Guarded::new(store);
         let journal: Arc<dyn Journal> = Arc::new(guarded);
-        let revisions = Arc::new(Revisions::new(Arc::clone(&journal), Arc::clone(&clock), dir));
+        let revisions = Arc::new(Revisions::new(Arc::clone(&journal), Arc::clone(&clock), dir, &keys.store));
         let live = Arc::new(Live::new(newest::newest(&revisions, dir, apply).await?));
         let telemetry = Telemetry::start();
         let (stop, stopping) = watch::channel(false);

@@ -21,6 +21,7 @@ mod store_damage;
 mod store_disk;
 mod store_inject;
 mod store_prune;
+mod master;
 mod store_erase;
 mod store_scene;
 mod twins;

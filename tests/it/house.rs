@@ -80,7 +80,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("thiserror", &[]),
     ("tokio", &[]),
     ("tokio_rustls", &["src/tls.rs", "tests/"]),
-    ("toml", &["src/config/", "src/mapping/", "src/promises.rs", "tests/"]),
+    ("toml", &["src/config/", "src/keys/", "src/mapping/", "src/promises.rs", "tests/"]),
     ("tower", &["src/exchange/", "src/admin/", "src/http_edge"]),
     ("tracing", &[]),
     ("tracing_subscriber", &["src/telemetry", "src/cli/", "src/main.rs"]),

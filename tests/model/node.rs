@@ -164,7 +164,7 @@ impl<'g> Node<'g> {
             journal: journal.clone(),
             uploads,
             live: live.clone(),
-            revisions: Arc::new(Revisions::new(journal.clone(), time, ground.folder.root())),
+            revisions: Arc::new(Revisions::new(journal.clone(), time, ground.folder.root(), &ground.keys.store)),
             standings: Arc::default(),
             stopping,
             addresses: Addresses { exchange: here, admin: here, ops: here, tls: false },
