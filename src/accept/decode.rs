@@ -113,16 +113,19 @@ fn files(plan: &Plan, native: &Value, cap: u64) -> Result<Inside, Refusal> {
 
 /// Makes it a record, or says everything that is wrong with it.
 pub fn validate(read: Decoded, tagged: &Fields) -> Result<Record, Refusal> {
-    let Decoded { door, bytes, shared, mut warnings, key, as_sent, files } = read;
+    let Decoded { door, bytes, shared, mut warnings, key, mut as_sent, files } = read;
     let kind = door.kind()?;
     let dialect = door.dialect()?;
-    let shared = kind
+    let mut shared = kind
         .schema
         .validate(shared)
         .map_err(|violations| Refusal::of(Code::SchemaInvalid, traced(dialect, &bytes, violations)))?;
     let aadhaar = national::violations(shared.tree(), tagged);
     if !aadhaar.is_empty() {
-        return Err(Refusal::of(Code::AadhaarNumber, traced(dialect, &bytes, aadhaar)));
+        let (masked, told) = sealed(&door, shared, &aadhaar)
+            .ok_or_else(|| Refusal::of(Code::AadhaarNumber, traced(dialect, &bytes, aadhaar)))?;
+        warnings.extend(traced(dialect, &bytes, told));
+        (shared, as_sent) = (masked, false);
     }
     let hidden = names::warnings(shared.tree(), tagged);
     if !hidden.is_empty() {
@@ -132,6 +135,20 @@ pub fn validate(read: Decoded, tagged: &Fields) -> Result<Record, Refusal> {
     let office = sending_office(&door, &facts)?;
     let shared_text = if as_sent { None } else { Some(Bytes::from(written(shared.tree())?)) };
     Ok(Record { door, bytes, shared, shared_text, facts, office, key, warnings, files })
+}
+
+/// The record with its Aadhaar numbers masked and what its sender is told of it, where the sender's file has them sealed. What
+/// takes back a record that was taken once is never refused for them.
+fn sealed(door: &Door, shared: Validated, found: &[Violation]) -> Option<(Validated, Vec<Violation>)> {
+    let seals = door.caller.system().is_ok_and(|system| system.seals_aadhaar) || door.action == Action::Withdraw;
+    // What has images goes to some receivers as it was sent, with whatever is in it.
+    let whole = door.dialect().is_ok_and(|dialect| dialect.codec.tree_is_whole());
+    if !seals || !whole {
+        return None;
+    }
+    let mut tree = shared.into_tree();
+    let told = national::seal(&mut tree, found)?;
+    Some((door.kind().ok()?.schema.validate(tree).ok()?, told))
 }
 
 fn written(tree: &Value) -> Result<Vec<u8>, Refusal> {

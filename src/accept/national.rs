@@ -1,16 +1,21 @@
-//! Aadhaar numbers do not belong in records: a field that holds a national id is refused when it holds one.
-//! Which fields those are, the shared schema says (`tagged`). Twelve digits, the first
+//! Aadhaar numbers do not belong in records: a field that holds a national id is refused when it holds one, or, for a sender
+//! whose file says so, sealed: nobody is given more than its last four digits (Aadhaar Act, s.29). Which fields those are, the shared schema says (`tagged`). Twelve digits, the first
 //! 2 to 9, with a valid Verhoeff check digit (UIDAI); anything else is somebody else's number and passes.
+
+use std::collections::HashSet;
 
 use icjs_kit::Violation;
 use serde_json::Value;
 
-use super::tagged::Fields;
+use super::tagged::{Fields, step_of};
 
 /// Every field for a national id that holds an Aadhaar number.
 pub fn violations(tree: &Value, tagged: &Fields) -> Vec<Violation> {
     let mut found = Vec::new();
     tagged.national(tree, |value, pointer| judge(value, pointer, &mut found));
+    // A tagged field that lies in a tagged object is come to twice.
+    let mut told = HashSet::new();
+    found.retain(|one| told.insert(one.pointer.clone()));
     found
 }
 
@@ -20,7 +25,7 @@ fn judge(value: &Value, pointer: &str, found: &mut Vec<Violation>) {
         Value::String(text) => is_aadhaar(text),
         Value::Number(number) => is_aadhaar(&number.to_string()),
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, field)| judge(field, &format!("{pointer}/{name}"), found));
+            fields.iter().for_each(|(name, field)| judge(field, &format!("{pointer}/{}", step_of(name)), found));
             false
         }
         Value::Array(items) => {
@@ -41,17 +46,40 @@ fn judge(value: &Value, pointer: &str, found: &mut Vec<Violation>) {
     }
 }
 
-/// Whether a text, spaces and hyphens aside, is an Aadhaar number.
+/// Writes a mask over each number that was `found`, and says so to its sender. What is no text has no room for one.
+pub fn seal(tree: &mut Value, found: &[Violation]) -> Option<Vec<Violation>> {
+    let mut warnings = Vec::with_capacity(found.len());
+    for violation in found {
+        let Some(Value::String(text)) = tree.pointer_mut(&violation.pointer) else { return None };
+        let digits = digits(text)?;
+        let last: String = digits.iter().skip(8).map(u8::to_string).collect();
+        *text = format!("{0}-{0}-{last}", "X".repeat(4));
+        warnings.push(Violation {
+            rule: "aadhaar-sealed".to_owned(),
+            message: "this field holds an Aadhaar number; receivers get its last four digits only".to_owned(),
+            ..violation.clone()
+        });
+    }
+    Some(warnings)
+}
+
+/// Whether a text is an Aadhaar number.
 fn is_aadhaar(text: &str) -> bool {
+    digits(text).is_some()
+}
+
+/// The twelve digits of an Aadhaar number, written with spaces, hyphens or neither.
+fn digits(text: &str) -> Option<Vec<u8>> {
     let mut digits = Vec::with_capacity(12);
     for c in text.chars().filter(|c| !matches!(c, ' ' | '-')) {
         // Digits of Indian scripts are the same number.
         match digit(c) {
             Some(digit) if digits.len() < 12 => digits.push(digit),
-            _ => return false,
+            _ => return None,
         }
     }
-    digits.len() == 12 && digits.first().is_some_and(|first| (2..=9).contains(first)) && verhoeff(&digits)
+    let begins = digits.first().is_some_and(|first| (2..=9).contains(first));
+    (digits.len() == 12 && begins && verhoeff(&digits)).then_some(digits)
 }
 
 /// ASCII digits and those of the Indian scripts in Unicode (each block's zero).

@@ -95,6 +95,11 @@ fn collect(schema: &Value, path: &mut Path, found: &mut Marked) {
     }
 }
 
+/// A name as one step of a JSON Pointer (RFC 6901, section 3).
+pub fn step_of(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 fn walk(value: &Value, path: &[Option<String>], pointer: &mut String, told: &mut dyn FnMut(&Value, &str)) {
     let Some((step, rest)) = path.split_first() else {
         return told(value, pointer);
@@ -104,7 +109,7 @@ fn walk(value: &Value, path: &[Option<String>], pointer: &mut String, told: &mut
         (Some(name), Value::Object(fields)) => {
             if let Some(field) = fields.get(name) {
                 pointer.push('/');
-                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+                pointer.push_str(&step_of(name));
                 walk(field, rest, pointer, told);
             }
         }

@@ -66,6 +66,8 @@ pub struct System {
     pub folder: Option<Watched>,
     /// What its officers must show.
     pub officers: Officers,
+    /// Aadhaar numbers in its records are masked for everybody, not refused.
+    pub seals_aadhaar: bool,
     /// Its limits.
     pub limits: SystemLimits,
 }
@@ -232,6 +234,7 @@ fn one(
         section.finish();
         officers
     });
+    let seals_aadhaar = aadhaar(root);
     let limits = limits(root);
     Some(System {
         name: name?.value,
@@ -245,6 +248,7 @@ fn one(
         push: push?,
         folder,
         officers: officers.unwrap_or_default(),
+        seals_aadhaar,
         limits,
     })
 }
@@ -270,6 +274,16 @@ pub(super) fn pillar(section: &mut Section<'_, '_>) -> Option<String> {
         return None;
     }
     Some(said.value)
+}
+
+/// `aadhaar`: whether the system's Aadhaar numbers are sealed.
+fn aadhaar(root: &mut Section<'_, '_>) -> bool {
+    let Some(said) = root.text("aadhaar") else { return false };
+    if !["refuse", "seal"].contains(&said.value.as_str()) {
+        let hint = meant(&said.value, ["refuse", "seal"].into_iter());
+        root.error(said.line, format!("`aadhaar` is `{}`; it is `refuse` or `seal`{hint}", said.value));
+    }
+    said.value == "seal"
 }
 
 fn offices(root: &mut Section<'_, '_>, known: &Known<'_>, pillar: Option<&str>) -> Vec<Said<OfficeId>> {

@@ -30,6 +30,7 @@ fn system(keys: Value) -> System {
         push: None,
         folder: None,
         officers: Officers::default(),
+        seals_aadhaar: false,
         limits: SystemLimits { per_second: 10, in_flight: 1, ..SystemLimits::default() },
     }
 }

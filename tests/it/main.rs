@@ -29,6 +29,7 @@ mod variant;
 mod cases;
 mod mass_read;
 mod officers;
+mod aadhaar;
 mod administrators;
 mod approvals;
 mod sealed;
