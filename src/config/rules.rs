@@ -20,7 +20,7 @@ use crate::journal::{Cause, Lane};
 /// Where rules are configured.
 pub const FILE: &str = "config/rules.toml";
 
-const CAUSES: [&str; 5] = ["unsettled", "unanswered", "parked", "unreachable", "mass-read"];
+const CAUSES: [&str; 6] = ["unsettled", "unanswered", "recall", "parked", "unreachable", "mass-read"];
 
 /// What rules.toml says.
 #[derive(Debug, Default)]
@@ -151,6 +151,7 @@ fn alert(section: &mut Section<'_, '_>, kinds: &Kinds) -> Option<AlertRule> {
     let cause = cause.map(|said| match said.value.as_str() {
         "unsettled" => Cause::Unsettled,
         "unanswered" => Cause::Unanswered,
+        "recall" => Cause::Recall,
         "parked" => Cause::Parked,
         "mass-read" => Cause::MassRead,
         _ => Cause::Unreachable,

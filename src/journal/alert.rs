@@ -18,6 +18,8 @@ pub enum Cause {
     Unsettled,
     /// The receiver's machine has it, and no person has said anything since.
     Unanswered,
+    /// A record was taken back, and the office has not said what became of its copy.
+    Recall,
     /// Stopped with a reason.
     Parked,
     /// A system that is pushed to gives no answer.

@@ -29,6 +29,8 @@ impl Stage {
             pulling("other", "police", &["ps:38101002"]),
         ]);
         folder.file("config/entitlements.toml", by_case);
+        let rules = include_str!("../../config/rules.toml");
+        folder.file("config/rules.toml", &rules.replace("cause = \"recall\"\nafter = \"72h\"", "cause = \"recall\""));
         let gateway = Gateway::start(&folder).await;
         let client = |system| Client::connect(&folder, gateway.exchange, system);
         let (prison, court) = (client("prison").await, client("court").await);
@@ -48,6 +50,21 @@ impl Stage {
         let output = Gateway::command(&self.folder).args(words).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Waits until so many recalls are open that nobody has answered; gives their deliveries.
+    async fn unanswered(&self, count: usize) -> Vec<Value> {
+        let began = std::time::Instant::now();
+        while began.elapsed() < super::harness::scene::SOON {
+            let alerts: Value = serde_json::from_str(&self.icjs(&["alerts", "--json"])).unwrap();
+            let alerts = alerts["alerts"].as_array().unwrap().iter().filter(|one| one["rule"] == "recall-no-answer");
+            let found: Vec<Value> = alerts.map(|one| one["delivery"].clone()).collect();
+            if found.len() == count {
+                return found;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("there were never {count} recalls without an answer");
     }
 
     fn apply(&self, by_case: &str) {
@@ -145,10 +162,12 @@ async fn a_sealed_case_is_taken_back_from_everybody_who_may_not_have_it_and_each
 
     let taken = item(&stage.police, "wait=5", |item| item["icjsaction"] == "withdraw").await;
     assert_eq!(taken["icjsmessage"], id, "{taken}");
+    assert_eq!(stage.unanswered(1).await, [taken["id"].clone()]);
     let answer = json!([{ "id": taken["id"], "outcome": "not-executed", "code": "retained",
         "reason": "evidence in a departmental inquiry" }]);
     let said = stage.police.answer(answer).await.unwrap().expect(200).json();
     assert_eq!(said["settled"], 1, "{said}");
+    stage.unanswered(0).await;
     let outcome = item(&stage.prison, "kind=outcome&wait=5", |item| item["data"]["code"] == "retained").await;
     assert_eq!(outcome["data"]["delivery"], taken["id"], "{outcome}");
     let view = stage.prison.message(id).await;

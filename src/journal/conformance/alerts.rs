@@ -9,6 +9,7 @@ pub(super) async fn run(make: Make) {
     a_parked_delivery_raises_one_alert_over_restarts(make()).await;
     a_liberty_order_is_watched_until_a_person_answers(make()).await;
     of_an_order_that_was_replaced_nobody_expects_an_answer(make()).await;
+    a_recall_is_watched_until_the_office_says_what_became_of_its_copy(make()).await;
     a_system_that_gives_no_answer_is_one_alert(make()).await;
     what_somebody_has_seen_or_was_told_is_kept(make()).await;
     the_first_rule_that_fits_has_a_delivery(make()).await;
@@ -113,6 +114,32 @@ async fn of_an_order_that_was_replaced_nobody_expects_an_answer(stage: Box<dyn S
     deliver(&*stage, &claim(&*stage, PRISON).await.remove(0), OutcomeWord::Received).await;
     stage.clock().advance(Duration::from_secs(60));
     assert_eq!(watch(&*stage, &rules).await, ["no-outcome prison:TIHAR01 +"], "of the correction it is");
+}
+
+async fn a_recall_is_watched_until_the_office_says_what_became_of_its_copy(mut stage: Box<dyn Stage>) {
+    let rules = [rule("recall", Cause::Recall, 60)];
+    let to_court = |action| NewDelivery { action, ..push("court:DLCT01", &[case(1)]) };
+    let stored = append(&*stage, to(record(&*stage, "paper"), vec![to_court(Action::New)])).await;
+    let first = claim(&*stage, COURT).await.remove(0);
+    deliver(&*stage, &first, OutcomeWord::Received).await;
+    stage.clock().advance(Duration::from_secs(3600));
+    let back =
+        Entry { action: Action::Withdraw, replaces: MessageId::parse(&stored.id), ..record(&*stage, "taken back") };
+    append(&*stage, to(back, vec![to_court(Action::Withdraw)])).await;
+    stage.clock().advance(Duration::from_secs(59));
+    assert!(watch(&*stage, &rules).await.is_empty(), "it counts from the moment at which the office is asked");
+    stage.reopen().await;
+    stage.clock().advance(Duration::from_secs(1));
+    assert_eq!(watch(&*stage, &rules).await, ["recall court:DLCT01 +"], "its machine does not even have it");
+    let second = claim(&*stage, COURT).await.remove(0);
+    deliver(&*stage, &second, OutcomeWord::Received).await;
+    stage.reopen().await;
+    assert!(watch(&*stage, &rules).await.is_empty(), "a machine's receipt says nothing about the copy");
+    let kept = says(&*stage, COURT, second.token.delivery, OutcomeWord::NotExecuted);
+    stage.journal().answer(vec![kept]).await.unwrap();
+    assert_eq!(watch(&*stage, &rules).await, ["recall court:DLCT01 -"]);
+    stage.reopen().await;
+    assert!(watch(&*stage, &rules).await.is_empty());
 }
 
 async fn a_system_that_gives_no_answer_is_one_alert(mut stage: Box<dyn Stage>) {

@@ -1,5 +1,5 @@
-//! Alerts in the store: the watch that raises and ends them, and the orders whose receivers have said nothing yet but that
-//! their machine has them. Open alerts and those orders lie in memory too. One row a rule and subject, whatever happens.
+//! Alerts in the store: the watch that raises and ends them. Open alerts and what waits for an answer (`awaited`) lie in memory
+//! too. One row a rule and subject, whatever happens.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -12,12 +12,11 @@ use super::super::{
     Acknowledged, Alert, AlertFilter, AlertVerb, Cause, Facts, JournalError, Lane, Over, State, Subject, Watch, Watched,
 };
 use super::SqliteJournal;
+use super::awaited::Awaited;
 use super::index::{signed, unsigned};
 use super::rows::{checked, guarded};
 use super::store::{Change, Store};
 use super::tables::storage;
-use crate::clock::Timestamp;
-use crate::identifiers::SystemName;
 
 /// Open alerts of one rule about one receiving system: what comes after them is more of the same, and is raised as they end.
 const OPEN_OF_ONE: usize = 200;
@@ -27,8 +26,6 @@ const OPEN_OF_RULE: usize = 2_000;
 const RAISED_AT_ONCE: usize = 200;
 /// Ended alerts that are kept; the oldest go first.
 const ENDED_KEPT: u64 = 20_000;
-/// Orders of which a person's answer is awaited; the oldest are forgotten first.
-const AWAITED: usize = 200_000;
 
 /// An alert with what the store needs to look at its cause again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,21 +35,11 @@ pub(super) struct Kept {
     of: Number,
 }
 
-/// An order that its receiver's machine has, and no person has answered.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Awaited {
-    delivery: String,
-    system: SystemName,
-    office: String,
-    kind: String,
-    accepted_at: Timestamp,
-}
-
 /// What memory knows of alerts.
 #[derive(Debug, Default)]
 pub(super) struct Alarms {
     open: BTreeMap<(String, String), Kept>,
-    awaited: BTreeMap<Number, Awaited>,
+    pub(super) awaited: BTreeMap<Number, Awaited>,
     numbers: BTreeSet<Number>,
     rounds: Rounds,
     asked: Option<Number>,
@@ -113,36 +100,6 @@ impl Store {
             let (number, row, guard) = row.map_err(storage)?;
             let awaited = checked("awaited", number, &row, guard)?;
             self.alarms.wait(number, awaited);
-        }
-        Ok(())
-    }
-
-    /// The receiver's machine has a liberty delivery: from now on a person's answer is awaited.
-    pub(super) fn await_person(&self, open: &Open, changes: &mut Vec<Change>) -> Result<(), JournalError> {
-        // Of a version that was replaced nobody expects anything.
-        if open.lane != Lane::Liberty || super::read::next_version(&self.conn, open.number >> 16)?.is_some() {
-            return Ok(());
-        }
-        let awaited = Awaited {
-            delivery: open.id().to_string(),
-            system: open.system.to_string(),
-            office: open.office.to_string(),
-            kind: open.kind.to_string(),
-            accepted_at: open.accepted_at,
-        };
-        self.put("awaited", open.number, &awaited)?;
-        changes.push(Change::Awaited(open.number, Box::new(awaited)));
-        if let Some(oldest) = self.alarms.awaited.keys().next().filter(|_| self.alarms.awaited.len() >= AWAITED) {
-            self.answered(*oldest, changes)?;
-        }
-        Ok(())
-    }
-
-    /// A person has answered, or need not any more.
-    pub(super) fn answered(&self, number: Number, changes: &mut Vec<Change>) -> Result<(), JournalError> {
-        if self.alarms.awaited.contains_key(&number) {
-            self.run("DELETE FROM awaited WHERE number = ?1", params![signed(number)])?;
-            changes.push(Change::Answered(number));
         }
         Ok(())
     }
@@ -245,7 +202,12 @@ impl Store {
                         && is_first(watch, rule, &of_open(open))
                 }),
                 Cause::Unanswered => {
-                    self.alarms.awaited.get(&kept.of).is_some_and(|awaited| is_first(watch, rule, &of_awaited(awaited)))
+                    let order = self.alarms.awaited.get(&kept.of).and_then(Awaited::order);
+                    order.is_some_and(|facts| is_first(watch, rule, &facts))
+                }
+                Cause::Recall => {
+                    let recall = self.alarms.awaited.get(&kept.of).and_then(Awaited::recall);
+                    recall.is_some_and(|facts| is_first(watch, rule, &facts))
                 }
                 Cause::MassRead => {
                     rule.serves(&alert.subject.system)
@@ -275,14 +237,18 @@ impl Store {
         let mut unasked = Vec::new();
         for number in turn(&self.alarms.numbers, &mut asked, |_| true) {
             let Some(awaited) = self.alarms.awaited.get(&number) else { continue };
-            let facts = of_awaited(awaited);
-            if watch.first(Cause::Unanswered, &facts).is_none() {
+            let mut asked = false;
+            for (cause, facts) in [(Cause::Unanswered, awaited.order()), (Cause::Recall, awaited.recall())] {
+                let Some(facts) = facts else { continue };
+                asked |= watch.first(cause, &facts).is_some();
+                room.offer(watch.due(cause, &facts), || {
+                    let name = format!("delivery/{}", awaited.delivery);
+                    (number, subject(name, &awaited.office, &facts))
+                });
+            }
+            if !asked {
                 unasked.push(number);
             }
-            room.offer(watch.due(Cause::Unanswered, &facts), || {
-                let name = format!("delivery/{}", awaited.delivery);
-                (number, subject(name, &awaited.office, &facts))
-            });
         }
         for (system, since) in &watch.away {
             let facts = Facts { lane: Lane::Liberty, kind: "", system, code: None, since: *since };
@@ -344,11 +310,6 @@ fn is_first(watch: &Watch, rule: &Watched, facts: &Facts<'_>) -> bool {
 fn of_open(open: &Open) -> Facts<'_> {
     let code = open.code.as_deref().filter(|_| open.state == State::Parked);
     Facts { lane: open.lane, kind: &open.kind, system: &open.system, code, since: open.accepted_at }
-}
-
-fn of_awaited(awaited: &Awaited) -> Facts<'_> {
-    let since = awaited.accepted_at;
-    Facts { lane: Lane::Liberty, kind: &awaited.kind, system: &awaited.system, code: None, since }
 }
 
 fn reader(over: &Over) -> String {

@@ -199,6 +199,7 @@ impl Store {
             self.shelve(&mut open, changes)?;
         }
         self.put_open(&open)?;
+        self.await_copy(&open, open.accepted_at, changes)?;
         changes.push(Change::Insert(open));
         Ok(())
     }

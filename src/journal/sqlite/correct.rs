@@ -176,6 +176,7 @@ impl Store {
         if old.state == State::Available {
             self.unshelve(old)?;
         }
+        self.answered(old.number, changes)?;
         let ending = Ending { open: old, state, code: old.code.as_deref(), at, mac: None };
         self.settle_open(&ending, changes)
     }

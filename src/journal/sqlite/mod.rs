@@ -4,6 +4,7 @@
 
 mod alerts;
 mod append;
+mod awaited;
 pub mod backup;
 mod checkpoint;
 mod correct;

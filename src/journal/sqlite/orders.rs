@@ -12,6 +12,7 @@ use super::read;
 use super::rows::{DeliveryRow, FrozenRow, SettledRow};
 use super::store::{Change, Store, settled_counter};
 use super::sums::ORDERS;
+use crate::clock::Timestamp;
 use crate::identifiers::DeliveryId;
 
 impl Store {
@@ -168,7 +169,7 @@ impl Store {
             }
             (None, None) => return Ok(OrderAnswer::NotFound),
         };
-        self.add(new, behind, changes).map(OrderAnswer::Done)
+        self.add(new, behind, order.at, changes).map(OrderAnswer::Done)
     }
 
     /// What has not left stays here; of what has, a further delivery tells the office that it is taken back.
@@ -199,7 +200,7 @@ impl Store {
             (None, Some(settled)) => return Ok(OrderAnswer::NotNow(settled.state)),
             (None, None) => return Ok(OrderAnswer::NotFound),
         };
-        self.add(new, behind, changes).map(OrderAnswer::Done)
+        self.add(new, behind, order.at, changes).map(OrderAnswer::Done)
     }
 
     /// Writes a delivery of a message that was accepted before; `behind`: it goes behind what is under way, but not before
@@ -208,6 +209,7 @@ impl Store {
         &mut self,
         new: Added,
         behind: Option<Place>,
+        at: Timestamp,
         changes: &mut Vec<Change>,
     ) -> Result<DeliveryId, JournalError> {
         self.party(&new, changes)?;
@@ -221,6 +223,7 @@ impl Store {
         self.put::<DeliveryRow>("added", open.number, &row)?;
         let id = open.id();
         self.put_open(&open)?;
+        self.await_copy(&open, at, changes)?;
         changes.push(Change::Insert(open));
         Ok(id)
     }
@@ -245,6 +248,7 @@ impl Store {
             ..to
         };
         self.put_open(&open)?;
+        self.await_copy(&open, open.accepted_at, changes)?;
         changes.push(Change::Remove(open.number));
         changes.push(Change::Insert(open));
         Ok(())

@@ -99,7 +99,7 @@ impl Store {
         if news {
             self.put_said(outcome, at, changes)?;
         }
-        self.send_on(sent_on, place, changes)?;
+        self.send_on(sent_on, place, at, changes)?;
         Ok(answer)
     }
 
@@ -127,14 +127,20 @@ impl Store {
         }
         let sent_on = outcome.sent_on.take();
         self.put_said(outcome, at, changes)?;
-        self.send_on(sent_on, settled.place, changes)?;
+        self.send_on(sent_on, settled.place, at, changes)?;
         Ok(OutcomeAnswer::Added)
     }
 
     /// The record goes to the office that was named, in the place of the delivery that went astray.
-    fn send_on(&mut self, to: Option<Added>, place: Place, changes: &mut Vec<Change>) -> Result<(), JournalError> {
+    fn send_on(
+        &mut self,
+        to: Option<Added>,
+        place: Place,
+        at: Timestamp,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), JournalError> {
         let Some(to) = to else { return Ok(()) };
-        self.add(to, Some(place), changes).map(drop)
+        self.add(to, Some(place), at, changes).map(drop)
     }
 
     /// Whether these words were said before, or contradict what was.

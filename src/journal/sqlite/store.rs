@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::super::board::{Board, CLASSES, Number, Open};
 use super::super::{JournalError, State};
-use super::alerts::{Alarms, Awaited, Kept};
+use super::alerts::{Alarms, Kept};
+use super::awaited::Awaited;
 use super::index::{Index, Merge, signed, unsigned};
 use super::mark::{Mark, Reached};
 use super::readings::Noted;

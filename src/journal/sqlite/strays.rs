@@ -123,7 +123,7 @@ impl Store {
         };
         // Who is claimed may be on its way.
         if one.besides || open.left() || open.lease.is_some() {
-            return self.add(new, Some(open.place), changes).map(drop);
+            return self.add(new, Some(open.place), at, changes).map(drop);
         }
         self.displace(open, new, changes)
     }
