@@ -51,6 +51,7 @@ async fn the_store_conforms() {
     conformance::run(|| Box::new(Folder::new())).await;
 }
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -59,7 +60,7 @@ use rusqlite::{Connection, params};
 use super::tables::FORMAT;
 use crate::identifiers::MessageId;
 use crate::journal::conformance::{append, case, claim, deliver, event, frozen, push, record, state, to};
-use crate::journal::{Appended, Entry, JournalError, MessageFilter, OutcomeWord, State};
+use crate::journal::{Appended, Entry, JournalError, MessageFilter, OutcomeWord, State, UploadVerb};
 
 /// Opens the file behind the store's back, while it is closed.
 fn behind(stage: &mut Folder, change: impl FnOnce(&Connection)) {
@@ -159,6 +160,52 @@ fn sealed_as_before(conn: &Connection) {
         )
         .unwrap();
     }
+}
+
+/// Wraps that rows had themselves before format 6 (of a record, of what was said of it, of a file), each in place of what
+/// is there now.
+fn wrapped_as_before(conn: &Connection) -> Vec<Vec<u8>> {
+    super::sums::install(conn).unwrap();
+    sealed_as_before(conn);
+    let keys = StoreKey::new(&[3; 32]).unwrap();
+    let (_, of_said) = keys.data_key().unwrap();
+    let (_, of_file) = keys.data_key().unwrap();
+    let sum = super::sums::SAID.sum("number, nth, word, mac, ?1, sealed");
+    assert_eq!(conn.execute(&format!("UPDATE said SET wrapped = ?1, guard = {sum}"), [&of_said]).unwrap(), 1);
+    let sum = super::sums::UPLOAD.sum("system, digest, size, done, ?1, at, bound");
+    let key = [&[9; crate::journal::uploads::NAME], of_file.as_slice()].concat();
+    assert_eq!(conn.execute(&format!("UPDATE upload SET key = ?1, guard = {sum}"), [&key]).unwrap(), 1);
+    let of_record = conn.query_row("SELECT wrapped FROM message WHERE seq = 1", [], |row| row.get(0)).unwrap();
+    vec![of_record, of_said, of_file]
+}
+
+/// Which of these stand somewhere in the files of the store.
+fn standing(folder: &Path, wraps: &[Vec<u8>]) -> Vec<usize> {
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file());
+    let all: Vec<Vec<u8>> = files.map(|path| std::fs::read(path).unwrap()).collect();
+    let stands = |wrap: &[u8]| all.iter().any(|bytes| bytes.windows(wrap.len()).any(|at| at == wrap));
+    (0..wraps.len()).filter(|nth| stands(&wraps[*nth])).collect()
+}
+
+#[tokio::test]
+async fn of_an_erased_case_of_an_older_format_no_wrap_is_left_in_the_files_of_the_open_store() {
+    let mut stage = Folder::new();
+    let (system, digest) = (conformance::POLICE.to_owned(), [7; 32]);
+    let key = vec![9; crate::journal::uploads::NAME + crate::seal::WRAPPED_KEY_LEN];
+    let put = UploadVerb::Put { system, digest, offset: 5, done: true, key, at: conformance::dawn() };
+    stage.journal().upload(put).await.unwrap();
+    let entry = Entry { cases: vec![case(1)], attachments: vec![digest], ..record(&stage, "gone") };
+    append(&stage, to(entry, vec![push("court:DLCT01", &[case(1)])])).await;
+    let lease = claim(&stage, conformance::COURT).await.remove(0);
+    stage.journal().freeze(&lease.token, frozen("native")).await.unwrap();
+    deliver(&stage, &lease, OutcomeWord::Executed).await;
+    let mut wraps = Vec::new();
+    behind(&mut stage, |conn| wraps = wrapped_as_before(conn));
+    assert_eq!(standing(stage.folder.path(), &wraps), [0, 1, 2], "they are in the store");
+    let erased = stage.journal().erase(conformance::erase(&stage, case(1), false)).await.unwrap();
+    assert_eq!((erased.messages.len(), erased.files.len()), (1, 1), "{erased:?}");
+    // While it is open: closing a store empties the log by itself, and a gateway would go on.
+    assert_eq!(standing(stage.folder.path(), &wraps), [0; 0], "a destroyed wrap lies in the store yet");
 }
 
 /// What the digests of the rows of one accepted record cost, on this machine. `--ignored --nocapture` prints it.
