@@ -7,6 +7,8 @@ use super::harness::{Client, Folder, Gateway, Party};
 
 const UPDATE: &str = include_str!("../../schemas/examples/custody-update-2.json");
 const POLICE: &str = "ps:38101004";
+/// The case of the example that the other station investigates.
+const OTHER_CASE: &str = "cnr/DLCT010051182025";
 
 struct Stage {
     folder: Folder,
@@ -91,10 +93,11 @@ fn case_of(item: &Value) -> String {
     item["subject"].as_str().unwrap().to_owned()
 }
 
-fn entitled(case: &str, until: &str) -> String {
+/// The station is entitled to these cases.
+fn entitled(cases: &[&str], until: &str) -> String {
     format!(
         "[[entitlement]]\nname = \"medical-2026-17\"\noffice = \"{POLICE}\"\nofficer = \"IO-7; Investigating Officer\"\n\
-         cases = [\"{case}\"]\nclasses = [\"medical\"]\nground = \"order of court:DLCT01 of 2026-01-02, BNSS s.51\"\n\
+         cases = {cases:?}\nclasses = [\"medical\"]\nground = \"order of court:DLCT01 of 2026-01-02, BNSS s.51\"\n\
          from = \"2026-01-02\"\nuntil = \"{until}\"\n"
     )
 }
@@ -113,8 +116,10 @@ async fn an_entitled_office_is_given_its_case_and_nobody_else_and_no_longer_than
     let seen = item(&stage.police, "wait=5", |item| item["icjsmessage"] == first["id"]).await;
     assert_eq!(seen["data"]["health"], Value::Null, "what its line withholds: {seen}");
     let case = case_of(&seen);
+    // The other station's case is named too, and that station is not.
+    let both = [case.as_str(), OTHER_CASE];
 
-    stage.apply(&entitled(&case, "2999-01-01"));
+    stage.apply(&entitled(&both, "2999-01-01"));
     let second = stage.update("u-2").await;
     let seen = item(&stage.police, "wait=5", |item| item["icjsmessage"] == second["id"]).await;
     assert_eq!(seen["data"]["health"], json!({"summary": "fit", "blood_group": "B+"}), "{seen}");
@@ -133,7 +138,7 @@ async fn an_entitled_office_is_given_its_case_and_nobody_else_and_no_longer_than
     item(&stage.police, "wait=1", |item| item["icjsmessage"] == first["id"] && !item["data"]["health"].is_null()).await;
 
     // No revision says that the day is over: it ends by itself, and what is in the feed is not shown.
-    stage.apply(&entitled(&case, "2026-01-03"));
+    stage.apply(&entitled(&both, "2026-01-03"));
     let page = stage.police.feed("").await.unwrap().expect(200).json();
     assert_eq!(page["items"], json!([]), "{page}");
     let view = stage.prison.message(second["id"].as_str().unwrap()).await;
@@ -200,4 +205,49 @@ async fn a_sealed_case_is_taken_back_from_everybody_who_may_not_have_it_and_each
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("the station was never kept from it");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sealed_record_is_taken_back_from_every_office_under_any_number_and_only_who_had_it_answers() {
+    let stage = Stage::started("").await;
+    let first = stage.update("u-1").await;
+    let id = first["id"].as_str().unwrap();
+    let receivers = [("ps:38101004", &stage.police), ("ps:38101002", &stage.other), ("court:DLCT01", &stage.court)];
+    let mut case = String::new();
+    for (_, client) in receivers {
+        case = case_of(&item(client, "wait=5", |item| item["icjsmessage"] == id).await);
+    }
+    let cases = [case.as_str(), OTHER_CASE];
+    stage.apply(&format!(
+        "[[seal]]\nflag = \"sealed\"\ncases = {cases:?}\nkeep = []\nground = \"JJ Act 2015, s.24\"\nfrom = \"2026-01-02\"\n"
+    ));
+    // A number that no record has, and that a person joined to one that has.
+    let number = "fir/38101004-2026-777";
+    stage.icjs(&["case", "link", number, "same", cases[0], "--reason", "registered twice"]);
+    let told = stage.icjs(&["case", "recall", number, "--reason", "order of court:DLCT01", "--by", "a person"]);
+    let mut taken = Vec::new();
+    for (office, client) in receivers {
+        assert!(told.contains(office), "{office}: {told}");
+        let item = item(client, "wait=5", |item| item["icjsaction"] == "withdraw").await;
+        taken.push(item["id"].as_str().unwrap().to_owned());
+    }
+    // What is sent to one office is answered by its system and by no other that had the record too.
+    let destroyed = |id: &str| json!([{"id": id, "outcome": "executed", "code": "destroyed"}]);
+    for (nth, (_, client)) in receivers.iter().enumerate() {
+        let other = &taken[(nth + 1) % taken.len()];
+        let said = client.answer(destroyed(other)).await.unwrap().expect(200).json();
+        assert_eq!((&said["settled"], &said["refused"][0]["code"]), (&json!(0), &json!("not-found")), "{said}");
+    }
+    let answers = async || {
+        let view = stage.prison.message(id).await;
+        let withdrawn = view["deliveries"].as_array().unwrap().clone().into_iter();
+        let withdrawn = withdrawn.filter(|one| one["action"] == "withdraw");
+        withdrawn.map(|one| one["outcomes"].as_array().map_or(0, Vec::len)).collect::<Vec<_>>()
+    };
+    assert_eq!(answers().await, [0, 0, 0], "nobody has answered for himself yet");
+    for (nth, (_, client)) in receivers.iter().enumerate() {
+        let said = client.answer(destroyed(&taken[nth])).await.unwrap().expect(200).json();
+        assert_eq!(said["settled"], 1, "{said}");
+    }
+    assert_eq!(answers().await, [1, 1, 1]);
 }

@@ -390,6 +390,7 @@ fn an_entitlement_gives_its_classes_of_its_case_to_its_office_in_its_days_and_no
     assert_eq!(joined.entitlement.as_deref(), Some("one"), "a number that a link joined");
     let others = [
         ("another office", seen_on(DAY, "pp:2", ENTITLED, &[CASE], &[])),
+        ("an office whose number goes on", seen_on(DAY, "pp:12", ENTITLED, &[CASE], &[])),
         ("another case", seen_on(DAY, "pp:1", ENTITLED, &["fir/38101004-2026-8"], &[])),
         ("before", seen_on("2026-10-31T23:59:59+05:30", "pp:1", ENTITLED, &[CASE], &[])),
         ("over", seen_on("2026-12-01T00:00:00+05:30", "pp:1", ENTITLED, &[CASE], &[])),
