@@ -27,6 +27,7 @@ pub const PLACES: &[&str] = &[
     "reroute",
     "rename",
     "upload",
+    "approve",
 ];
 
 /// Whether this is a test build. `icjs --version` says so.

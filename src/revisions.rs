@@ -13,7 +13,7 @@ use crate::clock::Clock;
 pub use crate::config::difference;
 use crate::config::sharing::PURPOSE;
 use crate::config::{Administrators, ConfigError, Deed, Folder, Revision};
-use crate::journal::{Journal, JournalError, NewRevision, RevisionRow, RevisionVerb};
+use crate::journal::{Approval, Journal, JournalError, NewRevision, RevisionRow, RevisionVerb};
 use crate::live::Live;
 use crate::seal::{MacKey, StoreKey};
 
@@ -27,6 +27,15 @@ pub struct Author {
     pub name: String,
     /// Why.
     pub reason: String,
+    /// What is carried out, where one proposed it and another one approved it.
+    pub approval: Option<Approval>,
+}
+
+impl Author {
+    /// Somebody on his own.
+    pub fn alone(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { name: name.into(), reason: reason.into(), approval: None }
+    }
 }
 
 /// What became of a change.
@@ -91,7 +100,7 @@ impl Revisions {
     pub async fn open(&self) -> Result<Revision, NotApplied> {
         let Some(newest) = self.newest().await? else {
             let _turn = self.one_at_a_time.lock().await;
-            let author = Author { name: "first start".to_owned(), reason: "the folder's configuration".to_owned() };
+            let author = Author::alone("first start", "the folder's configuration");
             let folder = read(&self.dir)?.over_embedded();
             let difference = difference(&Folder::default(), &folder);
             return Ok(self.add(folder, difference, &author).await?.1);
@@ -196,7 +205,7 @@ impl Revisions {
             at: self.clock.now(),
             files: Bytes::from(folder.to_bytes()),
         };
-        let rows = self.journal.revise(RevisionVerb::Add(new)).await?;
+        let rows = self.journal.revise(RevisionVerb::Add(new, author.approval.clone().map(Box::new))).await?;
         let row = rows.into_iter().next().ok_or(NotApplied::NoSuchRevision(0))?;
         revision.number = row.number;
         Ok((Applied { number: row.number, difference }, revision))

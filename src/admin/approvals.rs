@@ -18,7 +18,8 @@ use super::person::Person;
 use super::{Admin, Problem, configuration, deliveries};
 use crate::clock::Timestamp;
 use crate::config::Deed;
-use crate::journal::{Proposal, ProposalEnd, ProposalRow, ProposalVerb};
+use crate::faults;
+use crate::journal::{Approval, Proposal, ProposalEnd, ProposalRow, ProposalVerb};
 use crate::revisions::Author;
 
 /// Lines of a list at most, and where the caller does not say.
@@ -91,7 +92,7 @@ pub(super) async fn propose(admin: &Admin, person: &Person, new: New<'_>) -> Res
     let mut open = 0;
     for row in all {
         if too_late(&row.proposal, now) {
-            end(admin, row.proposal.number, "expired", None, String::new()).await?;
+            end(admin, row.proposal.number, "expired", None).await?;
         } else {
             open += 1;
         }
@@ -172,12 +173,14 @@ pub(super) async fn approve(
     let author = Author {
         name: format!("{}, approved by {}", proposal.by, person.name()),
         reason: format!("{}; approved: {}", proposal.reason, asked.reason),
+        approval: Some(Approval { number, end: ending(&admin, "approved", Some((&person, &asked.reason))) }),
     };
-    // What fails leaves it open: it may be possible later, and says so then.
+    faults::point("approve::before");
+    // What fails leaves it open: it may be possible later, and says so then. What is done has ended it.
     let done = carried_out(&admin, act, author).await?;
-    let told = done.get("number").map(|number| format!("revision {number}"));
-    let told = told.or_else(|| Some(format!("delivery {}", done.get("delivery")?.as_str()?))).unwrap_or_default();
-    end(&admin, number, "approved", Some((&person, &asked.reason)), told).await?;
+    faults::point("approve::after");
+    // What another binary ships may have made it already: then there was nothing to be done.
+    end(&admin, number, "approved", Some((&person, &asked.reason))).await?;
     tracing::info!(proposal = number, "approved and done");
     Ok(Json(done))
 }
@@ -198,7 +201,7 @@ pub(super) async fn reject(
     if proposal.ended.is_some() {
         return Err(over(&proposal));
     }
-    let ended = end(&admin, number, "rejected", Some((&person, &asked.reason)), String::new()).await?;
+    let ended = end(&admin, number, "rejected", Some((&person, &asked.reason))).await?;
     Ok(Json(ended.map(|one| shown(&one, admin.clock.now(), true)).unwrap_or_default()))
 }
 
@@ -225,14 +228,14 @@ async fn still_open(admin: &Admin, proposal: &Proposal) -> Result<Deed, Problem>
     }
     let conflict = |code, detail| Err(Problem::new(StatusCode::CONFLICT, code, detail));
     if too_late(proposal, now) {
-        end(admin, proposal.number, "expired", None, String::new()).await?;
+        end(admin, proposal.number, "expired", None).await?;
         let until = Timestamp::from_millis(proposal.until);
         return conflict("proposal-expired", format!("it waited until {until}: propose it anew"));
     }
     let deed = Deed::parse(&proposal.deed).ok_or_else(|| over(proposal))?;
     let known = live.administrators.named(&proposal.by, now).is_some_and(|one| one.role >= deed.least());
     if live.number != proposal.base || !known {
-        end(admin, proposal.number, "stale", None, String::new()).await?;
+        end(admin, proposal.number, "stale", None).await?;
         let (base, number, by) = (proposal.base, live.number, &proposal.by);
         let detail = if known {
             format!("it was proposed on revision {base}, and revision {number} is live now: propose it anew")
@@ -251,18 +254,15 @@ fn over(proposal: &Proposal) -> Problem {
     Problem::new(StatusCode::CONFLICT, "proposal-ended", detail)
 }
 
-async fn end(
-    admin: &Admin,
-    number: u64,
-    word: &str,
-    by: Option<(&Person, &str)>,
-    done: String,
-) -> Result<Option<Proposal>, Problem> {
-    let (by, reason) = by.map(|(person, reason)| (person.name(), reason)).unwrap_or_default();
-    let at = admin.clock.now().millis();
-    let end = ProposalEnd { word: word.to_owned(), at, by: by.to_owned(), reason: reason.to_owned(), done };
-    let rows = admin.journal.proposal(ProposalVerb::End(number, end)).await?;
+async fn end(admin: &Admin, number: u64, word: &str, by: Option<(&Person, &str)>) -> Result<Option<Proposal>, Problem> {
+    let rows = admin.journal.proposal(ProposalVerb::End(number, ending(admin, word, by))).await?;
     Ok(rows.into_iter().next().map(|row| row.proposal))
+}
+
+fn ending(admin: &Admin, word: &str, by: Option<(&Person, &str)>) -> ProposalEnd {
+    let (by, reason) = by.map(|(person, reason)| (person.name(), reason)).unwrap_or_default();
+    let (word, by, reason) = (word.to_owned(), by.to_owned(), reason.to_owned());
+    ProposalEnd { word, at: admin.clock.now().millis(), by, reason, done: String::new() }
 }
 
 async fn find(admin: &Admin, number: u64) -> Result<ProposalRow, Problem> {

@@ -131,7 +131,7 @@ fn author(person: &Person, said: Option<&str>, reason: String) -> Result<Author,
     if said.is_some_and(|said| said.len() > LONGEST) || reason.len() > LONGEST {
         return Err(Problem::malformed(format!("`author` and `reason` have at most {LONGEST} bytes")));
     }
-    Ok(Author { name: person.signs(said), reason })
+    Ok(Author::alone(person.signs(said), reason))
 }
 
 /// What was made, as it is answered.

@@ -80,7 +80,7 @@ pub(super) async fn order(
     let deed = wanted.deed()?;
     let _turn = admin.turn.lock().await;
     if !approvals::needed(&admin, &person, deed)? {
-        let author = Author { name: person.signs(asked.by.as_deref()), reason: asked.reason };
+        let author = Author::alone(person.signs(asked.by.as_deref()), asked.reason);
         return Ok(Json(carried_out(&admin, &wanted, author).await?).into_response());
     }
     let delivery = DeliveryId::parse(&wanted.delivery).ok_or_else(|| Problem::not_found("this is no delivery id"))?;
@@ -129,7 +129,8 @@ pub(super) async fn carried_out(admin: &Admin, wanted: &Wanted, author: Author) 
         // New bytes mean a new delivery: made only when the old one is known to have no effect, or by force.
         _ => repair(admin, delivery, *force).await?,
     };
-    let order = Order { delivery, verb, by: author.name, reason: author.reason, at: admin.clock.now() };
+    let Author { name: by, reason, approval } = author;
+    let order = Order { delivery, verb, by, reason, at: admin.clock.now(), approval };
     match admin.journal.order(order).await? {
         OrderAnswer::Done(now) => {
             tracing::info!(%delivery, %now, order = word, "order carried out");

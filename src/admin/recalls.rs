@@ -39,7 +39,7 @@ pub(super) async fn recall(
     Asked(asked): Asked<Recalled>,
 ) -> Result<Json<Value>, Problem> {
     Problem::unreasoned(&asked.reason, &[asked.by.as_deref()])?;
-    let author = Author { name: person.signs(asked.by.as_deref()), reason: asked.reason };
+    let author = Author::alone(person.signs(asked.by.as_deref()), asked.reason);
     let case = CaseKey::read(&asked.case)
         .ok_or_else(|| Problem::malformed("`case` is a case number such as `cnr/DLCT010001232026`"))?;
     let revision = admin.live.newest();
@@ -124,7 +124,8 @@ async fn take_back(admin: &Admin, author: &Author, view: &MessageView, copy: &De
     let Some(new) = admin.desk.rerouting.taking_back(view, copy).await? else {
         return Ok(told("not", "the record cannot be read any more, or nobody serves the office".to_owned()));
     };
-    let order = Order { delivery, verb: OrderVerb::TakeBack(Box::new(new)), by, reason, at: admin.clock.now() };
+    let order =
+        Order { delivery, verb: OrderVerb::TakeBack(Box::new(new)), by, reason, at: admin.clock.now(), approval: None };
     Ok(match admin.journal.order(order).await? {
         OrderAnswer::Done(now) => told("now", now.to_string()),
         OrderAnswer::NotNow(_) => told("not", "it is on its way at this moment; order it again".to_owned()),

@@ -144,7 +144,7 @@ impl Change {
             Err(NotApplied::NeedsTwo(_)) if self.alone => format!("{} (owner, alone)", self.author),
             other => other.map(|()| self.author.clone()).map_err(not_made)?,
         };
-        Ok(Author { name, reason: self.reason.clone() })
+        Ok(Author::alone(name, self.reason.as_str()))
     }
 }
 

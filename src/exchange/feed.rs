@@ -172,6 +172,7 @@ pub(super) async fn permitted(
             by: "the sharing rules".to_owned(),
             reason: format!("revision {}", revision.number),
             at: exchange.desk.clock.now(),
+            approval: None,
         };
         // One that is settled stays so, and is not shown either.
         exchange.journal().order(order).await?;

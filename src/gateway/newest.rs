@@ -11,8 +11,7 @@ use crate::revisions::{self, Author, Revisions};
 pub(super) async fn newest(revisions: &Revisions, dir: &Path, apply: bool) -> Result<Revision, Ended> {
     let refused = |error| Ended::not_applied(&error);
     if apply {
-        let author =
-            Author { name: "serve --apply".to_owned(), reason: "start with the folder's configuration".to_owned() };
+        let author = Author::alone("serve --apply", "start with the folder's configuration");
         let folder = revisions::read(dir).map_err(refused)?;
         let changes = !revisions.preview(folder.clone()).await.map_err(refused)?.difference.is_empty();
         if changes {

@@ -45,6 +45,16 @@ pub struct ProposalEnd {
     pub done: String,
 }
 
+/// The proposal that a deed carries out. It ends in the transaction of the deed: a crash leaves it open and nothing done, or
+/// done and ended, so that nobody approves the same thing twice. The store says in `done` what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Which.
+    pub number: u64,
+    /// How it ends.
+    pub end: ProposalEnd,
+}
+
 /// The verbs over proposals. Each gives back the proposals that it is about.
 #[derive(Clone, Debug)]
 pub enum ProposalVerb {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Lane, MessageHead, NewDelivery, State};
+use super::{Approval, Digest, Lane, MessageHead, NewDelivery, State};
 use crate::clock::Timestamp;
 use crate::identifiers::{CaseKey, DeliveryId, KindName, MessageId, OfficeId, SystemName};
 
@@ -20,6 +20,8 @@ pub struct Order {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// What it carries out, where two persons were asked for.
+    pub approval: Option<Approval>,
 }
 
 /// What a person may order.
@@ -222,8 +224,8 @@ pub fn withholds_attachment(withheld: &[String], sha256: &str) -> bool {
 /// The revision store's verbs.
 #[derive(Clone, Debug)]
 pub enum RevisionVerb {
-    /// Adds one; its number is one above the newest.
-    Add(NewRevision),
+    /// Adds one; its number is one above the newest. With what it carries out, where two persons were asked for.
+    Add(NewRevision, Option<Box<Approval>>),
     /// The newest, with its files.
     Newest,
     /// One, with its files.

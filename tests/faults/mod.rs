@@ -4,6 +4,7 @@
 
 pub mod report;
 mod applying;
+mod approving;
 mod clock;
 mod counted;
 mod disks;

@@ -22,7 +22,8 @@ pub fn token(name: &str) -> String {
     format!("icjs-admin-of-{name}-in-a-test")
 }
 
-fn person(name: &str, role: &str, until: &str) -> String {
+/// Somebody in the file, until then.
+pub fn person(name: &str, role: &str, until: &str) -> String {
     let digest = seal::hex(&seal::sha256(token(name).as_bytes()));
     format!(
         "\n[[administrator]]\nname = \"{name}\"\nrole = \"{role}\"\ntoken_sha256 = \"{digest}\"\nuntil = \"{until}\"\n"

@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use icjs::clock::{Clock, WallClock};
 use serde_json::{Value, json};
 
-use crate::administrators::{Centre, FILE, administrators, said};
+use crate::administrators::{Centre, FILE, administrators, person, said};
 use crate::harness::receiver::Reply;
 use crate::harness::scene::Scene;
-use crate::harness::{Gateway, Receiver};
+use crate::harness::{Folder, Gateway, Party, Receiver};
 
 const PEOPLE: [(&str, &str); 4] =
     [("asha", "administrator"), ("ravi", "administrator"), ("om", "operator"), ("lata", "operator")];
@@ -172,4 +175,68 @@ async fn what_sends_a_record_anew_needs_two_and_trying_again_needs_one() {
     court.until(Duration::from_secs(20), |seen| seen.len() > before).await;
     let retry = centre.by("om", "POST", &order("retry"), &why).await;
     assert_ne!(retry.status, 202, "{}", retry.text());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_old_revision_that_two_go_back_to_is_the_one_that_was_named() {
+    let centre = Centre::with(&of(&TWO)).await;
+    for remark in ["one", "two"] {
+        let number = proposed(&centre, "asha", &remarked(remark), remark).await;
+        decide(&centre, "ravi", number, "approve").await.expect(200);
+    }
+    let back = json!({"number": 2, "reason": "two was a mistake"});
+    let asked = centre.by("asha", "POST", "/admin/v1/rollback", &back).await.expect(202).json();
+    decide(&centre, "ravi", asked["proposal"]["number"].as_u64().unwrap(), "approve").await.expect(200);
+    let newest = centre.by("asha", "GET", "/admin/v1/revisions/4", &Value::Null).await.expect(200).json();
+    assert_eq!(newest["files"][FILE], STANDARD.encode(remarked("one")), "what was live as revision 2");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_two_gave_is_the_one_that_was_proposed_and_no_stronger_one() {
+    let court = Receiver::friendly().await;
+    let scene = Scene::with(&court, |folder| folder.file(FILE, &of(&TWO))).await;
+    let id = scene.paper("court:DLCT01", 1, "one").await;
+    scene.until(&id, "delivered").await;
+    let centre = Centre { folder: scene.folder, gateway: scene.gateway };
+    let propose = async |verb: &str, force: bool| {
+        let body = json!({"reason": "the court asks for it", "force": force});
+        let target = format!("/admin/v1/deliveries/{id}/{verb}");
+        let answer = centre.by("om", "POST", &target, &body).await.expect(202).json();
+        answer["proposal"]["number"].as_u64().unwrap()
+    };
+    let mild = propose("repair", false).await;
+    let refused = decide(&centre, "lata", mild, "approve").await.expect(409);
+    assert_eq!(refused.code(), "not-now", "it is delivered, and nobody spoke of force: {}", refused.text());
+    assert_eq!(court.seen().len(), 1);
+    let shown = centre.by("om", "GET", &format!("/admin/v1/approvals/{mild}"), &Value::Null).await.expect(200).json();
+    assert_eq!(shown["state"], "open", "what could not be done waits: {shown}");
+    let same = propose("replay", false).await;
+    let done = decide(&centre, "lata", same, "approve").await.expect(200).json();
+    assert_eq!(done["delivery"], id.as_str(), "the same once more");
+    court.until(Duration::from_secs(20), |seen| seen.len() == 2 && seen[1].id() == id).await;
+    let strong = propose("repair", true).await;
+    let done = decide(&centre, "lata", strong, "approve").await.expect(200).json();
+    assert_ne!(done["delivery"], id.as_str(), "a new one");
+    let new = done["delivery"].as_str().unwrap();
+    court.until(Duration::from_secs(20), |seen| seen.last().is_some_and(|push| push.id() == new)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_somebody_proposed_is_not_done_after_his_own_token_has_ended() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let until = WallClock.now().after(HOUR).to_string();
+    let text = administrators(&TWO, &PEOPLE[1..]) + &person("asha", "administrator", &until);
+    let folder = Folder::with(&[Party::pulling("police", "police", &["ps:38101004"])]);
+    folder.file(FILE, &text);
+    let clock = folder.path("clock").display().to_string();
+    let gateway = Gateway::start_with(&folder, &[("ICJS_TEST_CLOCK", &clock)]).await;
+    let centre = Centre { folder, gateway };
+    let number = proposed(&centre, "asha", &format!("{text}# one\n"), "before she leaves").await;
+    centre.folder.file("clock", &(2 * HOUR.as_millis()).to_string());
+    centre.by("asha", "GET", "/admin/v1/me", &Value::Null).await.expect(401);
+    let stale = decide(&centre, "ravi", number, "approve").await.expect(409);
+    assert_eq!(stale.code(), "proposal-stale", "{}", stale.text());
+    assert!(stale.text().contains("asha, who proposed it, may not do so any more"), "{}", stale.text());
+    let history = centre.by("ravi", "GET", "/admin/v1/revisions", &Value::Null).await.expect(200).json();
+    assert_eq!(history["revisions"].as_array().unwrap().len(), 1, "{history}");
 }

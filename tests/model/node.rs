@@ -151,7 +151,7 @@ impl<'g> Node<'g> {
         let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(data.path(), options).unwrap());
         let newest = journal.revise(RevisionVerb::History).await.unwrap().first().map_or(0, |row| row.number);
         if newest == 0 {
-            journal.revise(RevisionVerb::Add(added(&time))).await.unwrap();
+            journal.revise(RevisionVerb::Add(added(&time), None)).await.unwrap();
         }
         let live = Arc::new(Live::new(ground.revision(newest.max(1))));
         let uploads = Arc::new(Uploads::new(data.path().join("uploads"), ground.keys.clone()));
@@ -263,7 +263,7 @@ impl<'g> Node<'g> {
     /// Makes the next revision live.
     pub async fn revise(&self) {
         let time: Arc<dyn Clock> = self.clock.clone();
-        self.journal.revise(RevisionVerb::Add(added(&time))).await.unwrap();
+        self.journal.revise(RevisionVerb::Add(added(&time), None)).await.unwrap();
         self.live.publish(self.ground.revision(self.live.newest().number + 1));
     }
 

@@ -58,6 +58,7 @@ async fn a_parked_delivery_raises_one_alert_over_restarts(mut stage: Box<dyn Sta
         by: "a".into(),
         reason: "b".into(),
         at: stage.clock().now(),
+        approval: None,
     };
     stage.journal().order(retry).await.unwrap();
     stage.clock().advance(Duration::from_secs(60));

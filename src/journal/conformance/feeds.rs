@@ -137,7 +137,7 @@ async fn nothing_passes_in_a_feed_what_was_stopped_there(mut stage: Box<dyn Stag
     }
     let order = async |stage: &dyn Stage, verb| {
         let (by, reason, at) = ("somebody".to_owned(), "a test".to_owned(), stage.clock().now());
-        let order = Order { delivery: made[0], verb, by, reason, at };
+        let order = Order { delivery: made[0], verb, by, reason, at, approval: None };
         assert_eq!(stage.journal().order(order).await.unwrap(), OrderAnswer::Done(made[0]));
     };
     let ids = |page: &FeedPage| page.items.iter().map(|item| item.delivery).collect::<Vec<_>>();
@@ -169,7 +169,7 @@ async fn nor_what_stood_on_a_later_page(stage: Box<dyn Stage>) {
     }
     let order = async |verb| {
         let (by, reason, at) = ("somebody".to_owned(), "a test".to_owned(), stage.clock().now());
-        let order = Order { delivery: made[0], verb, by, reason, at };
+        let order = Order { delivery: made[0], verb, by, reason, at, approval: None };
         assert_eq!(stage.journal().order(order).await.unwrap(), OrderAnswer::Done(made[0]));
     };
     let ids = |page: &FeedPage| page.items.iter().map(|item| item.delivery).collect::<Vec<_>>();

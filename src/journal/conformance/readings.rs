@@ -82,6 +82,7 @@ async fn a_page_notes_what_it_gives_and_nothing_that_it_does_not(stage: Box<dyn 
         by: "a person".to_owned(),
         reason: "a test".to_owned(),
         at: stage.clock().now(),
+        approval: None,
     };
     stage.journal().order(order).await.unwrap();
     let of = Reading { call: "feed".to_owned(), ..reading(&*stage, "J-1", "fir/1") };

@@ -21,14 +21,15 @@ async fn tokens_are_spent_once(mut stage: Box<dyn Stage>) {
 
 async fn revisions_are_numbered_and_kept(mut stage: Box<dyn Stage>) {
     let new = |reason: &str| {
-        RevisionVerb::Add(NewRevision {
+        let new = NewRevision {
             author: "admin".into(),
             reason: reason.into(),
             difference: "+ route".into(),
             oldest_binary: "0.1.0".into(),
             at: dawn(),
             files: Bytes::from(reason.to_owned()),
-        })
+        };
+        RevisionVerb::Add(new, None)
     };
     assert!(stage.journal().revise(RevisionVerb::Newest).await.unwrap().is_empty());
     for reason in ["first", "second"] {

@@ -122,7 +122,7 @@ async fn a_step_that_was_not_finished_comes_again_and_a_finished_one_does_not(mu
         at: dawn(),
         files: Bytes::new(),
     };
-    let number = stage.journal().revise(crate::journal::RevisionVerb::Add(new)).await.unwrap()[0].number;
+    let number = stage.journal().revise(crate::journal::RevisionVerb::Add(new, None)).await.unwrap()[0].number;
     assert_eq!(next(&*stage).await.revision, number);
     assert_eq!(worked_off(&*stage).await, all, "a revision concerns everything that waits");
 }
@@ -160,7 +160,11 @@ async fn what_a_person_repairs_before_it_left_keeps_its_id_and_what_has_left_doe
     let at = stage.clock().now();
     let repair = async |stage: &dyn Stage, delivery, to: NewDelivery| {
         let verb = OrderVerb::Repair(Box::new(to));
-        stage.journal().order(Order { delivery, verb, by: "admin".into(), reason: "asked".into(), at }).await.unwrap()
+        stage
+            .journal()
+            .order(Order { delivery, verb, by: "admin".into(), reason: "asked".into(), at, approval: None })
+            .await
+            .unwrap()
     };
     let one = waiting(&*stage, 1).await;
     let delivery = id(&one).delivery(1);

@@ -131,7 +131,7 @@ async fn a_person_retries_releases_replays_and_repairs(stage: Box<dyn Stage>) {
     let at = stage.clock().now();
     let order = async |verb| {
         let (delivery, by, reason) = (lease.token.delivery, "admin".to_owned(), "asked".to_owned());
-        stage.journal().order(Order { delivery, verb, by, reason, at }).await.unwrap()
+        stage.journal().order(Order { delivery, verb, by, reason, at, approval: None }).await.unwrap()
     };
     assert_eq!(order(OrderVerb::Replay).await, OrderAnswer::NotNow(State::Parked));
     assert_eq!(order(OrderVerb::Release).await, OrderAnswer::Done(lease.token.delivery));
@@ -189,7 +189,7 @@ async fn replayed(stage: &dyn Stage, to_office: NewDelivery, word: OutcomeWord) 
         deliver(stage, &lease, word).await;
     }
     let (by, reason, at) = ("admin".to_owned(), "asked".to_owned(), stage.clock().now());
-    let order = Order { delivery, verb: OrderVerb::Replay, by, reason, at };
+    let order = Order { delivery, verb: OrderVerb::Replay, by, reason, at, approval: None };
     assert_eq!(stage.journal().order(order).await.unwrap(), OrderAnswer::Done(delivery));
     stored
 }

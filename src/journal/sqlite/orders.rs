@@ -14,9 +14,16 @@ use super::store::{Change, Store, settled_counter};
 use super::sums::ORDERS;
 use crate::clock::Timestamp;
 use crate::identifiers::DeliveryId;
+use crate::seal::StoreKey;
 
 impl Store {
-    fn order(&mut self, order: &Order, number: u64, repair: Option<Added>) -> Result<OrderAnswer, JournalError> {
+    fn order(
+        &mut self,
+        order: &Order,
+        number: u64,
+        repair: Option<Added>,
+        keys: &StoreKey,
+    ) -> Result<OrderAnswer, JournalError> {
         let open = self.board.find(number).cloned();
         let settled: Option<SettledRow> = match open {
             Some(_) => None,
@@ -48,6 +55,9 @@ impl Store {
         };
         if let OrderAnswer::Done(now) = answer {
             self.note_order(order, now)?;
+            if let Some(approval) = order.approval.clone() {
+                self.approved(keys, approval, format!("delivery {now}"))?;
+            }
         }
         self.apply(changes);
         Ok(answer)
@@ -286,7 +296,8 @@ impl SqliteJournal {
             }
             _ => None,
         };
-        self.writer.run(move |store| store.order(&order, number, repair)).await
+        let keys = self.workshop.keys.clone();
+        self.writer.run(move |store| store.order(&order, number, repair, &keys)).await
     }
 
     /// A further delivery of the message that the delivery `number` is of.

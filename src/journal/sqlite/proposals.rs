@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 
-use super::super::{JournalError, Proposal, ProposalEnd, ProposalRow, ProposalVerb};
+use super::super::{Approval, JournalError, Proposal, ProposalEnd, ProposalRow, ProposalVerb};
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
 use super::rows::{damaged, json, pack, sealing, unpack};
@@ -27,6 +27,15 @@ impl Store {
         let body = body.map(|body| pack(&key, BODY, id, body)).transpose()?;
         let open = proposal.ended.is_none();
         self.run(&PROPOSAL.replace(), params![signed(proposal.number), open, id.bytes(), wrapped, words, body])
+    }
+
+    /// Ends what a deed carries out, in the deed's own transaction; a deed whose proposal has ended meanwhile is not done.
+    pub(super) fn approved(&mut self, keys: &StoreKey, approval: Approval, done: String) -> Result<(), JournalError> {
+        let Approval { number, end } = approval;
+        match ended(self, keys, number, ProposalEnd { done, ..end })?.is_empty() {
+            true => Err(JournalError::Storage(format!("proposal {number} has ended: it is not done again"))),
+            false => Ok(()),
+        }
     }
 }
 

@@ -166,9 +166,14 @@ impl SqliteJournal {
 
     pub(super) async fn revisions(&self, verb: RevisionVerb) -> Result<Vec<RevisionRow>, JournalError> {
         match verb {
-            RevisionVerb::Add(new) => {
-                let added = new.clone();
-                let number = self.writer.run(move |store| store.add_revision(&added)).await?;
+            RevisionVerb::Add(new, approval) => {
+                let (added, keys) = (new.clone(), self.workshop.keys.clone());
+                let add = move |store: &mut Store| {
+                    let number = store.add_revision(&added)?;
+                    let ended = approval.map(|approval| store.approved(&keys, *approval, format!("revision {number}")));
+                    ended.unwrap_or(Ok(())).map(|()| number)
+                };
+                let number = self.writer.run(add).await?;
                 Ok(vec![RevisionRow { number, revision: new }])
             }
             RevisionVerb::Newest => self

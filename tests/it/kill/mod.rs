@@ -230,8 +230,9 @@ fn place(rng: &mut fastrand::Rng) -> String {
     format!("{}::{}", here[rng.usize(0..here.len())], ["before", "after"][rng.usize(0..2)])
 }
 
-/// Places that nothing here passes: no attachment is sent, and nothing waits for its case or its person (`faults::places`).
-const ELSEWHERE: [&str; 2] = ["upload", "reroute"];
+/// Places that nothing here passes: no attachment is sent, nothing waits for its case or its person (`faults::places`), and
+/// nobody approves what another one asked for (`faults::approving`).
+const ELSEWHERE: [&str; 3] = ["upload", "reroute", "approve"];
 
 /// How often a place is passed before the gateway dies there: now and then at once, which is while it starts up.
 fn passes(rng: &mut fastrand::Rng, place: &str) -> u32 {
