@@ -10,15 +10,16 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustls::crypto::{CryptoProvider, aws_lc_rs as library};
+use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::time_provider::TimeProvider;
-use rustls::{RootCertStore, ServerConfig, version};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, version};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 use crate::clock::{Clock, Timestamp};
@@ -42,6 +43,14 @@ pub struct Files {
 
 /// A connection in TLS.
 pub type Stream = TlsStream<TcpStream>;
+
+/// The other end of one.
+pub type Dialled = tokio_rustls::client::TlsStream<TcpStream>;
+
+/// Calls an exchange as a system of its does, with a certificate of its own: what measures it shares its cores, and has no
+/// room for a whole HTTP client.
+#[derive(Clone)]
+pub struct Dialer(TlsConnector);
 
 /// Why it cannot be had. The words name the file and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +139,32 @@ impl Tls {
 
     fn loaded(&self) -> Arc<Loaded> {
         Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Dialer {
+    /// With the PEM files of a certificate and its key, for gateways whose certificate stands under one of `roots`.
+    pub fn open(roots: &Path, certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let read = |file: &Path| std::fs::read(file).map_err(|error| TlsError::at(file, error));
+        let mut known = RootCertStore::empty();
+        for root in all::<CertificateDer<'static>>(&read(roots)?, roots, "certificate")? {
+            known.add(root).map_err(|error| TlsError::at(roots, format!("cannot be a root: {error}")))?;
+        }
+        let chain = all(&read(certificate)?, certificate, "certificate")?;
+        let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| TlsError::at(key, error))?;
+        let config = ClientConfig::builder_with_provider(Arc::new(library::default_provider()))
+            .with_protocol_versions(&[&version::TLS13])
+            .map_err(|error| TlsError::at(certificate, error))?
+            .with_root_certificates(known)
+            .with_client_auth_cert(chain, secret)
+            .map_err(|error| TlsError::at(certificate, error))?;
+        Ok(Self(TlsConnector::from(Arc::new(config))))
+    }
+
+    /// The handshake.
+    pub async fn connect(&self, stream: TcpStream) -> std::io::Result<Dialled> {
+        let name = ServerName::from(stream.peer_addr()?.ip());
+        self.0.connect(name, stream).await
     }
 }
 

@@ -46,7 +46,7 @@ pub async fn measure(options: &Options, dir: &Path, tell: &dyn Fn(&str)) -> std:
     let plain = Uploads::new(dir.join("plain"), keys);
     tell(&format!("attachment of {} MiB", size >> 20));
     // The first upload of a process takes its buffers and threads: what grows after it is what a large file costs.
-    let token = token(dir, addresses, stage::JSON_SENDER).await?;
+    let token = token(dir, stage::JSON_SENDER).await?;
     small(addresses.exchange, &token).map_err(stuck)?;
     let (mut ratios, mut rates, mut growth) = (Vec::new(), Vec::new(), 0.0_f64);
     for _ in 0..options.rounds().min(3) {

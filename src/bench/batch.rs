@@ -44,8 +44,7 @@ pub async fn measure(
     let lines = if options.quick { LINES / 10 } else { LINES };
     stage::make(dir)?;
     let (process, addresses, _) = gateway(dir, true).map_err(stuck)?;
-    let (bulk, live) =
-        (token(dir, addresses, stage::JSON_SENDER).await?, token(dir, addresses, stage::XML_SENDER).await?);
+    let (bulk, live) = (token(dir, stage::JSON_SENDER).await?, token(dir, stage::XML_SENDER).await?);
     tell(&format!("batch of {lines} lines, live records meanwhile"));
     let body = String::from_utf8_lossy(&bodies.json).into_owned();
     let over = Arc::new(AtomicBool::new(false));

@@ -106,7 +106,7 @@ classes = { full = [\"*\"] }
 
 /// Sends bulk records until so many were accepted; how many there were.
 async fn fill(dir: &Path, addresses: Addresses, bodies: &Bodies, bulk: u64) -> Result<u64, Failure> {
-    let token = token(dir, addresses, stage::JSON_SENDER).await?;
+    let token = token(dir, stage::JSON_SENDER).await?;
     let (path, host) = (format!("/v1/records/{KIND}"), addresses.exchange.to_string());
     let template = template(&path, &host, &token, "application/json", &bodies.json, CASES)
         .map_err(|what| Failure::new(Exit::Bug, what, "report this"))?;
@@ -115,8 +115,17 @@ async fn fill(dir: &Path, addresses: Addresses, bodies: &Bodies, bulk: u64) -> R
         let address = addresses.exchange;
         let template = template.clone();
         let (connections, status) = (64, 202);
-        let order =
-            Order { address, connections, warm_ms: 0, run_ms: 1_000, template, first: next, status, throttle: None };
+        let order = Order {
+            address,
+            connections,
+            warm_ms: 0,
+            run_ms: 1_000,
+            template,
+            first: next,
+            status,
+            throttle: None,
+            identity: None,
+        };
         let done = load(&order).map_err(stuck)?;
         if let Some(first) = done.first_error {
             return Err(Failure::new(Exit::Bug, first, "a bench of refusals measures nothing"));
@@ -129,7 +138,7 @@ async fn fill(dir: &Path, addresses: Addresses, bodies: &Bodies, bulk: u64) -> R
 /// Sends orders at an even pace: when each delivery's order was sent, in milliseconds.
 async fn send(dir: &Path, addresses: Addresses, orders: u64) -> Result<BTreeMap<String, i64>, Failure> {
     let client = Client::new()?;
-    let token = token(dir, addresses, COURT).await?;
+    let token = token(dir, COURT).await?;
     let mut begun = BTreeMap::new();
     for number in 0..orders {
         let call = Call {

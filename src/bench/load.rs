@@ -5,15 +5,17 @@
 use std::cell::{Cell, RefCell};
 use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
 use super::histogram::Histogram;
+use crate::tls::Dialer;
 
 /// A request with places for numbers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,6 +71,19 @@ pub struct Order {
     pub status: u16,
     /// Hold back while the receiver is further behind than this.
     pub throttle: Option<Throttle>,
+    /// In TLS, with this certificate.
+    pub identity: Option<Identity>,
+}
+
+/// The PEM files by which a caller and a gateway know each other.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Identity {
+    /// Under what the gateway's certificate stands.
+    pub roots: PathBuf,
+    /// The caller's own.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// Where the receiver's count stands, and how far it may stay behind.
@@ -112,6 +127,7 @@ struct Shared {
     first_error: RefCell<Option<String>>,
     /// Sent requests may not pass this number.
     gate: Cell<u64>,
+    dialer: Option<Dialer>,
 }
 
 impl Shared {
@@ -132,6 +148,8 @@ impl Shared {
 /// Carries out one order.
 pub async fn run(order: Order) -> Result<Done> {
     let gate = if order.throttle.is_some() { order.first } else { u64::MAX };
+    let dialer = order.identity.as_ref().map(|own| Dialer::open(&own.roots, &own.certificate, &own.key));
+    let dialer = dialer.transpose().map_err(Error::other)?;
     let shared = Rc::new(Shared {
         next: Cell::new(order.first),
         started: Instant::now(),
@@ -139,6 +157,7 @@ pub async fn run(order: Order) -> Result<Done> {
         errors: Cell::new(0),
         first_error: RefCell::default(),
         gate: Cell::new(gate),
+        dialer,
         order,
     });
     let local = LocalSet::new();
@@ -179,10 +198,17 @@ async fn connection(shared: Rc<Shared>) {
     }
 }
 
-/// One connection's life: request, answer, request, ...
 async fn converse(shared: &Shared) -> Result<()> {
-    let mut socket = TcpStream::connect(shared.order.address).await?;
+    let socket = TcpStream::connect(shared.order.address).await?;
     socket.set_nodelay(true)?;
+    match &shared.dialer {
+        None => converse_over(shared, socket).await,
+        Some(dialer) => converse_over(shared, dialer.connect(socket).await?).await,
+    }
+}
+
+/// One connection's life: request, answer, request, ...
+async fn converse_over(shared: &Shared, mut socket: impl AsyncRead + AsyncWrite + Unpin) -> Result<()> {
     let mut request = shared.order.template.text.clone().into_bytes();
     let mut buffer = vec![0; 16 * 1024];
     while !shared.over() {
@@ -196,6 +222,7 @@ async fn converse(shared: &Shared) -> Result<()> {
         }
         let sent = Instant::now();
         socket.write_all(&request).await?;
+        socket.flush().await?;
         let status = read_answer(&mut socket, &mut buffer).await?;
         if status.0 != shared.order.status {
             let start = String::from_utf8_lossy(buffer.get(..status.1.min(800)).unwrap_or_default()).into_owned();
@@ -209,7 +236,7 @@ async fn converse(shared: &Shared) -> Result<()> {
 }
 
 /// Reads one answer to its end; its status, and how many bytes of it lie at the buffer's start.
-async fn read_answer(socket: &mut TcpStream, buffer: &mut [u8]) -> Result<(u16, usize)> {
+async fn read_answer(socket: &mut (impl AsyncRead + Unpin), buffer: &mut [u8]) -> Result<(u16, usize)> {
     let mut have = 0;
     loop {
         let room = buffer.get_mut(have..).filter(|room| !room.is_empty()).ok_or(ErrorKind::InvalidData)?;

@@ -42,6 +42,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// Only what needs no preloaded store: a large attachment, and a batch.
     pub bulk: bool,
+    /// Only echo, accept and journey, over TLS with the systems' certificates and tokens that are bound to them.
+    pub tls: bool,
 }
 
 impl Options {
@@ -84,7 +86,8 @@ impl Figures {
     fn json(&self, options: &Options, sizes: &Value) -> Value {
         let echo = self.per_s("echo 4 KB").max(f64::MIN_POSITIVE);
         let accept = self.per_s("accept 4 KB JSON");
-        json!({
+        let mut figures = json!({
+            "transport": if options.tls { "tls" } else { "plain" },
             "preload": options.preload,
             "rounds": options.rounds(),
             "echo_per_s": echo.round(),
@@ -94,6 +97,13 @@ impl Figures {
             "journey_per_s": self.journey_per_s.round(),
             "journey_ratio": rounded(self.journey_per_s / echo),
             "journey_backlog": self.journey_behind,
+            "busy_rss_mb": self.busy_rss_mb.round(),
+            "rows": self.rows,
+        });
+        if options.tls {
+            return figures;
+        }
+        let rest = json!({
             "xml_1k_per_s": self.per_s("accept XML 1 KB").round(),
             "xml_10k_per_s": self.per_s("accept XML 10 KB").round(),
             "xml_100k_per_s": self.per_s("accept XML 100 KB").round(),
@@ -116,10 +126,12 @@ impl Figures {
             "mapping_vs_parse": rounded(self.mapping.decode_us / self.mapping.parse_us.max(f64::MIN_POSITIVE)),
             "cold_start_ms": self.cold_start_ms.round(),
             "idle_rss_mb": self.idle_rss_mb.round(),
-            "busy_rss_mb": self.busy_rss_mb.round(),
             "bytes": sizes,
-            "rows": self.rows,
-        })
+        });
+        if let (Value::Object(figures), Value::Object(rest)) = (&mut figures, rest) {
+            figures.extend(rest);
+        }
+        figures
     }
 }
 
@@ -169,10 +181,20 @@ async fn measure(
     let (first, second) = (work.join("accept"), work.join("journey"));
     tell("copying the preloaded store");
     stage::copy(kept, &second)?;
-    bench.start(&second, figures).await?;
+    if options.tls {
+        stage::secure(&second)?;
+    } else {
+        bench.start(&second, figures).await?;
+    }
     tell("journey");
     bench.journey(&second, figures).await?;
     std::fs::remove_dir_all(&second).map_err(|error| crate::shell::exit::file_failure(&second, &error))?;
+    if options.tls {
+        stage::copy(kept, &first)?;
+        stage::secure(&first)?;
+        tell("accept");
+        return bench.accept(&first, figures).await;
+    }
     let third = work.join("liberty");
     figures.liberty = liberty::measure(options, bodies, &third, tell).await?;
     std::fs::remove_dir_all(&third).map_err(|error| crate::shell::exit::file_failure(&third, &error))?;

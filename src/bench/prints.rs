@@ -42,7 +42,7 @@ pub async fn measure(options: &Options, dir: &Path, tell: &dyn Fn(&str)) -> Resu
     make(dir)?;
     let (process, addresses, _) = gateway(dir, true).map_err(stuck)?;
     tell(&format!("prints: {count} fingerprint transactions"));
-    let token = token(dir, addresses, POLICE).await?;
+    let token = token(dir, POLICE).await?;
     let client = Client::new()?;
     let mut histogram = Histogram::default();
     let mut before = 0.0;

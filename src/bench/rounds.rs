@@ -4,12 +4,11 @@
 use std::path::Path;
 
 use super::load::{Done, Order, Template, Throttle};
-use super::process::{gateway, listening, load};
+use super::process::{gateway, listening, listening_as, load};
 use super::sheets::{CASES, KIND, template};
 use super::{Figures, Options, stage};
 use crate::clock::{Clock, WallClock};
 use crate::gateway::Addresses;
-use crate::shell::client::Client;
 use crate::shell::credentials::Credentials;
 use crate::shell::exit::{Exit, Failure};
 use crate::shell::folder::GatewayFolder;
@@ -66,12 +65,14 @@ impl<'a> Bench<'a> {
     pub async fn accept(&mut self, dir: &Path, figures: &mut Figures) -> Result<(), Failure> {
         stage::receivers(dir, stage::NOWHERE, 2)?;
         let (process, addresses, _) = gateway(dir, true).map_err(stuck)?;
-        let (_echo, echo) = listening("bench-echo").map_err(stuck)?;
+        let folder = dir.display().to_string();
+        let verb = if self.options.tls { vec!["bench-echo", "--secure", &folder] } else { vec!["bench-echo"] };
+        let (_echo, echo) = listening_as(&verb).map_err(stuck)?;
         let mut turns = self.accept_turns(dir, addresses, echo).await?;
         for round in 1..=self.options.rounds() {
             (self.tell)(&format!("round {round} of {}", self.options.rounds()));
             // Tokens live ten minutes; every round begins with new ones.
-            self.renew(dir, addresses, &mut turns).await?;
+            self.renew(dir, &mut turns).await?;
             for turn in &mut turns {
                 turn.done.push(self.go(&turn.order)?);
             }
@@ -87,30 +88,41 @@ impl<'a> Bench<'a> {
         addresses: Addresses,
         echo: std::net::SocketAddr,
     ) -> Result<Vec<Turn>, Failure> {
-        let json = token(dir, addresses, stage::JSON_SENDER).await?;
-        let xml = token(dir, addresses, stage::XML_SENDER).await?;
+        let json = token(dir, stage::JSON_SENDER).await?;
+        let xml = token(dir, stage::XML_SENDER).await?;
         let mut turns = Vec::new();
-        for connections in CONNECTIONS {
+        let mut turn = |what: &'static str, sender, mut order: Order| {
+            order.identity = self.options.tls.then(|| stage::identity(dir, sender));
+            turns.push(Turn { what, sender, order, done: Vec::new() });
+        };
+        let many = if self.options.tls { &CONNECTIONS[2..] } else { &CONNECTIONS[..] };
+        for connections in many.iter().copied() {
             let echo_of = self.template(echo, &json, "application/json", &self.bodies.json, CASES)?;
-            turns.push(Turn::new("echo 4 KB", stage::JSON_SENDER, self.order(echo, connections, 200, echo_of)));
+            turn("echo 4 KB", stage::JSON_SENDER, self.order(echo, connections, 200, echo_of));
             let to = addresses.exchange;
             let of = self.template(to, &json, "application/json", &self.bodies.json, CASES)?;
-            turns.push(Turn::new("accept 4 KB JSON", stage::JSON_SENDER, self.order(to, connections, 202, of)));
+            turn("accept 4 KB JSON", stage::JSON_SENDER, self.order(to, connections, 202, of));
+            if self.options.tls {
+                continue;
+            }
             for (what, body) in
                 ["accept XML 1 KB", "accept XML 10 KB", "accept XML 100 KB"].iter().zip(&self.bodies.xml)
             {
                 let of = self.template(to, &xml, "application/xml", body, CASES)?;
-                turns.push(Turn::new(what, stage::XML_SENDER, self.order(to, connections, 202, of)));
+                turn(what, stage::XML_SENDER, self.order(to, connections, 202, of));
             }
         }
+        if self.options.tls {
+            return Ok(turns);
+        }
         let hot = self.template(addresses.exchange, &json, "application/json", &self.bodies.json, 1)?;
-        turns.push(Turn::new("accept hot case", stage::JSON_SENDER, self.order(addresses.exchange, 64, 202, hot)));
+        turn("accept hot case", stage::JSON_SENDER, self.order(addresses.exchange, 64, 202, hot));
         Ok(turns)
     }
 
-    async fn renew(&self, dir: &Path, addresses: Addresses, turns: &mut [Turn]) -> Result<(), Failure> {
+    async fn renew(&self, dir: &Path, turns: &mut [Turn]) -> Result<(), Failure> {
         for sender in [stage::JSON_SENDER, stage::XML_SENDER] {
-            let new = token(dir, addresses, sender).await?;
+            let new = token(dir, sender).await?;
             for turn in turns.iter_mut().filter(|turn| turn.sender == sender) {
                 turn.renew(&new)?;
             }
@@ -125,11 +137,12 @@ impl<'a> Bench<'a> {
         let (process, addresses, _) = gateway(dir, true).map_err(stuck)?;
         let mut settled: Vec<Done> = Vec::new();
         for _ in 0..self.options.rounds() {
-            let token = token(dir, addresses, stage::JSON_SENDER).await?;
+            let token = token(dir, stage::JSON_SENDER).await?;
             let of = self.template(addresses.exchange, &token, "application/json", &self.bodies.json, JOURNEY_CASES)?;
             let mut order = self.order(addresses.exchange, 32, 202, of);
             order.run_ms *= 2;
             order.throttle = Some(Throttle { sink, backlog: BACKLOG });
+            order.identity = self.options.tls.then(|| stage::identity(dir, stage::JSON_SENDER));
             settled.push(self.go(&order)?);
         }
         figures.journey_per_s = median(settled.iter().map(|done| done.taken_per_s));
@@ -165,7 +178,7 @@ impl<'a> Bench<'a> {
 
     fn order(&self, address: std::net::SocketAddr, connections: usize, status: u16, template: Template) -> Order {
         let (warm_ms, run_ms) = if self.options.quick { (300, 1_000) } else { (700, 2_500) };
-        Order { address, connections, warm_ms, run_ms, template, first: 0, status, throttle: None }
+        Order { address, connections, warm_ms, run_ms, template, first: 0, status, throttle: None, identity: None }
     }
 
     /// Runs one order with numbers that nobody has used; any refusal ends the bench, since it would flatter.
@@ -191,10 +204,6 @@ struct Turn {
 }
 
 impl Turn {
-    fn new(what: &'static str, sender: &'static str, order: Order) -> Self {
-        Self { what, sender, order, done: Vec::new() }
-    }
-
     /// Puts a new token of the same length into the prebuilt request.
     fn renew(&mut self, token: &str) -> Result<(), Failure> {
         let text = &self.order.template.text;
@@ -230,10 +239,12 @@ pub fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// A token of one of the bench's systems.
-pub async fn token(dir: &Path, addresses: Addresses, system: &str) -> Result<String, Failure> {
-    let credentials = Credentials::read(&GatewayFolder::at(dir.to_owned()), system, None)?;
-    let call = credentials.token_call(&format!("http://{}", addresses.exchange), WallClock.now())?;
-    let answer = Client::new()?.call(call).await.map_err(|error| stuck(std::io::Error::other(error.0)))?;
+pub async fn token(dir: &Path, system: &str) -> Result<String, Failure> {
+    let folder = GatewayFolder::at(dir.to_owned());
+    let credentials = Credentials::read(&folder, system, None)?;
+    let (exchange, client) = folder.exchange(system)?;
+    let call = credentials.token_call(&exchange, WallClock.now())?;
+    let answer = client.call(call).await.map_err(|error| stuck(std::io::Error::other(error.0)))?;
     let token = answer.json().get("access_token").and_then(serde_json::Value::as_str).map(str::to_owned);
     token.ok_or_else(|| {
         let what = format!("no token for `{system}`: {} {}", answer.status, String::from_utf8_lossy(&answer.body));

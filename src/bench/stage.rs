@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::load::Identity;
 use crate::clock::WallClock;
 use crate::journal::sqlite::{Options, SqliteJournal};
 use crate::keys::Keys;
+use crate::shell::authority;
 use crate::shell::exit::{Exit, Failure, file_failure};
 use crate::shell::starter::{NewSystem, Reached, Starter};
 
@@ -78,6 +80,17 @@ pub fn receivers(dir: &Path, url: &str, count: usize) -> Result<(), Failure> {
         })
         .collect();
     write(&dir.join("config/routes.toml"), &routes.join("\n"))
+}
+
+/// From now on the folder's exchange speaks TLS, with the certificates that were made with its systems.
+pub fn secure(dir: &Path) -> Result<(), Failure> {
+    write(&dir.join("config/gateway.toml"), &format!("{SETTINGS}{}", authority::SETTINGS))
+}
+
+/// The certificate of one of the folder's systems.
+pub fn identity(dir: &Path, system: &str) -> Identity {
+    let [certificate, key] = authority::files_of(dir, system);
+    Identity { roots: dir.join("keys/tls/authority.pem"), certificate, key }
 }
 
 /// As the shipped lines have it: everything goes, but for identity numbers that nobody is given.

@@ -20,6 +20,9 @@ pub(super) struct BenchArguments {
     /// Only a large attachment and a batch.
     #[arg(long)]
     bulk: bool,
+    /// Only echo, accept and journey, over TLS: client certificates, and tokens that are bound to them.
+    #[arg(long, conflicts_with = "bulk")]
+    tls: bool,
     /// Where preloaded stores are kept.
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
@@ -28,7 +31,8 @@ pub(super) struct BenchArguments {
 /// Measures and prints.
 pub(super) async fn bench(arguments: BenchArguments, output: Output) -> Done {
     let cache = arguments.cache.unwrap_or_else(cache);
-    let options = Options { preload: arguments.preload, quick: arguments.quick, cache, bulk: arguments.bulk };
+    let options =
+        Options { preload: arguments.preload, quick: arguments.quick, cache, bulk: arguments.bulk, tls: arguments.tls };
     crate::bench::run(&options, output).await
 }
 
@@ -55,9 +59,9 @@ pub(super) async fn sink(slow: u64) -> Done {
     sink::serve(std::time::Duration::from_millis(slow)).await.map_err(broken)
 }
 
-/// `bench-echo`
-pub(super) async fn echo() -> Done {
-    echo::serve().await.map_err(broken)
+/// `bench-echo`: over TLS with the files of the folder `secure`.
+pub(super) async fn echo(secure: Option<PathBuf>) -> Done {
+    echo::serve(secure.as_deref()).await.map_err(broken)
 }
 
 fn broken(error: std::io::Error) -> Failure {

@@ -202,7 +202,10 @@ enum Verb {
         slow: u64,
     },
     #[command(hide = true)]
-    BenchEcho,
+    BenchEcho {
+        #[arg(long)]
+        secure: Option<PathBuf>,
+    },
     /// Print the completion script of a shell.
     Completions {
         /// bash, zsh, fish, elvish or powershell.
@@ -342,7 +345,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Bench(arguments) => narrow(bench::bench(arguments, output))?,
         Verb::BenchLoad => narrow(bench::load(output))?,
         Verb::BenchSink { slow } => narrow(bench::sink(slow))?,
-        Verb::BenchEcho => wide(bench::echo())?,
+        Verb::BenchEcho { secure } => wide(bench::echo(secure))?,
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "icjs", &mut std::io::stdout());
             Ok(())

@@ -19,6 +19,7 @@ mod exchange_out;
 mod exchange_files;
 mod files_inside;
 mod batches;
+mod bench;
 mod folder;
 mod hostile_folder;
 mod exchange_docs;
