@@ -18,8 +18,10 @@ mod view;
 use std::path::Path;
 use std::sync::Arc;
 
+use axum::extract::Request;
 use axum::handler::Handler;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json, Router};
 use serde_json::{Value, json};
@@ -31,7 +33,7 @@ pub use problem::Problem;
 use crate::accept::Desk;
 use crate::clock::Clock;
 use crate::config::Role;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError};
 use crate::keys::write_secret;
 use crate::live::Live;
 use crate::revisions::Revisions;
@@ -86,7 +88,18 @@ fn read<H: Handler<T, Arc<Admin>>, T: 'static>(path: &'static str, least: Role, 
 }
 
 fn change<H: Handler<T, Arc<Admin>>, T: 'static>(path: &'static str, least: Role, handler: H) -> Served {
-    (Call { method: "POST", path, least }, post(handler))
+    (Call { method: "POST", path, least }, post(handler).layer(from_fn(to_its_end)))
+}
+
+/// What changes something is done to its end, though its caller hangs up: a revision that is stored goes live.
+async fn to_its_end(request: Request, next: Next) -> Response {
+    match tokio::spawn(next.run(request)).await {
+        Ok(answer) => answer,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Problem::from(JournalError::Closed).into_response(),
+        },
+    }
 }
 
 /// Every call, with the role that it needs: the one table. An auditor sees how the gateway is run; what is said of single
