@@ -1,4 +1,4 @@
-//! The gateway's own keys in `DIR/keys`: of the store, of receipts, of tokens, of pushes; who opens the first is said in `master`.
+//! The gateway's own keys in `DIR/keys`: of the store, of receipts, of tokens, of pushes, of the evidence log; who opens the first is said in `master`.
 //! Missing ones are made, readable by their owner only; one that is there is never replaced. Read `seal` for what they do.
 
 pub mod master;
@@ -9,6 +9,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::seal::{SealError, SigningKey, StoreKey};
+
+const EVIDENCE: &str = "evidence.ed25519";
 
 /// All of them.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub struct Keys {
     pub tokens: SigningKey,
     /// Signs pushes.
     pub webhook: SigningKey,
+    /// Signs the checkpoints of the evidence log.
+    pub evidence: SigningKey,
 }
 
 /// Why the keys cannot be had.
@@ -74,7 +78,14 @@ impl Keys {
             receipts: signing(&keys, "receipts.ed25519")?,
             tokens: signing(&keys, "tokens.ed25519")?,
             webhook: signing(&keys, "webhook.ed25519")?,
+            evidence: signing(&keys, EVIDENCE)?,
         })
+    }
+
+    /// The key of the evidence log of the folder `dir`, where it has one already.
+    pub fn evidence(dir: &Path) -> Result<Option<SigningKey>, KeyError> {
+        let keys = dir.join("keys");
+        if keys.join(EVIDENCE).exists() { signing(&keys, EVIDENCE).map(Some) } else { Ok(None) }
     }
 }
 
@@ -131,7 +142,7 @@ mod tests {
         let again = Keys::open(dir.path()).unwrap();
         assert_eq!(first.receipts.public(), again.receipts.public());
         assert_ne!(first.receipts.public(), first.webhook.public());
-        for name in ["store.key", "receipts.ed25519", "tokens.ed25519", "webhook.ed25519"] {
+        for name in ["store.key", "receipts.ed25519", "tokens.ed25519", "webhook.ed25519", "evidence.ed25519"] {
             let mode = std::fs::metadata(dir.path().join("keys").join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }

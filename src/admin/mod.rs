@@ -7,6 +7,7 @@ mod approvals;
 mod cases;
 mod configuration;
 mod deliveries;
+mod evidence;
 mod asked;
 mod links;
 mod person;
@@ -33,6 +34,7 @@ pub use problem::Problem;
 use crate::accept::Desk;
 use crate::clock::Clock;
 use crate::config::Role;
+use crate::evidence::log::EvidenceLog;
 use crate::journal::{Journal, JournalError};
 use crate::keys::write_secret;
 use crate::live::Live;
@@ -51,6 +53,8 @@ pub struct Admin {
     pub clock: Arc<dyn Clock>,
     /// How a record is routed anew, for repairs.
     pub desk: Arc<Desk>,
+    /// The files of the evidence log.
+    pub log: EvidenceLog,
     token: String,
     /// One change of what is live, or decision about one, at a time.
     turn: Mutex<()>,
@@ -61,7 +65,8 @@ impl Admin {
     pub fn new(desk: Arc<Desk>, revisions: Arc<Revisions>) -> Result<Self, SealError> {
         let token = seal::hex(&seal::random::<32>()?);
         let (journal, live, clock) = (Arc::clone(&desk.journal), Arc::clone(&desk.live), Arc::clone(&desk.clock));
-        Ok(Self { journal, revisions, live, clock, desk, token, turn: Mutex::default() })
+        let log = EvidenceLog::new(Arc::clone(&journal));
+        Ok(Self { journal, revisions, live, clock, desk, log, token, turn: Mutex::default() })
     }
 
     /// Writes the token for those who may read the folder's secrets.
@@ -128,6 +133,8 @@ fn calls() -> Vec<Served> {
         change("/admin/v1/approvals/{number}/approve", Operator, approvals::approve),
         change("/admin/v1/approvals/{number}/reject", Operator, approvals::reject),
         read("/admin/v1/counts", Auditor, deliveries::counts),
+        read("/evidence/checkpoint", Auditor, evidence::checkpoint),
+        read("/evidence/tile/{*path}", Auditor, evidence::tile),
     ]
 }
 

@@ -10,6 +10,7 @@ mod reads;
 mod revisions;
 mod dry_run;
 mod route;
+mod evidence;
 mod exchange;
 mod upload;
 mod batch;
@@ -180,6 +181,11 @@ enum Verb {
     },
     /// Who was given personal data, by which call, what for and by what right.
     Reads(reads::ReadsArguments),
+    /// Copy the evidence log, watch it, and check it without a network.
+    Evidence {
+        #[command(subcommand)]
+        verb: evidence::EvidenceVerb,
+    },
     /// Verify receipts without a network.
     Receipt {
         #[command(subcommand)]
@@ -339,6 +345,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Reject(decision) => narrow(approvals::reject(dir, &decision, output))?,
         Verb::Administrator { verb } => narrow(administrator::run(dir, &verb, output))?,
         Verb::Reads(asked) => narrow(reads::run(dir, &asked, output))?,
+        Verb::Evidence { verb } => narrow(evidence::run(dir, verb, output))?,
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Promises(asked) => promises::run(&asked, output),
         Verb::Store { verb } => narrow(store::run(dir, &verb, output))?,

@@ -76,13 +76,13 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The receipt itself, also out of a whole answer.
-fn compact(text: &str) -> String {
+pub(super) fn compact(text: &str) -> String {
     let answer: Option<Value> = serde_json::from_str(text).ok();
     let inside = answer.as_ref().and_then(|answer| answer.get("receipt")).and_then(Value::as_str);
     inside.unwrap_or(text).trim().trim_matches('"').to_owned()
 }
 
-fn keys(dir: &GatewayFolder, jwks: Option<&Path>) -> Result<Value, Failure> {
+pub(super) fn keys(dir: &GatewayFolder, jwks: Option<&Path>) -> Result<Value, Failure> {
     if let Some(path) = jwks {
         return serde_json::from_slice(&read(path)?).map_err(|error| {
             Failure::new(

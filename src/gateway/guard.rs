@@ -11,9 +11,10 @@ use crate::identifiers::MessageId;
 use crate::journal::wakes::Wakes;
 use crate::journal::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
-    JournalError, Lease, LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer,
-    OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb, Readings, Refused,
-    RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
+    JournalError, Lease, LeaseToken, LinkRow, LinkVerb, LogPart, LogVerb, MessageFilter, MessageView, Order,
+    OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb,
+    Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer,
+    UploadVerb,
 };
 
 /// A store under watch.
@@ -110,6 +111,9 @@ impl Journal for Guarded {
     }
     async fn proposal(&self, verb: ProposalVerb) -> Result<Vec<ProposalRow>, JournalError> {
         self.seen(self.store.proposal(verb).await)
+    }
+    async fn log(&self, verb: LogVerb) -> Result<LogPart, JournalError> {
+        self.seen(self.store.log(verb).await)
     }
     async fn count(&self) -> Result<Counts, JournalError> {
         self.seen(self.store.count().await)

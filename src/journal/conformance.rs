@@ -22,6 +22,7 @@ mod erasing;
 mod feeds;
 mod identity;
 mod links;
+mod log;
 mod order;
 mod parties;
 mod proposals;
@@ -57,6 +58,7 @@ pub async fn run(make: Make) {
     readings::run(make).await;
     proposals::run(make).await;
     links::run(make).await;
+    log::run(make).await;
     alerts::run(make).await;
     custody::run(make).await;
     strays::run(make).await;

@@ -1,5 +1,5 @@
-//! One leaf of the evidence log, in the form that is fixed for ever: canonical JSON (sorted keys, no spaces) and its
-//! hash as in RFC 6962. A leaf shows that something happened and to which bytes, and nothing of what they say: the bytes
+//! One leaf of the evidence log, in the form that is fixed for ever: canonical JSON (sorted keys, no spaces), hashed as in
+//! RFC 6962. A leaf shows that something happened and to which bytes, and nothing of what they say: the bytes
 //! are named by an HMAC under the record's own key, which is erased with the record.
 
 use crate::clock::Timestamp;
@@ -46,23 +46,6 @@ impl Leaf<'_> {
     }
 }
 
-/// The leaf hash of RFC 6962 section 2.1: SHA-256 over a zero byte and the leaf.
-pub fn hash(leaf: &[u8]) -> [u8; 32] {
-    let mut digest = seal::Sha256::new();
-    digest.update(&[0]);
-    digest.update(leaf);
-    digest.finish()
-}
-
-/// The hash of a node over two others (RFC 6962 section 2.1): SHA-256 over a one byte and both.
-pub fn joined(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    let mut digest = seal::Sha256::new();
-    digest.update(&[1]);
-    digest.update(left);
-    digest.update(right);
-    digest.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,12 +68,5 @@ mod tests {
         assert!(keys.is_sorted());
         assert_eq!(tree.to_string().into_bytes(), bytes);
         assert_eq!(tree["office"], "court:DLCT01/\"3\"");
-    }
-
-    #[test]
-    fn the_empty_leaf_hashes_as_certificate_transparency_says() {
-        // RFC 6962 test data of the reference implementation: the leaf hash of the empty string.
-        let expected = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
-        assert_eq!(seal::hex(&hash(b"")), expected);
     }
 }

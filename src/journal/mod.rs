@@ -11,6 +11,7 @@ mod alert;
 mod reading;
 mod proposal;
 pub mod leaf;
+mod log;
 pub mod lanes;
 pub mod board;
 pub mod wakes;
@@ -30,6 +31,7 @@ use crate::identifiers::MessageId;
 pub use alert::*;
 pub use entry::*;
 pub use links::*;
+pub use log::*;
 pub use outcome::*;
 pub use proposal::*;
 pub use reading::*;
@@ -101,6 +103,8 @@ pub trait Journal: Send + Sync {
     async fn reading(&self, verb: ReadingVerb) -> Result<Readings, JournalError>;
     /// Proposals that wait for a second person: keep one, end one, or look at them.
     async fn proposal(&self, verb: ProposalVerb) -> Result<Vec<ProposalRow>, JournalError>;
+    /// Looks at the evidence log: its head, a file of it, a proof.
+    async fn log(&self, verb: LogVerb) -> Result<LogPart, JournalError>;
     /// Counts for metrics, `readyz` and the demo's proof.
     async fn count(&self) -> Result<Counts, JournalError>;
 

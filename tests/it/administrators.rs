@@ -116,6 +116,8 @@ const MATRIX: &[(&str, &str, Role)] = &[
     ("GET", "/admin/v1/readings", Role::Auditor),
     ("GET", "/admin/v1/revisions", Role::Auditor),
     ("GET", "/admin/v1/revisions/{number}", Role::Auditor),
+    ("GET", "/evidence/checkpoint", Role::Auditor),
+    ("GET", "/evidence/tile/{*path}", Role::Auditor),
     ("POST", "/admin/v1/alerts/{number}/ack", Role::Operator),
     ("POST", "/admin/v1/approvals/{number}/approve", Role::Operator),
     ("POST", "/admin/v1/approvals/{number}/reject", Role::Operator),

@@ -42,6 +42,7 @@ mod limits;
 mod doors;
 mod fuzzed;
 mod edge;
+mod evidence;
 mod slow;
 mod tls;
 mod issuers;

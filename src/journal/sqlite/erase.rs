@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use icjs_proof::tree;
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::super::{Erase, Erased, JournalError};
@@ -21,7 +22,7 @@ use super::sums::{ERASURE, SAID};
 use super::tables::storage;
 use super::wraps::{self, Place};
 use crate::identifiers::CaseKey;
-use crate::journal::leaf::{self, Leaf};
+use crate::journal::leaf::Leaf;
 use crate::seal::WRAPPED_KEY_LEN;
 
 /// The records of a case, and what is to be done about them.
@@ -62,7 +63,7 @@ impl Store {
             let (message, kind, office) = (row.id, row.head.kind.as_str(), row.head.office.as_str());
             let body =
                 Leaf { event: "erased", message, delivery: None, kind, office, at: ask.at, mac: None }.canonical();
-            self.put_leaf(&body, &leaf::hash(&body))?;
+            self.put_leaf(&body, &tree::leaf(&body))?;
         }
         let number = self.last("SELECT max(number) FROM erasure")? + 1;
         let cases = cases.iter().map(CaseKey::as_str).collect::<Vec<_>>().join(" ");

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use icjs_proof::tree;
 use rusqlite::{Connection, params};
 
-use super::super::{JournalError, leaf};
+use super::super::JournalError;
 use super::index::{signed, unsigned};
 use super::mark::Reached;
 use super::read;
@@ -153,7 +154,7 @@ pub(super) fn leaves(
     while let Some(row) = rows.next().map_err(storage)? {
         let number = unsigned(row.get(0).map_err(storage)?);
         let part = |column| row.get_ref(column).ok().and_then(|part| part.as_blob().ok()).unwrap_or_default();
-        if part(2) != leaf::hash(part(1)) {
+        if part(2) != tree::leaf(part(1)) {
             found(damaged("leaf", number))?;
         }
         if before.is_some_and(|before| before.abs_diff(number) != 1) {

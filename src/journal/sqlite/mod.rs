@@ -13,6 +13,7 @@ mod had;
 mod index;
 mod inspect;
 mod links;
+mod log;
 mod mark;
 mod orders;
 mod outcomes;
@@ -54,9 +55,10 @@ use super::durable;
 use super::wakes::Wakes;
 use super::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
-    JournalError, Lease, LeaseToken, LinkRow, LinkVerb, MessageFilter, MessageView, Order, OrderAnswer, OutcomeAnswer,
-    OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb, Readings, Refused,
-    RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer, UploadVerb,
+    JournalError, Lease, LeaseToken, LinkRow, LinkVerb, LogPart, LogVerb, MessageFilter, MessageView, Order,
+    OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb,
+    Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer,
+    UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::faults;
@@ -356,6 +358,10 @@ impl Journal for SqliteJournal {
 
     async fn proposal(&self, verb: ProposalVerb) -> Result<Vec<ProposalRow>, JournalError> {
         self.over_proposals(verb).await
+    }
+
+    async fn log(&self, verb: LogVerb) -> Result<LogPart, JournalError> {
+        self.look_at_log(verb)
     }
 
     async fn count(&self) -> Result<Counts, JournalError> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use icjs_proof::tree;
 
 use super::super::board::Open;
 use super::super::lanes::{LineKey, Place};
@@ -14,7 +15,7 @@ use super::super::{
 use super::rows::{DeliveryRow, FrozenRow, HeadRow, Private, guard, json, pack};
 use super::wraps::{Holder, Wraps, record_key};
 use crate::identifiers::{DeliveryId, MessageId};
-use crate::journal::leaf::{self, Leaf};
+use crate::journal::leaf::Leaf;
 use crate::seal::{self, DataKey, MacKey, StoreKey};
 
 /// Originals (and shared forms) that are larger than this once compressed lie in files beside the database.
@@ -156,7 +157,7 @@ impl Workshop {
             wraps,
             original,
             shared,
-            leaf_hash: leaf::hash(&leaf),
+            leaf_hash: tree::leaf(&leaf),
             leaf,
             hashes: self.hashes(&entry),
             named: entry.idempotency.as_ref().map(|key| self.blind.named(&entry.system, &entry.kind, key)),

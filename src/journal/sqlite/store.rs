@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use icjs_proof::tree;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
@@ -22,7 +23,7 @@ use super::tables::storage;
 use super::writer::Fate;
 use crate::clock::Clock;
 use crate::faults;
-use crate::journal::leaf::{self, Leaf};
+use crate::journal::leaf::Leaf;
 
 /// Limits and names that the writer needs.
 #[derive(Debug, Clone)]
@@ -456,16 +457,8 @@ impl Store {
             mac: end.mac,
         };
         let body = leaf.canonical();
-        let hash = leaf::hash(&body);
+        let hash = tree::leaf(&body);
         self.put_leaf(&body, &hash)
-    }
-
-    /// Adds a leaf; returns its index.
-    pub(super) fn put_leaf(&mut self, body: &[u8], hash: &[u8; 32]) -> Result<u64, JournalError> {
-        let number = self.leaf;
-        self.run("INSERT INTO leaf (number, body, hash) VALUES (?1, ?2, ?3)", params![signed(number), body, hash])?;
-        self.leaf += 1;
-        Ok(number)
     }
 }
 

@@ -43,13 +43,15 @@ pub(super) const CASE_KEY: Summed = summed("case_key", 1, "seq, wrapped");
 pub(super) const FILE_KEY: Summed = summed("file_key", 1, "number, wrapped");
 pub(super) const ERASURE: Summed = summed("erasure", 1, "number, at, by, ground, reason, cases, messages");
 
+pub(super) const NODE: Summed = summed("node", 2, "level, number, hash");
+
 /// All of them.
-pub(super) const SUMMED: [Summed; 19] = [
+pub(super) const SUMMED: [Summed; 20] = [
     FEED, LINK, SAID, VERSION, ORDERS, UPLOAD, CARRIED, SPENT, REFUSAL, COUNTER, META, HELD, CAUSE, PRUNED, READING,
-    CASE_KEY, FILE_KEY, ERASURE, PROPOSAL,
+    CASE_KEY, FILE_KEY, ERASURE, PROPOSAL, NODE,
 ];
 /// Those that were made with their digests.
-pub(super) const LATER: [&str; 6] = ["pruned", "reading", "case_key", "file_key", "erasure", "proposal"];
+pub(super) const LATER: [&str; 7] = ["pruned", "reading", "case_key", "file_key", "erasure", "proposal", "node"];
 
 /// How an error of the engine begins that says that a row is not as it was written.
 pub(super) const DAMAGED: &str = "not as it was written: ";

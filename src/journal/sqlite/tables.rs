@@ -12,7 +12,7 @@ use super::super::JournalError;
 use super::sums::{self, LATER, SUMMED, Summed};
 
 /// The format of the store that this binary writes (`PRAGMA user_version`).
-pub(super) const FORMAT: u32 = 7;
+pub(super) const FORMAT: u32 = 8;
 
 const TABLES: &str = "
 -- One row a message, in the order of acceptance; never changed. `keys`: hashes for the index below, eight bytes each.
@@ -138,12 +138,19 @@ CREATE TABLE proposal (
 CREATE INDEX proposal_open ON proposal (number) WHERE open = 1;
 ";
 
+const FROM_7: &str = "
+-- For every 256 leaves the hash over them (level 1), for every 256 of those another (level 2), and so on. See `log`.
+CREATE TABLE node (
+    level INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, guard INTEGER, PRIMARY KEY (level, number)
+) WITHOUT ROWID;
+";
+
 /// What makes each format of the one before; a new store takes all of them. Format 3 gave every row a digest: what is
 /// written in an older store gets it now, which takes some seconds for a million messages, once.
 fn steps(found: u32) -> String {
     let older = SUMMED.iter().filter(|summed| !LATER.contains(&summed.table));
     let sums: String = older.map(Summed::upgrade).collect();
-    let steps = [TABLES, FROM_1, &sums, FROM_3, FROM_4, FROM_5, FROM_6];
+    let steps = [TABLES, FROM_1, &sums, FROM_3, FROM_4, FROM_5, FROM_6, FROM_7];
     steps.get(usize::try_from(found).unwrap_or(0)..).unwrap_or_default().concat()
 }
 
@@ -166,8 +173,9 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, JournalError> {
     .map_err(storage)?;
     if found < FORMAT {
         let steps = steps(found);
-        conn.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {FORMAT}; COMMIT;"))
-            .map_err(storage)?;
+        conn.execute_batch(&format!("BEGIN IMMEDIATE; {steps} PRAGMA user_version = {FORMAT};")).map_err(storage)?;
+        super::log::fill(&conn)?;
+        conn.execute_batch("COMMIT").map_err(storage)?;
     }
     prepared_once(&conn)?;
     Ok(conn)

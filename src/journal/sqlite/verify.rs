@@ -5,11 +5,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use icjs_proof::tree::Frontier;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
+use super::super::JournalError;
 use super::super::uploads;
-use super::super::{JournalError, leaf};
 use super::index::{signed, unsigned};
 use super::inspect::{self, GUARDED};
 use super::mark::{self, Reached};
@@ -223,6 +224,10 @@ impl Look<'_> {
         let sql = "SELECT number, body, hash FROM leaf ORDER BY number";
         let last = inspect::leaves(conn, sql, [], &mut |error| found.take(error));
         self.found.leaves = self.found.of(last)?.flatten().map_or(0, |last| last + 1);
+        let nodes = super::log::damaged_nodes(&self.conn);
+        for what in self.found.of(nodes)?.unwrap_or_default() {
+            self.found.note(what);
+        }
         let root = tree_root(&self.conn);
         self.found.root = self.found.of(root)?.unwrap_or_default();
         Ok(())
@@ -431,21 +436,15 @@ fn opened(conn: &Connection, places: &Places, row: &read::MessageRow, key: &Data
     }
 }
 
-/// The root of the tree of leaves, from the hashes as they lie there: subtrees of equal size are joined as they fill, the
-/// rest from the right at the end.
+/// The root of the tree of leaves, from the hashes as they lie there.
 fn tree_root(conn: &Connection) -> Result<String, JournalError> {
     let mut rows = conn.prepare("SELECT hash FROM leaf ORDER BY number").map_err(storage)?;
     let mut rows = rows.query([]).map_err(storage)?;
-    let mut waiting: Vec<(u32, [u8; 32])> = Vec::new();
+    let mut frontier = Frontier::default();
     while let Some(row) = rows.next().map_err(storage)? {
-        let mut node = (0, row.get::<_, [u8; 32]>(0).map_err(|_| JournalError::Damaged("hash of a leaf".to_owned()))?);
-        while let Some((_, left)) = waiting.pop_if(|(height, _)| *height == node.0) {
-            node = (node.0 + 1, leaf::joined(&left, &node.1));
-        }
-        waiting.push(node);
+        frontier.push(row.get(0).map_err(|_| JournalError::Damaged("hash of a leaf".to_owned()))?);
     }
-    let root = waiting.into_iter().rev().map(|(_, hash)| hash).reduce(|right, left| leaf::joined(&left, &right));
-    Ok(seal::hex(&root.unwrap_or_else(|| seal::sha256(b""))))
+    Ok(seal::hex(&frontier.root()))
 }
 
 fn texts(conn: &Connection, sql: &str) -> Result<Vec<String>, JournalError> {

@@ -1,0 +1,46 @@
+//! Nouns of the journal, fifth part: what is asked of the evidence log. Its leaves are rows that are written with what they
+//! record; the tree over them is `icjs_proof::tree`.
+
+use icjs_proof::tile::Tile;
+use icjs_proof::tree::Hash;
+
+/// A look at the evidence log.
+#[derive(Clone, Copy, Debug)]
+pub enum LogVerb {
+    /// How many leaves there are, and the root over them.
+    Head,
+    /// The bytes of one file of the log.
+    Tile(Tile),
+    /// The proof that a leaf is in the tree of so many leaves.
+    Inclusion {
+        /// Which.
+        index: u64,
+        /// Of how many.
+        size: u64,
+    },
+    /// The proof that the tree of `size` leaves goes on from that of `old`.
+    Consistency {
+        /// Leaves then.
+        old: u64,
+        /// Leaves now.
+        size: u64,
+    },
+}
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogPart {
+    /// Leaves and root.
+    Head {
+        /// Leaves.
+        size: u64,
+        /// The root over them.
+        root: Hash,
+    },
+    /// The bytes of a tile or a bundle.
+    Bytes(Vec<u8>),
+    /// A proof, from the leaf upwards.
+    Path(Vec<Hash>),
+    /// The log is not so long.
+    Beyond,
+}

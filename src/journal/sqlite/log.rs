@@ -1,0 +1,181 @@
+//! The evidence log in the store: leaves, and for every 256 of them the hash over them, for every 256 of those another: the tiles
+//! of `icjs_proof::tile` are slices of these rows, and any proof is made of a few hundred. All of it is written in the
+//! transaction of what it records.
+
+use icjs_proof::tile::{self, HEIGHT, Tile, WIDTH, What};
+use icjs_proof::tree::{self, Frontier, Hash, Nodes};
+use rusqlite::{Connection, params};
+
+use super::super::{JournalError, LogPart, LogVerb};
+use super::SqliteJournal;
+use super::index::{signed, unsigned};
+use super::rows::damaged;
+use super::store::Store;
+use super::sums::NODE;
+use super::tables::storage;
+
+impl Store {
+    /// Adds a leaf; returns its index.
+    pub(super) fn put_leaf(&mut self, body: &[u8], hash: &Hash) -> Result<u64, JournalError> {
+        let number = self.leaf;
+        self.run("INSERT INTO leaf (number, body, hash) VALUES (?1, ?2, ?3)", params![signed(number), body, hash])?;
+        self.leaf += 1;
+        put_nodes(&self.conn, self.leaf)?;
+        Ok(number)
+    }
+}
+
+impl SqliteJournal {
+    /// Looks at the log as it is at one moment.
+    pub(super) fn look_at_log(&self, verb: LogVerb) -> Result<LogPart, JournalError> {
+        self.readers.with(|conn| {
+            let (log, leaves) = (Log(conn), count(conn)?);
+            let path = |path: Option<Vec<Hash>>| path.map_or(LogPart::Beyond, LogPart::Path);
+            match verb {
+                LogVerb::Head => Ok(LogPart::Head { size: leaves, root: tree::root(&log, leaves)? }),
+                LogVerb::Inclusion { size, .. } | LogVerb::Consistency { size, .. } if size > leaves => {
+                    Ok(LogPart::Beyond)
+                }
+                LogVerb::Inclusion { index, size } => tree::inclusion(&log, index, size).map(path),
+                LogVerb::Consistency { old, size } => tree::consistency(&log, old, size).map(path),
+                LogVerb::Tile(tile) => log.tile(tile, leaves),
+            }
+        })
+    }
+}
+
+/// Leaves that there are.
+pub(super) fn count(conn: &Connection) -> Result<u64, JournalError> {
+    let mut last = conn.prepare_cached("SELECT max(number) FROM leaf").map_err(storage)?;
+    let last: Option<i64> = last.query_row([], |row| row.get(0)).map_err(storage)?;
+    Ok(last.map_or(0, |last| unsigned(last) + 1))
+}
+
+/// Writes the hashes that the last of `leaves` completes.
+fn put_nodes(conn: &Connection, leaves: u64) -> Result<(), JournalError> {
+    let mut level = 1;
+    while leaves.is_multiple_of(1 << (level * HEIGHT)) {
+        put_node(conn, level, (leaves >> (level * HEIGHT)) - 1)?;
+        level += 1;
+    }
+    Ok(())
+}
+
+fn put_node(conn: &Connection, level: u32, number: u64) -> Result<(), JournalError> {
+    let hash = whole(&Log(conn).hashes(level - 1, number * WIDTH, WIDTH)?);
+    let mut insert = conn.prepare_cached(&NODE.insert()).map_err(storage)?;
+    insert.execute(params![level, signed(number), hash]).map(drop).map_err(storage)
+}
+
+/// Writes what an older store does not have yet: some hundred thousand leaves a second.
+pub(super) fn fill(conn: &Connection) -> Result<(), JournalError> {
+    let leaves = count(conn)?;
+    let mut level = 1;
+    while leaves >> (level * HEIGHT) > 0 {
+        for number in 0..leaves >> (level * HEIGHT) {
+            put_node(conn, level, number)?;
+        }
+        level += 1;
+    }
+    Ok(())
+}
+
+/// The first node that is not the hash over what lies below it, or is too many or missing.
+pub(super) fn damaged_nodes(conn: &Connection) -> Result<Vec<String>, JournalError> {
+    let (log, leaves) = (Log(conn), count(conn)?);
+    let mut wrong = Vec::new();
+    let mut expected = 0;
+    let mut level = 1;
+    while leaves >> (level * HEIGHT) > 0 {
+        for number in 0..leaves >> (level * HEIGHT) {
+            let known = log.hashes(level, number, 1);
+            let below = log.hashes(level - 1, number * WIDTH, WIDTH);
+            if !matches!((known, below), (Ok(known), Ok(below)) if known == [whole(&below)]) {
+                wrong.push(format!("node `{level}/{number}`: not the hash over what lies below it"));
+            }
+            expected += 1;
+        }
+        level += 1;
+    }
+    let count: i64 = conn.query_row("SELECT count(*) FROM node", [], |row| row.get(0)).map_err(storage)?;
+    if unsigned(count) > expected {
+        wrong.push(format!("node: {count} of them, and {leaves} leaves make {expected}"));
+    }
+    Ok(wrong)
+}
+
+/// The root over some hashes, which are as many as a power of two.
+fn whole(hashes: &[Hash]) -> Hash {
+    let mut frontier = Frontier::default();
+    hashes.iter().for_each(|hash| frontier.push(*hash));
+    frontier.root()
+}
+
+/// The log as one connection sees it.
+struct Log<'c>(&'c Connection);
+
+impl Log<'_> {
+    /// So many hashes of a level of tiles, from one on. Fails where there are fewer.
+    fn hashes(&self, level: u32, from: u64, count: u64) -> Result<Vec<Hash>, JournalError> {
+        let sql = match level {
+            0 => {
+                "SELECT number, hash FROM leaf WHERE number >= ?1 AND number < ?2 AND ?3 = 0 ORDER BY number".to_owned()
+            }
+            _ => format!(
+                "SELECT number, hash FROM node WHERE level = ?3 AND number >= ?1 AND number < ?2 AND {} ORDER BY number",
+                NODE.sound()
+            ),
+        };
+        let mut rows = self.0.prepare_cached(&sql).map_err(storage)?;
+        let mut rows = rows.query(params![signed(from), signed(from + count), level]).map_err(storage)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(storage)? {
+            let (number, expected) = (unsigned(row.get(0).map_err(storage)?), from + found.len() as u64);
+            let hash = row.get::<_, Hash>(1).ok().filter(|_| number == expected);
+            found.push(hash.ok_or_else(|| damaged("hash of leaf", expected << (level * HEIGHT)))?);
+        }
+        match found.len() as u64 == count {
+            true => Ok(found),
+            false => Err(damaged("hash of leaf", (from + found.len() as u64) << (level * HEIGHT))),
+        }
+    }
+
+    fn tile(&self, tile: Tile, leaves: u64) -> Result<LogPart, JournalError> {
+        let (level, from) = match tile.what {
+            What::Entries => (0, tile.number.saturating_mul(WIDTH)),
+            What::Hashes(level) => (level, tile.number.saturating_mul(WIDTH)),
+        };
+        if from.saturating_add(tile.width) > leaves >> (level * HEIGHT) {
+            return Ok(LogPart::Beyond);
+        }
+        if tile.what != What::Entries {
+            return Ok(LogPart::Bytes(self.hashes(level, from, tile.width)?.concat()));
+        }
+        let mut rows = self
+            .0
+            .prepare_cached("SELECT number, body, hash FROM leaf WHERE number >= ?1 AND number < ?2 ORDER BY number")
+            .map_err(storage)?;
+        let mut rows = rows.query(params![signed(from), signed(from + tile.width)]).map_err(storage)?;
+        let (mut bundle, mut at) = (Vec::new(), from);
+        while let Some(row) = rows.next().map_err(storage)? {
+            let number = unsigned(row.get(0).map_err(storage)?);
+            let part = |column| row.get_ref(column).ok().and_then(|part| part.as_blob().ok()).unwrap_or_default();
+            let (body, hash) = (part(1), part(2));
+            // What is damaged is named here, and never handed on as evidence.
+            if number != at || tree::leaf(body) != hash || !tile::add(&mut bundle, body) {
+                return Err(damaged("leaf", at));
+            }
+            at += 1;
+        }
+        if at == from + tile.width { Ok(LogPart::Bytes(bundle)) } else { Err(damaged("leaf", at)) }
+    }
+}
+
+impl Nodes for Log<'_> {
+    type Error = JournalError;
+
+    fn node(&self, level: u32, index: u64) -> Result<Hash, JournalError> {
+        let (tiles, within) = (level / HEIGHT, level % HEIGHT);
+        Ok(whole(&self.hashes(tiles, index << within, 1 << within)?))
+    }
+}

@@ -1,0 +1,202 @@
+//! The evidence log as an auditor has it: copied from the running gateway, checked with the public key alone. What was cut,
+//! changed or written anew shows, by the copy's own checkpoints or by a receipt that a sender kept.
+
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+
+use super::harness::folder::paper;
+use super::harness::http::request;
+use super::harness::{Client, Folder, Gateway, Party};
+
+const STATION: &str = "ps:38101004";
+const COURT: &str = "court:DLCT01";
+
+struct Stage {
+    folder: Folder,
+    gateway: Gateway,
+    copy: tempfile::TempDir,
+}
+
+impl Stage {
+    async fn started() -> Self {
+        let folder = Folder::with(&[
+            Party::pulling("police", "police", &[STATION]),
+            Party::pulling("court", "courts", &[COURT]),
+        ]);
+        let gateway = Gateway::start(&folder).await;
+        Self { folder, gateway, copy: tempfile::tempdir().unwrap() }
+    }
+
+    /// Has so many records accepted; their answers.
+    async fn sent(&self, from: u32, count: u32) -> Vec<Value> {
+        let police = Client::connect(&self.folder, self.gateway.exchange, "police").await;
+        let mut answers = Vec::new();
+        for number in from..from + count {
+            let record = paper(STATION, &[COURT], number, "a note");
+            answers.push(police.accepted("paper", &format!("p-{number}"), &record).await);
+        }
+        answers
+    }
+
+    fn evidence(&self, verb: &str, more: &[&str]) -> Output {
+        let mut command = Gateway::command(&self.folder);
+        command.args(["evidence", verb]).arg(self.copy.path()).arg("--json").args(more);
+        command.output().unwrap()
+    }
+
+    /// How many leaves a good copy has.
+    fn good(&self, verb: &str, more: &[&str]) -> u64 {
+        let output = self.evidence(verb, more);
+        assert!(output.status.success(), "{}", text(&output));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["leaves"].as_u64().unwrap()
+    }
+
+    /// What is said of a bad one.
+    fn bad(&self, verb: &str, more: &[&str]) -> String {
+        let output = self.evidence(verb, more);
+        assert_eq!(output.status.code(), Some(65), "{}", text(&output));
+        text(&output)
+    }
+
+    /// A receipt of an answer, in a file.
+    fn receipt(&self, answer: &Value) -> String {
+        let path = self.folder.path("receipt.json");
+        std::fs::write(&path, answer.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    async fn again(&mut self) {
+        self.gateway = Gateway::start(&self.folder).await;
+    }
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// Copies a folder with what is in it.
+fn copied(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() => copied(&entry.path(), &target),
+            kind if kind.is_file() => drop(std::fs::copy(entry.path(), target).unwrap()),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_the_log_grows_with_it_and_has_every_receipted_record() {
+    let stage = Stage::started().await;
+    let first = stage.sent(0, 20).await;
+    let size = stage.good("copy", &[]);
+    assert!(size >= 20, "{size}");
+    let more = stage.sent(20, 280).await;
+    let grown = stage.good("copy", &[]);
+    assert!(grown >= 300, "{grown}");
+    assert!(stage.copy.path().join("tile/entries/000").exists(), "a bundle that is whole now");
+    assert!(!stage.copy.path().join("tile/entries/000.p").exists(), "its beginning is not kept beside it");
+    for answer in [&first[0], &first[19], &more[279]] {
+        assert_eq!(stage.good("verify", &["--receipt", &stage.receipt(answer)]), grown);
+    }
+    // Nobody needs the gateway for it, only its key.
+    let key = text(&Gateway::command(&stage.folder).args(["evidence", "key"]).output().unwrap());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_icjs"));
+    command
+        .current_dir(elsewhere.path())
+        .env_remove("ICJS_DIR")
+        .args(["evidence", "verify"])
+        .arg(stage.copy.path())
+        .args(["--key", key.trim()]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_changed_in_a_copy_is_named() {
+    let stage = Stage::started().await;
+    stage.sent(0, 10).await;
+    let size = stage.good("copy", &[]);
+    let bundle = stage.copy.path().join(format!("tile/entries/000.p/{size}"));
+    let good = std::fs::read(&bundle).unwrap();
+    let mut changed = good.clone();
+    let place = changed.windows(8).position(|part| part == b"accepted").unwrap();
+    changed[place] = b'X';
+    std::fs::write(&bundle, &changed).unwrap();
+    let said = stage.bad("verify", &[]);
+    assert!(said.contains("leaf 0 ") && said.contains("tile/entries/000"), "{said}");
+    std::fs::write(&bundle, &good[..good.len() - 1]).unwrap();
+    assert!(stage.bad("verify", &[]).contains("cut"), "{}", stage.bad("verify", &[]));
+    std::fs::write(&bundle, &good).unwrap();
+    assert_eq!(stage.good("verify", &[]), size);
+    // Another log's key opens nothing of this one.
+    let other = Stage::started().await;
+    let key = text(&Gateway::command(&other.folder).args(["evidence", "key"]).output().unwrap());
+    std::fs::remove_file(stage.copy.path().join("key")).unwrap();
+    assert!(stage.bad("verify", &["--key", key.trim()]).contains("none of the keys given has signed it"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn yesterdays_disk_shows_by_a_receipt_and_by_a_copy_that_somebody_keeps() {
+    let mut stage = Stage::started().await;
+    stage.sent(0, 5).await;
+    stage.gateway.stop().await;
+    let yesterday = tempfile::tempdir().unwrap();
+    copied(&stage.folder.path("data"), &yesterday.path().join("data"));
+    stage.again().await;
+    let lost = stage.sent(5, 5).await;
+    let size = stage.good("copy", &[]);
+    stage.gateway.stop().await;
+
+    std::fs::remove_dir_all(stage.folder.path("data")).unwrap();
+    copied(&yesterday.path().join("data"), &stage.folder.path("data"));
+    stage.again().await;
+    let said = stage.bad("copy", &[]);
+    assert!(said.contains("are gone") && said.contains(&format!("had {size} before")), "{said}");
+    // The copy that proves it is what it was.
+    assert_eq!(stage.good("verify", &["--receipt", &stage.receipt(&lost[4])]), size);
+    // Whoever has no copy has his receipt: a new copy is a good log, without his record.
+    let mine = tempfile::tempdir().unwrap();
+    let kept = std::mem::replace(&mut stage.copy, mine);
+    assert!(stage.good("copy", &[]) < size);
+    let said = stage.bad("verify", &["--receipt", &stage.receipt(&lost[4])]);
+    assert!(said.contains("leaves are gone") && said.contains(lost[4]["id"].as_str().unwrap()), "{said}");
+    // And once it has grown beyond what was lost, the history is another.
+    stage.sent(100, 20).await;
+    stage.copy = kept;
+    let said = stage.bad("copy", &[]);
+    assert!(said.contains("another history") || said.contains("not those that were logged"), "{said}");
+    assert_eq!(stage.good("verify", &[]), size, "what does not fit was not taken into the copy");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_for_those_who_are_let_in_and_has_no_other_files() {
+    let stage = Stage::started().await;
+    stage.sent(0, 3).await;
+    let token = std::fs::read_to_string(stage.folder.path("data/admin.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim());
+    let get = async |target: &str, known: bool| {
+        let headers: Vec<(&str, &str)> = if known { vec![("authorization", bearer.as_str())] } else { Vec::new() };
+        request(stage.gateway.admin, "GET", target, &headers, b"").await.unwrap()
+    };
+    for target in ["/evidence/checkpoint", "/evidence/tile/entries/000.p/1"] {
+        assert_eq!((get(target, false).await.status, get(target, true).await.status), (401, 200), "{target}");
+        let police = Client::connect(&stage.folder, stage.gateway.exchange, "police").await;
+        assert_eq!(police.get(target).await.unwrap().status, 404, "the exchange has no such thing");
+    }
+    for beyond in
+        ["entries/000", "0/000.p/0", "0/000.p/200", "0/001", "1/000", "9/000", "entries/000.p/01", "x/y", "0/-1"]
+    {
+        let answer = get(&format!("/evidence/tile/{beyond}"), true).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "not-found"), "{beyond}: {}", answer.text());
+    }
+    let entries = get("/evidence/tile/entries/000.p/1", true).await.text();
+    let leaf: Value = serde_json::from_str(&entries[2..]).unwrap();
+    assert_eq!((&leaf["event"], &leaf["office"]), (&json!("accepted"), &json!(STATION)), "{leaf}");
+    assert!(!entries.contains("a note"), "a leaf says nothing of what a record says");
+}
