@@ -1,6 +1,7 @@
 //! What must be done every now and then, and by nobody in particular: uploads that no record ever named are dropped, files
 //! that a crash left behind are removed, histograms are folded, free memory goes back. Nothing here is urgent, and nothing depends on its being on time.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,11 @@ const UPLOADS_EVERY: u32 = 120;
 const MEMORY_EVERY: u32 = 12;
 /// Rounds between two looks at files: an hour.
 const FILES_EVERY: u32 = 720;
+/// Rounds between such a look and the one that removes what both found: a minute, and far longer than any commit. Age alone
+/// says little: the time of a file and that of the gateway lie days apart for a moment when a clock is set.
+const FILES_AGAIN: u32 = 12;
 /// A file that no row names is left alone for so long: whoever wrote it may be about to name it. Far longer than any upload
-/// that still moves and any commit.
+/// that still moves.
 const FILES_LEFT: Duration = Duration::from_secs(86_400);
 /// Messages of one batch of pruning, and the pause after it.
 const BATCH: usize = 200;
@@ -54,6 +58,7 @@ pub(super) async fn run(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut round = 0_u32;
+    let mut seen = HashSet::new();
     loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
@@ -63,20 +68,19 @@ pub(super) async fn run(
         if round.is_multiple_of(MEMORY_EVERY) {
             crate::memory::give_back();
         }
+        let (uploads, files) = (round.is_multiple_of(UPLOADS_EVERY), matches!(round % FILES_EVERY, 0 | FILES_AGAIN));
         // While a backup is taken, what it names stays; the next time is soon enough.
-        let removing =
-            round.is_multiple_of(UPLOADS_EVERY).then(|| Keeping::suspend(&terms.data).ok().flatten()).flatten();
-        if removing.is_some() {
-            expire_uploads(journal.as_ref(), &terms).await;
-        }
-        if removing.is_some() {
-            retain(journal.as_ref(), &terms).await;
-        }
-        if removing.is_some() && round.is_multiple_of(FILES_EVERY) {
-            match sweep(journal.as_ref(), &terms).await {
-                Ok(0) => {}
-                Ok(files) => tracing::info!(files, "files that nothing named were removed"),
-                Err(error) => tracing::warn!(%error, "files that nothing names could not be removed"),
+        if let Some(_removing) = (uploads || files).then(|| Keeping::suspend(&terms.data).ok().flatten()).flatten() {
+            if uploads {
+                expire_uploads(journal.as_ref(), &terms).await;
+                retain(journal.as_ref(), &terms).await;
+            }
+            if files {
+                match nameless(journal.as_ref(), &terms).await {
+                    Ok(found) if round.is_multiple_of(FILES_EVERY) => seen = found,
+                    Ok(found) => remove(seen.intersection(&found).cloned().collect()).await,
+                    Err(error) => tracing::warn!(%error, "files that nothing names could not be looked for"),
+                }
             }
         }
         round = round.wrapping_add(1);
@@ -136,15 +140,14 @@ async fn retain(journal: &dyn Journal, terms: &Terms) {
     }
 }
 
-/// Removes the files that no row names: large parts of records, and uploads.
-async fn sweep(journal: &dyn Journal, terms: &Terms) -> Result<u64, JournalError> {
+/// The old files that no row names: large parts of records, and uploads.
+async fn nameless(journal: &dyn Journal, terms: &Terms) -> Result<HashSet<PathBuf>, JournalError> {
     let left = i64::try_from(FILES_LEFT.as_millis()).unwrap_or(i64::MAX);
     let before = Timestamp::from_millis(terms.clock.now().millis().saturating_sub(left));
-    let records = journal.sweep(before).await?;
+    let records = journal.nameless(before).await?;
     let uploads = Arc::clone(&terms.uploads);
     let mut orphans = blocking(move || uploads.written_before(before)).await?;
     let mut after = None;
-    // The files were listed first: a row that comes meanwhile is of a younger file.
     while !orphans.is_empty() {
         let rows = journal.upload(UploadVerb::Page { after, limit: PAGE }).await?.rows;
         let Some(last) = rows.last() else { break };
@@ -153,9 +156,17 @@ async fn sweep(journal: &dyn Journal, terms: &Terms) -> Result<u64, JournalError
             orphans.remove(&terms.uploads.path(&row.key));
         }
     }
-    let swept = records + orphans.len() as u64;
-    blocking(move || Ok(orphans.iter().try_for_each(|path| gone(std::fs::remove_file(path)))?)).await?;
-    Ok(swept)
+    orphans.extend(records);
+    Ok(orphans)
+}
+
+async fn remove(orphans: Vec<PathBuf>) {
+    let files = orphans.len();
+    match blocking(move || Ok(orphans.iter().try_for_each(|path| gone(std::fs::remove_file(path)))?)).await {
+        Ok(()) if files == 0 => {}
+        Ok(()) => tracing::info!(files, "files that nothing named were removed"),
+        Err(error) => tracing::warn!(%error, "files that nothing names could not be removed"),
+    }
 }
 
 /// Somebody else may have removed it meanwhile.

@@ -1,6 +1,7 @@
 //! A journal that watches itself: every verb goes through to the store, and the first failure whose fate is unknown is told
 //! to the gateway, which then ends the process and finds out by starting again (design, invariant 1). It decides nothing else.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -88,8 +89,8 @@ impl Journal for Guarded {
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError> {
         self.seen(self.store.upload(verb).await)
     }
-    async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError> {
-        self.seen(self.store.sweep(before).await)
+    async fn nameless(&self, before: Timestamp) -> Result<Vec<PathBuf>, JournalError> {
+        self.seen(self.store.nameless(before).await)
     }
     async fn prune(&self, ask: Prune) -> Result<Pruned, JournalError> {
         self.seen(self.store.prune(ask).await)

@@ -21,6 +21,7 @@ pub mod sqlite;
 #[cfg(test)]
 mod conformance;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -85,9 +86,9 @@ pub trait Journal: Send + Sync {
 
     /// Reads and writes of the attachment registry; bytes lie in files, see `uploads`.
     async fn upload(&self, verb: UploadVerb) -> Result<UploadAnswer, JournalError>;
-    /// Removes what the store keeps beside its rows, was written before a moment, and belongs to no row (a crash left it).
-    /// How much there was.
-    async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError>;
+    /// Files that the store has beside its rows, that were written before a moment and belong to no row. A crash leaves such,
+    /// and what is accepted at this moment looks like them for an instant where the clock was set.
+    async fn nameless(&self, before: Timestamp) -> Result<Vec<PathBuf>, JournalError>;
     /// Takes the payloads of what is old and settled away, one batch at a time.
     async fn prune(&self, ask: Prune) -> Result<Pruned, JournalError>;
     /// Makes everything of a case unreadable for good, where all of it is settled: its keys are destroyed. For a store that

@@ -328,8 +328,8 @@ impl Journal for SqliteJournal {
         self.register_upload(verb).await
     }
 
-    async fn sweep(&self, before: Timestamp) -> Result<u64, JournalError> {
-        self.sweep_files(before).await
+    async fn nameless(&self, before: Timestamp) -> Result<Vec<PathBuf>, JournalError> {
+        self.nameless_files(before).await
     }
 
     async fn prune(&self, ask: Prune) -> Result<Pruned, JournalError> {
