@@ -46,6 +46,39 @@ impl Leaf<'_> {
     }
 }
 
+/// What a leaf says of something done that is no record: a refusal, a reading, an order of an administrator.
+#[derive(Clone, Debug)]
+pub struct Act<'a> {
+    /// What was done, such as `refused`, `read` or `revised`.
+    pub event: &'a str,
+    /// The row that says it in full: its table, then what names it there, with `/` between.
+    pub row: &'a str,
+    /// The system that did it or to which it was done; people are named in the row only.
+    pub system: Option<&'a str>,
+    /// When, in the gateway's time.
+    pub at: Timestamp,
+    /// HMAC-SHA256 of the row's digest, under a key of the store.
+    pub mac: [u8; 32],
+}
+
+impl Act<'_> {
+    /// The leaf's bytes: what is hashed, kept and shown.
+    pub fn canonical(&self) -> Vec<u8> {
+        let text = |value: &str| serde_json::Value::from(value).to_string();
+        let system = self.system.map(|system| format!("\"system\":{},", text(system))).unwrap_or_default();
+        let (event, mac, row, at) = (text(self.event), seal::hex(&self.mac), text(self.row), self.at.millis());
+        format!("{{\"event\":{event},\"mac\":\"{mac}\",\"row\":{row},{system}\"time\":{at},\"version\":{VERSION}}}")
+            .into_bytes()
+    }
+
+    /// Event, row and MAC of such a leaf.
+    pub fn read(body: &[u8]) -> Option<(String, String, Vec<u8>)> {
+        let tree: serde_json::Value = serde_json::from_slice(body).ok()?;
+        let text = |name: &str| tree.get(name)?.as_str().map(str::to_owned);
+        Some((text("event")?, text("row")?, seal::unhex(&text("mac")?)?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +101,14 @@ mod tests {
         assert!(keys.is_sorted());
         assert_eq!(tree.to_string().into_bytes(), bytes);
         assert_eq!(tree["office"], "court:DLCT01/\"3\"");
+        for system in [None, Some("police-wb")] {
+            let at = Timestamp::from_millis(1_790_000_000_000);
+            let bytes = Act { event: "read", row: "reading/7", system, at, mac: [2; 32] }.canonical();
+            let tree: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            let keys: Vec<&String> = tree.as_object().unwrap().keys().collect();
+            assert!(keys.is_sorted());
+            assert_eq!(tree.to_string().into_bytes(), bytes);
+            assert_eq!(Act::read(&bytes), Some(("read".to_owned(), "reading/7".to_owned(), vec![2; 32])));
+        }
     }
 }

@@ -13,7 +13,7 @@ fn root() -> PathBuf {
 /// The names of all functions that an attribute makes a test.
 fn tests() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for folder in ["src", "tests", "adapters"] {
+    for folder in ["src", "tests", "adapters", "proof"] {
         walk(&root().join(folder), &mut names);
     }
     names

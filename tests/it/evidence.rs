@@ -67,6 +67,21 @@ impl Stage {
         path.to_str().unwrap().to_owned()
     }
 
+    /// The leaves of a fresh copy: what the log says, in its order.
+    fn leaves(&self) -> Vec<Value> {
+        let size = self.good("copy", &[]);
+        assert!(size < 256, "one bundle: {size}");
+        let bundle = std::fs::read(self.copy.path().join(format!("tile/entries/000.p/{size}"))).unwrap();
+        let mut rest = &bundle[..];
+        let mut leaves = Vec::new();
+        while let [high, low, more @ ..] = rest {
+            let (leaf, more) = more.split_at(usize::from(*high) << 8 | usize::from(*low));
+            leaves.push(serde_json::from_slice(leaf).unwrap());
+            rest = more;
+        }
+        leaves
+    }
+
     async fn again(&mut self) {
         self.gateway = Gateway::start(&self.folder).await;
     }
@@ -129,7 +144,7 @@ async fn what_is_changed_in_a_copy_is_named() {
     changed[place] = b'X';
     std::fs::write(&bundle, &changed).unwrap();
     let said = stage.bad("verify", &[]);
-    assert!(said.contains("leaf 0 ") && said.contains("tile/entries/000"), "{said}");
+    assert!(said.contains("leaf 1 ") && said.contains("tile/entries/000"), "{said}");
     std::fs::write(&bundle, &good[..good.len() - 1]).unwrap();
     assert!(stage.bad("verify", &[]).contains("cut"), "{}", stage.bad("verify", &[]));
     std::fs::write(&bundle, &good).unwrap();
@@ -195,8 +210,59 @@ async fn the_log_is_for_those_who_are_let_in_and_has_no_other_files() {
         let answer = get(&format!("/evidence/tile/{beyond}"), true).await;
         assert_eq!((answer.status, answer.code().as_str()), (404, "not-found"), "{beyond}: {}", answer.text());
     }
-    let entries = get("/evidence/tile/entries/000.p/1", true).await.text();
-    let leaf: Value = serde_json::from_str(&entries[2..]).unwrap();
-    assert_eq!((&leaf["event"], &leaf["office"]), (&json!("accepted"), &json!(STATION)), "{leaf}");
-    assert!(!entries.contains("a note"), "a leaf says nothing of what a record says");
+    let leaves = stage.leaves();
+    assert_eq!(leaves[0]["event"], "revised", "what everything else goes by: {leaves:?}");
+    let leaf = leaves.iter().find(|leaf| leaf["event"] == "accepted").unwrap();
+    assert_eq!(leaf["office"], STATION, "{leaf}");
+    assert!(!format!("{leaves:?}").contains("a note"), "a leaf says nothing of what a record says");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_readings_and_what_people_order_are_in_the_log_and_bind_their_rows() {
+    let mut stage = Stage::started().await;
+    let police = Client::connect(&stage.folder, stage.gateway.exchange, "police").await;
+    police.submit("paper", "broken", &[], b"{\"a\":").await.unwrap().expect(400);
+    let sent = stage.sent(0, 1).await;
+    let court = Client::connect(&stage.folder, stage.gateway.exchange, "court").await;
+    court.feed("wait=10").await.unwrap().expect(200);
+    let id = sent[0]["id"].as_str().unwrap();
+    police.get(&format!("/v1/messages/{id}")).await.unwrap().expect(200);
+    let delivery = format!("{}1", &id[..id.len() - 1]);
+    let (one, other) = ("fir/38101004-2026-1", "fir/38101004-2026-2");
+    let ordered = |words: &[&str], reason: &str| {
+        let output = Gateway::command(&stage.folder).args(words).args(["--reason", reason]).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", text(&output));
+    };
+    ordered(&["case", "link", one, "same", other], "one case");
+    ordered(&["case", "unlink", one, "same", other], "two cases");
+    ordered(&["deliveries", "replay", &delivery], "asked by the court");
+    ordered(&["deliveries", "replay", &delivery], "asked again");
+    let leaves = stage.leaves();
+    let of = |event: &str| leaves.iter().filter(|leaf| leaf["event"] == event).collect::<Vec<_>>();
+    for (event, table, system) in [
+        ("refused", "refusal/police/", Some("police")),
+        ("read", "reading/", Some("court")),
+        ("revised", "revision/1", None),
+        ("linked", "link/1", None),
+        ("parted", "link/1", None),
+        ("ordered", "orders/1", None),
+    ] {
+        let leaf = of(event)[0];
+        assert!(leaf["row"].as_str().unwrap().starts_with(table), "{leaf}");
+        assert_eq!(leaf.get("system").and_then(Value::as_str), system, "{leaf}");
+        assert_eq!(leaf["mac"].as_str().unwrap().len(), 64);
+    }
+    assert_eq!(of("read").len(), 2, "the page and the look at the message: {leaves:?}");
+
+    // Whoever changes such a row in the store, its own digest too, does not fit the log.
+    stage.gateway.stop().await;
+    let verify = || Gateway::command(&stage.folder).args(["store", "verify"]).output().unwrap();
+    assert!(verify().status.success(), "{}", text(&verify()));
+    let store = rusqlite::Connection::open(stage.folder.path("data/journal.db")).unwrap();
+    store.execute("UPDATE orders SET (row, guard) = (SELECT row, guard FROM orders WHERE number = 2)", []).unwrap();
+    let said = text(&verify());
+    assert!(said.contains("orders `1`: not the row of which the evidence log says `ordered`"), "{said}");
+    store.execute("DELETE FROM refusal", []).unwrap();
+    let said = text(&verify());
+    assert!(said.contains("refusal `police/") && said.contains("`refused`, and the row is not there"), "{said}");
 }

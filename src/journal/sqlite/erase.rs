@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, params};
 
 use super::super::{Erase, Erased, JournalError};
 use super::SqliteJournal;
+use super::acts::ERASED;
 use super::index::signed;
 use super::prepare::GuardedRow;
 use super::read::{self, MessageRow};
@@ -70,6 +71,7 @@ impl Store {
         let messages = erased.messages.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let (at, by, ground, reason) = (ask.at.millis(), &ask.by, &ask.ground, &ask.reason);
         self.run(&ERASURE.insert(), params![signed(number), at, by, ground, reason, cases, messages])?;
+        self.did(&ERASED, &number.to_string(), None, ask.at)?;
         Ok(erased)
     }
 

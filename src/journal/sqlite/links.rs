@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::super::{Joint, Joints, JournalError, LinkRow, LinkVerb, NewLink, Ordered};
 use super::SqliteJournal;
+use super::acts::{LINKED, PARTED};
 use super::index::{signed, unsigned};
 use super::prepare::PreparedLink;
 use super::read;
@@ -126,6 +127,7 @@ impl Store {
         self.write()?;
         let mut changes = Vec::new();
         let number = self.put_link(link, &Source::Person { order, at }, &mut changes)?;
+        self.did(&LINKED, &number.to_string(), None, at)?;
         let row = link_row(&self.conn, number)?;
         self.tell([&link.link.from, &link.link.to].map(ToString::to_string).to_vec())?;
         self.apply(changes);
@@ -144,6 +146,7 @@ impl Store {
             format!("UPDATE link SET ended_at = ?1, ended_by = ?2, ended_reason = ?3, guard = {sum} WHERE number = ?4");
         for row in &mut known {
             self.run(&sql, params![at.millis(), order.by, order.reason, signed(row.number)])?;
+            self.did(&PARTED, &row.number.to_string(), None, at)?;
             row.ended = Some((at, order.clone()));
         }
         self.tell([&link.link.from, &link.link.to].map(ToString::to_string).to_vec())?;

@@ -17,6 +17,7 @@ mod log;
 mod mark;
 mod orders;
 mod outcomes;
+mod acts;
 mod pages;
 mod parties;
 mod prepare;
@@ -139,6 +140,7 @@ impl SqliteJournal {
             header_keys_kept: HEADER_KEYS_KEPT,
             longest_pauses: options.longest_pauses,
             clock: Arc::clone(&options.clock),
+            deeds: acts::key(&options.store_key),
         };
         inspect::schema(&conn)?;
         // Before anything else is read: what a cut log leaves of the tables may be of two moments.

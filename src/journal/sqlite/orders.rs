@@ -7,6 +7,7 @@ use super::super::board::Open;
 use super::super::lanes::Place;
 use super::super::{Action, How, JournalError, NewDelivery, Order, OrderAnswer, OrderVerb, State};
 use super::SqliteJournal;
+use super::acts::ORDERED;
 use super::prepare::{NewOpen, delivery_row, new_open};
 use super::read;
 use super::rows::{DeliveryRow, FrozenRow, SettledRow};
@@ -63,7 +64,7 @@ impl Store {
         Ok(answer)
     }
 
-    fn note_order(&self, order: &Order, now: DeliveryId) -> Result<(), JournalError> {
+    fn note_order(&mut self, order: &Order, now: DeliveryId) -> Result<(), JournalError> {
         let verb = match order.verb {
             OrderVerb::Retry => "retry",
             OrderVerb::Release => "release",
@@ -76,7 +77,8 @@ impl Store {
             "delivery": order.delivery.to_string(), "verb": verb, "by": order.by, "reason": order.reason,
             "at": order.at.millis(), "now": now.to_string(),
         });
-        self.run(&ORDERS.insert(), params![row.to_string().into_bytes()])
+        self.run(&ORDERS.insert(), params![row.to_string().into_bytes()])?;
+        self.did(&ORDERED, &self.conn.last_insert_rowid().to_string(), None, order.at)
     }
 
     fn retry(&self, open: Open, order: &Order, changes: &mut Vec<Change>) -> Result<OrderAnswer, JournalError> {

@@ -6,6 +6,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::super::{Approval, JournalError, Proposal, ProposalEnd, ProposalRow, ProposalVerb};
 use super::SqliteJournal;
+use super::acts::{DECIDED, PROPOSED};
 use super::index::{signed, unsigned};
 use super::rows::{damaged, json, pack, sealing, unpack};
 use super::store::Store;
@@ -49,6 +50,7 @@ impl SqliteJournal {
                     let number = store.last("SELECT max(number) FROM proposal")? + 1;
                     let proposal = Proposal { number, ..*proposal };
                     store.put_proposal(&keys, &proposal, Some(&body))?;
+                    store.did(&PROPOSED, &number.to_string(), None, Timestamp::from_millis(proposal.at))?;
                     Ok(vec![ProposalRow { proposal, body: None }])
                 };
                 self.writer.run(add).await
@@ -73,9 +75,11 @@ fn ended(store: &mut Store, keys: &StoreKey, number: u64, end: ProposalEnd) -> R
     if proposal.ended.is_some() {
         return Ok(Vec::new());
     }
+    let at = Timestamp::from_millis(end.at);
     proposal.ended = Some(end);
     store.write()?;
     store.put_proposal(keys, &proposal, None)?;
+    store.did(&DECIDED, &number.to_string(), None, at)?;
     Ok(vec![ProposalRow { proposal, body: None }])
 }
 

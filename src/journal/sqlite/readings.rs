@@ -8,6 +8,7 @@ use rusqlite::{Connection, params};
 use super::super::reading::marks;
 use super::super::{JournalError, Reading, ReadingFilter, ReadingVerb, Readings};
 use super::SqliteJournal;
+use super::acts::READ;
 use super::index::{signed, unsigned};
 use super::rows::{damaged, json, pack, sealing, unpack};
 use super::store::Store;
@@ -54,6 +55,8 @@ impl Store {
         let number = self.last("SELECT max(number) FROM reading")? + 1;
         let row = params![signed(number), reading.at, reading.system, id.bytes(), wrapped, sealed];
         self.run(&READING.insert(), row)?;
+        let system = (!reading.system.is_empty()).then_some(reading.system.as_ref());
+        self.did(&READ, &number.to_string(), system, Timestamp::from_millis(reading.at))?;
         if self.noted.0.len() >= REMEMBERED {
             self.noted.0.retain(|_, (at, ..)| reading.at.abs_diff(*at) < SAME.unsigned_abs());
         }

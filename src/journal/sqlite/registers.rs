@@ -8,6 +8,7 @@ use super::super::{
     UploadRow, UploadVerb, withholds_attachment,
 };
 use super::SqliteJournal;
+use super::acts::{REFUSED, REVISED};
 use super::index::{signed, unsigned};
 use super::read;
 use super::rows::{FrozenRow, damaged, guard};
@@ -78,6 +79,7 @@ impl Store {
         self.run(sql, params![number, author, reason, difference, new.oldest_binary, new.at.millis(), files, guard])?;
         let about = super::strays::About { revision: unsigned(number), ..Default::default() };
         self.put_cause(&about, true)?;
+        self.did(&REVISED, &number.to_string(), None, new.at)?;
         Ok(unsigned(number))
     }
 
@@ -115,6 +117,8 @@ impl Store {
         if nth < REFUSALS_A_DAY {
             let (at, code) = (refusal.at.millis(), &refusal.code);
             self.run(&REFUSAL.insert(), params![refusal.system, day, nth, at, code, refusal.digest])?;
+            let row = format!("{}/{day}/{nth}", refusal.system);
+            self.did(&REFUSED, &row, Some(refusal.system.as_ref()), refusal.at)?;
         } else {
             self.apply(vec![Change::Count(format!("refused more/{}/{day}", refusal.system), 1)]);
         }

@@ -34,6 +34,8 @@ pub(super) struct Limits {
     /// The longest pause between two attempts, for liberty and for the rest.
     pub(super) longest_pauses: [Duration; CLASSES],
     pub(super) clock: Arc<dyn Clock>,
+    /// What binds rows to the leaves of what was done.
+    pub(super) deeds: crate::seal::MacKey,
 }
 
 /// See the header.

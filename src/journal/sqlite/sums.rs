@@ -1,6 +1,7 @@
 //! Digests of rows that carry no guard in their own form (`rows::guard`): the engine computes and checks them itself, by
 //! functions of ours. `sum_of(...)` digests the columns of a row as it is written; `sound(guard, ...)` is 1 where they agree,
-//! and otherwise ends the statement with an error that names the row; `unsound` only names it. They find damage, not malice.
+//! and otherwise ends the statement with an error that names the row; `unsound` only names it. They find damage, not malice;
+//! `digest_of` is the whole digest, for those that do.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -101,6 +102,7 @@ impl Summed {
 pub(super) fn install(conn: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     conn.create_scalar_function("sum_of", -1, flags, |context| sum(context, 0, 1))?;
+    conn.create_scalar_function("digest_of", -1, flags, |context| digest(context, 0, 1))?;
     conn.create_scalar_function("unsound", -1, flags, |context| Ok((!is_sound(context)?).then(|| name(context))))?;
     conn.create_scalar_function("sound", -1, flags, |context| {
         if is_sound(context)? {
@@ -116,8 +118,14 @@ fn is_sound(context: &Context<'_>) -> rusqlite::Result<bool> {
     Ok(matches!(context.get_raw(0), ValueRef::Integer(said) if said == sum))
 }
 
-/// The first eight bytes of a SHA-256 over the table's name and the values from column `first` on.
+/// The first eight bytes of the digest.
 fn sum(context: &Context<'_>, table: usize, first: usize) -> rusqlite::Result<i64> {
+    let [a, b, c, d, e, f, g, h, ..] = digest(context, table, first)?;
+    Ok(i64::from_le_bytes([a, b, c, d, e, f, g, h]))
+}
+
+/// SHA-256 over the table's name and the values from column `first` on.
+fn digest(context: &Context<'_>, table: usize, first: usize) -> rusqlite::Result<[u8; 32]> {
     let mut digest = seal::Sha256::new();
     digest.update(context.get_raw(table).as_bytes()?);
     for column in first..context.len() {
@@ -140,8 +148,7 @@ fn sum(context: &Context<'_>, table: usize, first: usize) -> rusqlite::Result<i6
         digest.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
         digest.update(bytes);
     }
-    let [a, b, c, d, e, f, g, h, ..] = digest.finish();
-    Ok(i64::from_le_bytes([a, b, c, d, e, f, g, h]))
+    Ok(digest.finish())
 }
 
 /// Names the row by its first columns.

@@ -38,7 +38,16 @@ impl Stage for Folder {
 
     async fn reopen(&mut self) {
         drop(self.journal.take());
-        self.journal = Some(Arc::new(SqliteJournal::open(self.folder.path(), options(&self.clock)).unwrap()));
+        // Another test's program, between its fork and its start, has the lock for an instant.
+        let mut tries = 0;
+        let opened = loop {
+            match SqliteJournal::open(self.folder.path(), options(&self.clock)) {
+                Err(JournalError::Storage(what)) if what.contains("in use") && tries < 100 => tries += 1,
+                opened => break opened.unwrap(),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        self.journal = Some(Arc::new(opened));
     }
 
     fn clock(&self) -> Arc<ManualClock> {

@@ -228,6 +228,10 @@ impl Look<'_> {
         for what in self.found.of(nodes)?.unwrap_or_default() {
             self.found.note(what);
         }
+        let acts = super::acts::damaged_acts(&self.conn, self.keys);
+        for what in self.found.of(acts)?.unwrap_or_default() {
+            self.found.note(what);
+        }
         let root = tree_root(&self.conn);
         self.found.root = self.found.of(root)?.unwrap_or_default();
         Ok(())
