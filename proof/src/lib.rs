@@ -4,6 +4,8 @@
 
 pub mod log;
 pub mod note;
+pub mod receipt;
+pub mod steps;
 pub mod tile;
 pub mod tree;
 

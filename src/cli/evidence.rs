@@ -12,7 +12,7 @@ use icjs_proof::note::{Checkpoint, Key};
 use icjs_proof::tile::{Tile, WIDTH};
 use serde_json::{Value, json};
 
-use super::receipt::{compact, keys};
+use super::receipt::keys;
 use crate::evidence::{self, receipt};
 use crate::keys::Keys;
 use crate::seal;
@@ -249,13 +249,14 @@ fn verify(dir: &GatewayFolder, asked: &VerifyArguments, output: Output) -> Done 
     let mut receipts: BTreeMap<u64, Vec<(&Path, String)>> = BTreeMap::new();
     for path in &asked.receipt {
         let text = std::fs::read_to_string(path).map_err(|error| file_failure(path, &error))?;
-        let claims = receipt::verify(&compact(&text), &keys(dir, asked.jwks.as_deref())?, None).map_err(|error| {
-            Failure::new(
-                Exit::Refused,
-                format!("`{}`: {error}", path.display()),
-                "the keys are at /.well-known/jwks.json",
-            )
-        })?;
+        let claims =
+            receipt::verify(&receipt::compact(&text), &keys(dir, asked.jwks.as_deref())?, None).map_err(|error| {
+                Failure::new(
+                    Exit::Refused,
+                    format!("`{}`: {error}", path.display()),
+                    "the keys are at /.well-known/jwks.json",
+                )
+            })?;
         receipts.entry(claims.leaf_index).or_default().push((path, claims.jti));
     }
     let (mut events, mut missed) = (Events::new(), Vec::new());

@@ -31,7 +31,7 @@ pub(super) enum ReceiptVerb {
 /// Runs one of the verbs.
 pub(super) fn run(dir: &GatewayFolder, verb: &ReceiptVerb, output: Output) -> Done {
     let ReceiptVerb::Verify { receipt, record, jwks } = verb;
-    let text = compact(&String::from_utf8_lossy(&read(receipt)?));
+    let text = receipt::compact(&String::from_utf8_lossy(&read(receipt)?));
     let keys = keys(dir, jwks.as_deref())?;
     let record = record.as_deref().map(read).transpose()?;
     let claims = receipt::verify(&text, &keys, record.as_deref()).map_err(|error| {
@@ -73,13 +73,6 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         return Ok(bytes);
     }
     std::fs::read(path).map_err(|error| file_failure(path, &error))
-}
-
-/// The receipt itself, also out of a whole answer.
-pub(super) fn compact(text: &str) -> String {
-    let answer: Option<Value> = serde_json::from_str(text).ok();
-    let inside = answer.as_ref().and_then(|answer| answer.get("receipt")).and_then(Value::as_str);
-    inside.unwrap_or(text).trim().trim_matches('"').to_owned()
 }
 
 pub(super) fn keys(dir: &GatewayFolder, jwks: Option<&Path>) -> Result<Value, Failure> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use icjs_proof::steps::{Step, Steps};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,7 +19,7 @@ use crate::accept::{Code, Refusal};
 use crate::casefile::{self, Viewer};
 use crate::clock::Timestamp;
 use crate::config::officers::Duty;
-use crate::identifiers::MessageId;
+use crate::identifiers::{DeliveryId, MessageId};
 use crate::journal::{
     Action, DeliveryView, How, Lane, MessageFilter, MessageView, Outcome, Reading, State as DeliveryState,
 };
@@ -121,6 +122,33 @@ pub struct Messages {
     next: Option<String>,
 }
 
+/// What the evidence log says of a message.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Proof {
+    /// The signed note (C2SP `tlog-checkpoint`) with the number of leaves and the root over them.
+    checkpoint: String,
+    /// In the log's order.
+    leaves: Vec<ProofLeaf>,
+}
+
+/// One leaf of the log.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProofLeaf {
+    /// Its place in the log, from 0.
+    index: u64,
+    /// Its text, of which the hash is made: what happened, to which message or delivery, at which office, when.
+    leaf: String,
+    /// Hashes beside the way from it to the root (RFC 9162 section 2.1.3.1), base64.
+    path: Vec<String>,
+}
+
+impl From<Steps> for Proof {
+    fn from(Steps { checkpoint, leaves }: Steps) -> Self {
+        let leaves = leaves.into_iter().map(|Step { index, leaf, path }| ProofLeaf { index, leaf, path });
+        Self { checkpoint, leaves: leaves.collect() }
+    }
+}
+
 /// Messages on a page.
 const PAGE: usize = 100;
 
@@ -154,7 +182,7 @@ pub async fn message(
 
 async fn find(exchange: &Exchange, caller: &Caller, id: &str) -> Result<MessageView, Refusal> {
     let named = MessageId::parse(id);
-    let id = named.or_else(|| crate::identifiers::DeliveryId::parse(id).map(|delivery| delivery.message()));
+    let id = named.or_else(|| DeliveryId::parse(id).map(|delivery| delivery.message()));
     let view = exchange.journal().message(id.ok_or_else(nothing)?).await?;
     let viewer = Viewer::Party(caller.system()?);
     view.filter(|view| viewer.sees(view)).ok_or_else(nothing)
@@ -231,14 +259,16 @@ pub async fn messages(
 /// Pages of the journal that one call looks through.
 const LOOKS: usize = 20;
 
-/// The proof that a message is in the evidence log. Not served yet: the log's checkpoints come with the evidence issue.
+/// What the evidence log says of a message and of its deliveries that you may see, provable with the log's public key alone
+/// (`icjs-verify proof`): each leaf with its path, and the checkpoint that is signed over all of them.
 #[utoipa::path(get, path = "/v1/messages/{id}/proof", tag = "messages",
-    params(("id" = String, Path, description = "Message id"), ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission"),
+    params(("id" = String, Path, description = "Message id, or a delivery id of it"), ("Icjs-Actor" = Option<String>, Header, description = "The officer, as for a submission"),
         ("Icjs-Purpose" = Option<String>, Header, description = "What for; it is kept. `GET /v1/me` says whether you must say it"),
         ("Icjs-Ground" = Option<String>, Header, description = "By what right; it is kept")),
     responses(
+        (status = 200, description = "As the log is now", body = Proof),
         (status = 403, description = "No scope `read`, or a claim that proves no officer", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "No proof is served yet; the receipt names the leaf's index", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Not there, or somebody else's", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "A required officer is missing or misnamed", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Overloaded", body = Problem, content_type = "application/problem+json"),
         Usual))]
@@ -250,10 +280,13 @@ pub async fn proof(
 ) -> Result<Response, Refusal> {
     demand(&caller, "read")?;
     exchange.actor(&caller, &headers, Duty::Read)?;
-    find(&exchange, &caller, &id).await?;
-    let detail =
-        "proofs against a signed checkpoint are not served by this version; the receipt holds the leaf's index";
-    Err(Refusal::new(Code::NotFound, detail))
+    let view = find(&exchange, &caller, &id).await?;
+    let viewer = Viewer::Party(caller.system()?);
+    let seen: Vec<_> =
+        view.deliveries.iter().filter(|delivery| viewer.shows(&view, delivery)).map(|to| to.id).collect();
+    let shows = |delivery: Option<DeliveryId>| delivery.is_none_or(|delivery| seen.contains(&delivery));
+    let steps = exchange.log.steps(view.head.id, shows, &exchange.desk.keys.evidence).await?;
+    Ok(answer(StatusCode::OK, &Proof::from(steps)))
 }
 
 fn shown(exchange: &Exchange, viewer: Viewer<'_>, mut view: MessageView) -> Message {

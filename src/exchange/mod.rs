@@ -41,6 +41,7 @@ use utoipa_axum::routes;
 use crate::accept::{Code, Desk, Refusal};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::evidence::log::EvidenceLog;
 use crate::journal::uploads::Uploads;
 use crate::journal::{Digest, Journal, marks};
 use crate::keys::Keys;
@@ -78,6 +79,7 @@ pub struct Exchange {
     /// Bulk records at work, over all batches.
     bulk: Arc<Semaphore>,
     cursors: MacKey,
+    log: EvidenceLog,
     stopping: watch::Receiver<bool>,
     pages: docs::Pages,
 }
@@ -108,6 +110,7 @@ impl Exchange {
         let cursors = parts.keys.store.derive("feed cursors");
         let marks = marks(&parts.keys.store);
         let tokens = Tokens::new(Arc::clone(&parts.keys), parts.urls, parts.settings.tokens);
+        let log = EvidenceLog::new(Arc::clone(&parts.journal));
         Arc::new(Self {
             tokens,
             desk: Desk::new(
@@ -127,6 +130,7 @@ impl Exchange {
             bulk: Arc::new(Semaphore::new(BULK)),
             readers: Arc::new(Readers::new(marks)),
             cursors,
+            log,
             stopping: parts.stopping,
             pages: docs::Pages::new(&described()),
         })

@@ -4,6 +4,8 @@
 use icjs_proof::tile::Tile;
 use icjs_proof::tree::Hash;
 
+use crate::identifiers::{DeliveryId, MessageId};
+
 /// A look at the evidence log.
 #[derive(Clone, Copy, Debug)]
 pub enum LogVerb {
@@ -11,6 +13,8 @@ pub enum LogVerb {
     Head,
     /// The bytes of one file of the log.
     Tile(Tile),
+    /// What it says of a message and its deliveries.
+    Message(MessageId),
     /// The proof that a leaf is in the tree of so many leaves.
     Inclusion {
         /// Which.
@@ -41,6 +45,28 @@ pub enum LogPart {
     Bytes(Vec<u8>),
     /// A proof, from the leaf upwards.
     Path(Vec<Hash>),
+    /// What it says of a message, in its order; none where there is no such message.
+    Steps {
+        /// Leaves of the log.
+        size: u64,
+        /// The root over them.
+        root: Hash,
+        /// Those of the message.
+        steps: Vec<LogStep>,
+    },
     /// The log is not so long.
     Beyond,
+}
+
+/// One leaf of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogStep {
+    /// The delivery that it is about; `None`: the message.
+    pub delivery: Option<DeliveryId>,
+    /// Its place in the log.
+    pub index: u64,
+    /// Its text.
+    pub body: Vec<u8>,
+    /// The proof that it is in the log of that size.
+    pub path: Vec<Hash>,
 }

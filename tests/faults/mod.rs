@@ -10,6 +10,7 @@ mod counted;
 mod disks;
 mod fetching;
 mod full_store;
+mod log_bits;
 mod neighbours;
 mod overload;
 mod places;

@@ -266,3 +266,63 @@ async fn refusals_readings_and_what_people_order_are_in_the_log_and_bind_their_r
     let said = text(&verify());
     assert!(said.contains("refusal `police/") && said.contains("`refused`, and the row is not there"), "{said}");
 }
+
+/// What the program for those who do not trust the gateway says of some files.
+fn judged(words: &[&str]) -> icjs_verify::Verdict {
+    icjs_verify::run(["icjs-verify"].iter().chain(words).map(std::ffi::OsString::from))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_became_of_a_record_is_proved_to_both_sides_without_the_gateway() {
+    let stage = Stage::started().await;
+    let (police, court) = (
+        Client::connect(&stage.folder, stage.gateway.exchange, "police").await,
+        Client::connect(&stage.folder, stage.gateway.exchange, "court").await,
+    );
+    let sent = stage.sent(0, 3).await.remove(1);
+    let id = sent["id"].as_str().unwrap();
+    court.feed("wait=10").await.unwrap().expect(200);
+    let delivery = format!("{}1", &id[..id.len() - 1]);
+    let said = json!([{"id": delivery, "outcome": "accepted", "reference": {"scheme": "sr", "value": "SR 12/2026"}}]);
+    court.answer(said).await.unwrap().expect(200);
+    let mut texts = Vec::new();
+    for client in [&police, &court] {
+        texts.push(client.get(&format!("/v1/messages/{id}/proof")).await.unwrap().expect(200).text());
+    }
+    let key = text(&Gateway::command(&stage.folder).args(["evidence", "key"]).output().unwrap());
+    let key = key.trim();
+    let jwks = stage.folder.path("jwks.json").display().to_string();
+    std::fs::write(&jwks, police.get("/.well-known/jwks.json").await.unwrap().expect(200).text()).unwrap();
+    let receipt = stage.receipt(&sent);
+    let good = judged(&["receipt", &receipt, "--jwks", &jwks]);
+    assert_eq!((good.code, good.text.contains(id)), (0, true), "{}", good.text);
+    let path = stage.folder.path("proof.json").display().to_string();
+    for (text, events) in texts.iter().zip([&["  accepted", "  available", "  outcome-accepted", "  delivered"][..]; 2])
+    {
+        std::fs::write(&path, text).unwrap();
+        let good = judged(&["proof", &path, "--key", key, "--receipt", &receipt, "--jwks", &jwks]);
+        assert_eq!(good.code, 0, "{}", good.text);
+        assert!(events.iter().all(|event| good.text.contains(event)), "{}", good.text);
+    }
+
+    // Of another record's receipt nothing is proved, and whatever is changed shows.
+    let other = stage.receipt(&stage.sent(9, 1).await[0]);
+    let bad = judged(&["proof", &path, "--key", key, "--receipt", &other, "--jwks", &jwks]);
+    assert_eq!((bad.code, bad.text.contains("is not there")), (65, true), "{}", bad.text);
+    let document = texts[0].clone().into_bytes();
+    for place in 0..document.len() {
+        let mut changed = document.clone();
+        changed[place] ^= 1 << (place % 7);
+        std::fs::write(&path, &changed).unwrap();
+        let bad = judged(&["proof", &path, "--key", key]);
+        assert_eq!(bad.code, 65, "byte {place}: {}", bad.text);
+    }
+    // The whole log says the same.
+    stage.good("copy", &[]);
+    let copy = stage.copy.path().display().to_string();
+    let good = judged(&["log", &copy, "--key", key, "--receipt", &other, "--jwks", &jwks]);
+    assert_eq!((good.code, good.text.contains("the log is whole")), (0, true), "{}", good.text);
+    assert_eq!(judged(&["log", "/nowhere", "--key", key]).code, 66);
+    assert_eq!(judged(&["log", &copy, "--key", "nonsense"]).code, 64);
+    assert_eq!(judged(&["proof", &path]).code, 64);
+}

@@ -38,7 +38,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("base64", &[]),
     ("bytes", &[]),
     ("cel", &["src/expression"]),
-    ("clap", &["src/cli/", "src/main.rs"]),
+    ("clap", &["src/cli/", "src/main.rs", "verify/src/"]),
     ("clap_complete", &["src/cli/"]),
     ("csv", &["src/codes", "src/reference", "src/config/", "adapters/kit/", "src/mapping/"]),
     ("fail", &["src/faults.rs"]),
@@ -52,7 +52,11 @@ const DOORS: &[(&str, &[&str])] = &[
     ("icjs_kit", &[]),
     ("icjs_nafis", &["src/config/adapters.rs"]),
     ("icjs_proof", &[]),
-    ("jiff", &["src/clock.rs", "src/mapping/", "src/expression", "src/codes.rs", "src/config/reference.rs"]),
+    ("icjs_verify", &["verify/src/main.rs", "tests/"]),
+    (
+        "jiff",
+        &["verify/src/", "src/clock.rs", "src/mapping/", "src/expression", "src/codes.rs", "src/config/reference.rs"],
+    ),
     ("jsonschema", &["src/schema"]),
     ("jsonwebtoken", &["src/tokens"]),
     ("libmimalloc_sys", &["src/memory.rs"]),
@@ -196,7 +200,9 @@ fn every_dependency_is_known_to_the_house() {
     let manual = read(&root().join("docs/dependencies.md"));
     let mut found = Vec::new();
     let mut there = BTreeSet::new();
-    for path in ["Cargo.toml", "adapters/kit/Cargo.toml", "adapters/nafis/Cargo.toml", "proof/Cargo.toml"] {
+    for path in
+        ["Cargo.toml", "adapters/kit/Cargo.toml", "adapters/nafis/Cargo.toml", "proof/Cargo.toml", "verify/Cargo.toml"]
+    {
         let manifest: toml::Table = read(&root().join(path)).parse().unwrap();
         for table in ["dependencies", "dev-dependencies"] {
             for name in manifest.get(table).into_iter().flat_map(|table| table.as_table().unwrap().keys()) {

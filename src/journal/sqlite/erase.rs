@@ -64,7 +64,8 @@ impl Store {
             let (message, kind, office) = (row.id, row.head.kind.as_str(), row.head.office.as_str());
             let body =
                 Leaf { event: "erased", message, delivery: None, kind, office, at: ask.at, mac: None }.canonical();
-            self.put_leaf(&body, &tree::leaf(&body))?;
+            let leaf = self.put_leaf(&body, &tree::leaf(&body))?;
+            self.put_step(seq << 16, leaf)?;
         }
         let number = self.last("SELECT max(number) FROM erasure")? + 1;
         let cases = cases.iter().map(CaseKey::as_str).collect::<Vec<_>>().join(" ");

@@ -4,15 +4,17 @@
 
 use icjs_proof::tile::{self, HEIGHT, Tile, WIDTH, What};
 use icjs_proof::tree::{self, Frontier, Hash, Nodes};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
-use super::super::{JournalError, LogPart, LogVerb};
+use super::super::{JournalError, LogPart, LogStep, LogVerb};
 use super::SqliteJournal;
 use super::index::{signed, unsigned};
+use super::read;
 use super::rows::damaged;
 use super::store::Store;
-use super::sums::NODE;
+use super::sums::{NODE, STEP};
 use super::tables::storage;
+use crate::identifiers::{DeliveryId, MessageId};
 
 impl Store {
     /// Adds a leaf; returns its index.
@@ -22,6 +24,13 @@ impl Store {
         self.leaf += 1;
         put_nodes(&self.conn, self.leaf)?;
         Ok(number)
+    }
+}
+
+impl Store {
+    /// Says of which delivery (or, with ordinal 0, of which message) a leaf is.
+    pub(super) fn put_step(&self, number: u64, leaf: u64) -> Result<(), JournalError> {
+        self.run(&STEP.insert(), params![signed(number), signed(leaf)])
     }
 }
 
@@ -39,6 +48,7 @@ impl SqliteJournal {
                 LogVerb::Inclusion { index, size } => tree::inclusion(&log, index, size).map(path),
                 LogVerb::Consistency { old, size } => tree::consistency(&log, old, size).map(path),
                 LogVerb::Tile(tile) => log.tile(tile, leaves),
+                LogVerb::Message(id) => log.message(id, leaves),
             }
         })
     }
@@ -77,7 +87,27 @@ pub(super) fn fill(conn: &Connection) -> Result<(), JournalError> {
         }
         level += 1;
     }
+    let mut leaves = conn.prepare("SELECT number, body FROM leaf").map_err(storage)?;
+    let mut leaves = leaves.query([]).map_err(storage)?;
+    while let Some(row) = leaves.next().map_err(storage)? {
+        let (leaf, body): (i64, Vec<u8>) = (row.get(0).map_err(storage)?, row.get(1).map_err(storage)?);
+        let Some((message, ordinal)) = about(&body) else { continue };
+        if let Some(seq) = read::seq_of(conn, message)? {
+            let mut insert = conn.prepare_cached(&STEP.insert()).map_err(storage)?;
+            insert.execute(params![signed((seq << 16) | u64::from(ordinal)), leaf]).map_err(storage)?;
+        }
+    }
     Ok(())
+}
+
+/// What a leaf is a step of: of a delivery, or of a message that was erased. Not its acceptance.
+fn about(body: &[u8]) -> Option<(MessageId, u16)> {
+    let tree: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let text = |name: &str| tree.get(name)?.as_str();
+    match text("delivery").and_then(DeliveryId::parse) {
+        Some(delivery) => Some((delivery.message(), delivery.ordinal())),
+        None => Some((MessageId::parse(text("message").filter(|_| text("event") == Some("erased"))?)?, 0)),
+    }
 }
 
 /// The first node that is not the hash over what lies below it, or is too many or missing.
@@ -138,6 +168,41 @@ impl Log<'_> {
             true => Ok(found),
             false => Err(damaged("hash of leaf", (from + found.len() as u64) << (level * HEIGHT))),
         }
+    }
+
+    fn message(&self, id: MessageId, size: u64) -> Result<LogPart, JournalError> {
+        let mut steps = Vec::new();
+        if let Some(seq) = read::seq_of(self.0, id)?
+            && let Some(row) = read::head_row(self.0, seq)?
+        {
+            steps.push(self.step(None, row.leaf, size)?);
+            let sql = format!(
+                "SELECT number, leaf FROM step WHERE number BETWEEN ?1 AND ?2 AND {} ORDER BY leaf",
+                STEP.sound()
+            );
+            let mut rows = self.0.prepare_cached(&sql).map_err(storage)?;
+            let mut rows = rows.query(params![signed(seq << 16), signed((seq << 16) | 0xffff)]).map_err(storage)?;
+            while let Some(row) = rows.next().map_err(storage)? {
+                let (number, leaf) = (unsigned(row.get(0).map_err(storage)?), unsigned(row.get(1).map_err(storage)?));
+                let ordinal = u16::try_from(number & 0xffff).unwrap_or(0);
+                // What was written after the size was read is for the next look.
+                if leaf < size {
+                    steps.push(self.step((ordinal > 0).then(|| id.delivery(ordinal)), leaf, size)?);
+                }
+            }
+        }
+        Ok(LogPart::Steps { size, root: tree::root(self, size)?, steps })
+    }
+
+    fn step(&self, delivery: Option<DeliveryId>, index: u64, size: u64) -> Result<LogStep, JournalError> {
+        let mut row = self.0.prepare_cached("SELECT body, hash FROM leaf WHERE number = ?1").map_err(storage)?;
+        let row = row.query_row(params![signed(index)], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Hash>(1)?)));
+        let (body, hash) = row.optional().map_err(storage)?.ok_or_else(|| damaged("leaf", index))?;
+        if tree::leaf(&body) != hash {
+            return Err(damaged("leaf", index));
+        }
+        let path = tree::inclusion(self, index, size)?.ok_or_else(|| damaged("leaf", index))?;
+        Ok(LogStep { delivery, index, body, path })
     }
 
     fn tile(&self, tile: Tile, leaves: u64) -> Result<LogPart, JournalError> {

@@ -7,6 +7,7 @@ use super::super::board::Open;
 use super::super::lanes::Place;
 use super::super::{JournalError, LeaseToken, Outcome, OutcomeAnswer, OutcomeEntry, OutcomeWord, State};
 use super::SqliteJournal;
+use super::append::Done;
 use super::index::signed;
 use super::links::Source;
 use super::orders::Added;
@@ -22,7 +23,8 @@ use super::wraps::data_key;
 use crate::clock::Timestamp;
 use crate::faults;
 use crate::identifiers::DeliveryId;
-use crate::seal::{DataKey, StoreKey};
+use crate::journal::leaf::Leaf;
+use crate::seal::{self, DataKey, StoreKey};
 
 /// An outcome that is ready to be written.
 pub(super) struct PreparedOutcome {
@@ -32,6 +34,9 @@ pub(super) struct PreparedOutcome {
     /// Over what is said, without when and by whom: the same words said again are no news.
     mac: [u8; 16],
     sealed: Vec<u8>,
+    /// The delivery, the office that says it, and what binds the words in the log. `None`: the leaf of an entry says it, or
+    /// the one of the delivery's end, as of a bare `received`.
+    leaf: Option<(DeliveryId, String, [u8; 32])>,
     entry: Option<Prepared>,
     links: Vec<PreparedLink>,
     sent_on: Option<Added>,
@@ -181,10 +186,19 @@ impl Store {
         );
         let word = words::outcome(outcome.word);
         self.run(&sql, params![number, word, outcome.mac, [0_u8; 0], outcome.sealed])?;
+        if let Some((delivery, office, mac)) = &outcome.leaf {
+            let (message, delivery, mac) = (delivery.message(), Some(*delivery), Some(*mac));
+            let event = words::said(outcome.word);
+            let body = Leaf { event, message, delivery, kind: &outcome.kind, office, at, mac }.canonical();
+            let leaf = self.put_leaf(&body, &icjs_proof::tree::leaf(&body))?;
+            self.put_step(outcome.number, leaf)?;
+        }
         let mut about = outcome.number >> 16;
         if let Some(entry) = outcome.entry {
             about = self.seq;
-            self.insert_message(entry, None, changes)?;
+            if let Done::New(_, leaf, _) = self.insert_message(entry, None, changes)? {
+                self.put_step(outcome.number, leaf)?;
+            }
         }
         let source = Source::Message { seq: about, at, written: at };
         self.put_links(&outcome.links, &source, None, changes)
@@ -224,18 +238,26 @@ impl SqliteJournal {
         let delivery = outcome.delivery;
         let said = &outcome.outcome;
         let words = json(said)?;
-        let seal = |key: &DataKey| pack(key, "said", delivery.message(), &words);
-        let (number, kind, sealed) = match lease.filter(|lease| lease.delivery == delivery) {
-            Some(lease) => (lease.record.number, lease.record.kind.clone(), seal(&lease.record.key)?),
+        let seal = |key: &DataKey| -> Result<_, JournalError> {
+            Ok((pack(key, "said", delivery.message(), &words)?, key.mac(&seal::sha256(&words))))
+        };
+        let office = |row: DeliveryRow| row.office.unwrap_or_default();
+        let alone = outcome.entry.is_none() && said.outcome != OutcomeWord::Received;
+        let (number, kind, office, (sealed, mac)) = match lease.filter(|lease| lease.delivery == delivery) {
+            Some(lease) => {
+                let row = if alone { self.readers.with(|conn| delivery_row(conn, delivery))? } else { None };
+                let office = row.map(|(_, row, _)| office(row)).unwrap_or_default();
+                (lease.record.number, lease.record.kind.clone(), office, seal(&lease.record.key)?)
+            }
             None => self.readers.with(|conn| {
                 let found = delivery_row(conn, delivery)?.filter(|(_, row, _)| row.system == outcome.system);
-                let (number, _, kind) = found.ok_or(JournalError::StaleLease)?;
+                let (number, row, kind) = found.ok_or(JournalError::StaleLease)?;
                 // Of a record that was erased nothing is said any more.
                 let key = self.key_of_delivered(conn, number)?.ok_or(JournalError::StaleLease)?;
-                Ok((number, kind, seal(&key)?))
+                Ok((number, kind, office(row), seal(&key)?))
             })?,
         };
-        let event = words::state(words::settles_as(said.outcome));
+        let event = words::said(said.outcome);
         let entry = match outcome.entry {
             Some(entry) => {
                 let holders = self.holders(&entry.cases)?;
@@ -255,6 +277,7 @@ impl SqliteJournal {
             corrects: said.corrects == Some(true),
             mac: self.workshop.blind.words(&same),
             sealed,
+            leaf: alone.then_some((delivery, office, mac)),
             entry,
             links: outcome.links.into_iter().map(|link| self.workshop.link(link)).collect(),
             sent_on,

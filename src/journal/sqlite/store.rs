@@ -447,7 +447,7 @@ impl Store {
     }
 
     /// Adds a leaf for what became of a delivery.
-    pub(super) fn prove(&mut self, open: &Open, end: &Ending<'_>) -> Result<u64, JournalError> {
+    pub(super) fn prove(&mut self, open: &Open, end: &Ending<'_>) -> Result<(), JournalError> {
         let event = super::words::state(end.state);
         let leaf = Leaf {
             event,
@@ -460,7 +460,8 @@ impl Store {
         };
         let body = leaf.canonical();
         let hash = tree::leaf(&body);
-        self.put_leaf(&body, &hash)
+        let leaf = self.put_leaf(&body, &hash)?;
+        self.put_step(open.number, leaf)
     }
 }
 

@@ -45,14 +45,16 @@ pub(super) const FILE_KEY: Summed = summed("file_key", 1, "number, wrapped");
 pub(super) const ERASURE: Summed = summed("erasure", 1, "number, at, by, ground, reason, cases, messages");
 
 pub(super) const NODE: Summed = summed("node", 2, "level, number, hash");
+pub(super) const STEP: Summed = summed("step", 2, "number, leaf");
 
 /// All of them.
-pub(super) const SUMMED: [Summed; 20] = [
+pub(super) const SUMMED: [Summed; 21] = [
     FEED, LINK, SAID, VERSION, ORDERS, UPLOAD, CARRIED, SPENT, REFUSAL, COUNTER, META, HELD, CAUSE, PRUNED, READING,
-    CASE_KEY, FILE_KEY, ERASURE, PROPOSAL, NODE,
+    CASE_KEY, FILE_KEY, ERASURE, PROPOSAL, NODE, STEP,
 ];
 /// Those that were made with their digests.
-pub(super) const LATER: [&str; 7] = ["pruned", "reading", "case_key", "file_key", "erasure", "proposal", "node"];
+pub(super) const LATER: [&str; 8] =
+    ["pruned", "reading", "case_key", "file_key", "erasure", "proposal", "node", "step"];
 
 /// How an error of the engine begins that says that a row is not as it was written.
 pub(super) const DAMAGED: &str = "not as it was written: ";

@@ -143,6 +143,10 @@ const FROM_7: &str = "
 CREATE TABLE node (
     level INTEGER NOT NULL, number INTEGER NOT NULL, hash BLOB NOT NULL, guard INTEGER, PRIMARY KEY (level, number)
 ) WITHOUT ROWID;
+-- The leaves of what became of a delivery, and (delivery 0) of a message after its acceptance, whose leaf its row names.
+CREATE TABLE step (
+    number INTEGER NOT NULL, leaf INTEGER NOT NULL, guard INTEGER, PRIMARY KEY (number, leaf)
+) WITHOUT ROWID;
 ";
 
 /// What makes each format of the one before; a new store takes all of them. Format 3 gave every row a digest: what is

@@ -39,6 +39,20 @@ pub(super) fn outcome(word: OutcomeWord) -> &'static str {
     }
 }
 
+/// The event of the leaf of an outcome: apart from those of the gateway, which has its own `accepted`.
+pub(super) fn said(word: OutcomeWord) -> &'static str {
+    match word {
+        OutcomeWord::Received => "outcome-received",
+        OutcomeWord::Accepted => "outcome-accepted",
+        OutcomeWord::Returned => "outcome-returned",
+        OutcomeWord::Rejected => "outcome-rejected",
+        OutcomeWord::WrongAddressee => "outcome-wrong-addressee",
+        OutcomeWord::Executed => "outcome-executed",
+        OutcomeWord::NotExecuted => "outcome-not-executed",
+        OutcomeWord::DuplicateOf => "outcome-duplicate-of",
+    }
+}
+
 /// What a first outcome makes of its delivery (design: nouns, Outcome).
 pub(super) fn settles_as(word: OutcomeWord) -> State {
     match word {
