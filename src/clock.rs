@@ -49,6 +49,12 @@ impl Timestamp {
         text.parse::<jiff::Timestamp>().ok().map(|moment| Self(moment.as_millisecond()))
     }
 
+    /// The beginning of a day of Indian Standard Time, such as `2026-11-23`; `None` when it is no such day.
+    pub fn day(text: &str) -> Option<Self> {
+        let start = Self::parse(&format!("{text}T00:00:00+05:30"))?;
+        (start.to_string().get(..10) == Some(text)).then_some(start)
+    }
+
     /// An HTTP date (RFC 9110 section 5.6.7), such as `Sun, 06 Nov 1994 08:49:37 GMT`, is read; `None` when it is not that.
     pub fn parse_http(text: &str) -> Option<Self> {
         let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);

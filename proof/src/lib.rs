@@ -2,6 +2,7 @@
 //! of C2SP (`tlog-tiles`, `tlog-checkpoint`, `signed-note`), and the check of a whole log. No network, no store, no clock:
 //! the gateway makes its log with it, and whoever does not trust the gateway checks with it. Begin at `log`.
 
+pub mod books;
 pub mod log;
 pub mod note;
 pub mod receipt;

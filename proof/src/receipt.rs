@@ -43,10 +43,10 @@ pub enum NotProven {
     #[error("this is no receipt: a receipt is one line of three parts, of type `{TYP}`")]
     Form,
     /// The key that it names is not among those given.
-    #[error("the key that signed this receipt is not among the keys given")]
+    #[error("the key that signed it is not among the keys given")]
     Key,
     /// Changed after it was signed.
-    #[error("the signature does not fit: the receipt was changed, or another key signed it")]
+    #[error("the signature does not fit: it was changed, or another key signed it")]
     Signature,
     /// The bytes are not those of the receipt.
     #[error("the record's bytes are not those that the receipt was given for")]
@@ -63,22 +63,27 @@ struct Header {
 
 /// Checks a receipt against a JSON Web Key Set (RFC 7517), and against the record's bytes where they are given.
 pub fn verify(receipt: &str, jwks: &Value, record: Option<&[u8]>) -> Result<Claims, NotProven> {
-    let (signed, signature) = receipt.trim().rsplit_once('.').ok_or(NotProven::Form)?;
+    let claims: Claims = serde_json::from_slice(&claims_of(receipt, TYP, jwks)?).map_err(|_| NotProven::Form)?;
+    match record {
+        Some(bytes) if hex(&sha256(&[bytes])) != claims.sha256 => Err(NotProven::Bytes),
+        _ => Ok(claims),
+    }
+}
+
+/// The claims of a compact JWS of a type of the gateway's, as bytes, its signature checked.
+pub fn claims_of(jws: &str, typ: &str, jwks: &Value) -> Result<Vec<u8>, NotProven> {
+    let (signed, signature) = jws.trim().rsplit_once('.').ok_or(NotProven::Form)?;
     let (header, claims) = signed.split_once('.').ok_or(NotProven::Form)?;
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| NotProven::Form);
     let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| NotProven::Form)?;
-    if header.typ != TYP || header.alg != "EdDSA" {
+    if header.typ != typ || header.alg != "EdDSA" {
         return Err(NotProven::Form);
     }
     let public = public_key(jwks, &header.kid).ok_or(NotProven::Key)?;
     if !verifies(&public, signed.as_bytes(), &decode(signature)?) {
         return Err(NotProven::Signature);
     }
-    let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| NotProven::Form)?;
-    match record {
-        Some(bytes) if hex(&sha256(&[bytes])) != claims.sha256 => Err(NotProven::Bytes),
-        _ => Ok(claims),
-    }
+    decode(claims)
 }
 
 fn public_key(jwks: &Value, kid: &str) -> Option<[u8; 32]> {
@@ -96,6 +101,6 @@ pub fn compact(text: &str) -> String {
     inside.unwrap_or(text).trim().trim_matches('"').to_owned()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

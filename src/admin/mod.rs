@@ -4,6 +4,7 @@
 
 mod alerts;
 mod approvals;
+mod books;
 mod cases;
 mod configuration;
 mod deliveries;
@@ -133,6 +134,7 @@ fn calls() -> Vec<Served> {
         change("/admin/v1/approvals/{number}/approve", Operator, approvals::approve),
         change("/admin/v1/approvals/{number}/reject", Operator, approvals::reject),
         read("/admin/v1/counts", Auditor, deliveries::counts),
+        read("/admin/v1/reconciliation/{system}/{day}", Operator, books::book),
         read("/evidence/checkpoint", Auditor, evidence::checkpoint),
         read("/evidence/tile/{*path}", Auditor, evidence::tile),
     ]

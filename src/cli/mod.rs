@@ -20,6 +20,7 @@ mod case;
 mod alerts;
 mod links;
 mod receipt;
+mod reconcile;
 mod promises;
 mod store;
 mod erase;
@@ -181,6 +182,8 @@ enum Verb {
     },
     /// Who was given personal data, by which call, what for and by what right.
     Reads(reads::ReadsArguments),
+    /// The book of a partner and a day: what it sent and took; and where its own book differs
+    Reconcile(reconcile::ReconcileArguments),
     /// Copy the evidence log, watch it, and check it without a network.
     Evidence {
         #[command(subcommand)]
@@ -345,6 +348,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Reject(decision) => narrow(approvals::reject(dir, &decision, output))?,
         Verb::Administrator { verb } => narrow(administrator::run(dir, &verb, output))?,
         Verb::Reads(asked) => narrow(reads::run(dir, &asked, output))?,
+        Verb::Reconcile(asked) => narrow(reconcile::run(dir, &asked, output))?,
         Verb::Evidence { verb } => narrow(evidence::run(dir, verb, output))?,
         Verb::Receipt { verb } => receipt::run(dir, &verb, output),
         Verb::Promises(asked) => promises::run(&asked, output),

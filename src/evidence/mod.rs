@@ -2,5 +2,6 @@
 //! prove, and never change; whatever is built over them (tiles, checkpoints, proofs) can be built again.
 //! Everything in this folder can be checked with public keys alone, without a network. Read `receipt` next.
 
+pub mod books;
 pub mod log;
 pub mod receipt;

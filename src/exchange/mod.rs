@@ -17,6 +17,7 @@ pub mod outcomes;
 pub mod messages;
 pub mod cases;
 mod allowance;
+mod books;
 pub mod attachments;
 mod held;
 pub mod folder;
@@ -182,6 +183,7 @@ fn routes() -> OpenApiRouter<Arc<Exchange>> {
         .routes(routes!(messages::message))
         .routes(routes!(messages::messages))
         .routes(routes!(messages::proof))
+        .routes(routes!(books::book))
         .routes(routes!(cases::case))
         .routes(routes!(feed::feed))
         .routes(routes!(outcomes::acknowledge))

@@ -114,6 +114,7 @@ const MATRIX: &[(&str, &str, Role)] = &[
     ("GET", "/admin/v1/me", Role::Auditor),
     ("GET", "/admin/v1/messages/{id}", Role::Operator),
     ("GET", "/admin/v1/readings", Role::Auditor),
+    ("GET", "/admin/v1/reconciliation/{system}/{day}", Role::Operator),
     ("GET", "/admin/v1/revisions", Role::Auditor),
     ("GET", "/admin/v1/revisions/{number}", Role::Auditor),
     ("GET", "/evidence/checkpoint", Role::Auditor),

@@ -43,6 +43,7 @@ mod doors;
 mod fuzzed;
 mod edge;
 mod evidence;
+mod reconcile;
 mod slow;
 mod tls;
 mod issuers;

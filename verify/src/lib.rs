@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use icjs_proof::books::{Book, NotABook};
 use icjs_proof::log::{self, Folder};
 use icjs_proof::note::{Checkpoint, Key};
 use icjs_proof::receipt::{self, Claims};
@@ -64,6 +65,17 @@ enum What {
         #[command(flatten)]
         receipt: Receipts,
     },
+    /// The gateway's book of a partner and a day; with the partner's own, where they differ.
+    Book {
+        /// The answer of `GET /v1/reconciliation/{day}`, saved.
+        book: PathBuf,
+        /// The gateway's published keys (`/.well-known/jwks.json`), saved.
+        #[arg(long, value_name = "FILE")]
+        jwks: PathBuf,
+        /// The partner's own book.
+        #[arg(long, value_name = "FILE")]
+        with: Option<PathBuf>,
+    },
     /// A copy of the whole log: every leaf, every tile, every checkpoint.
     Log {
         /// The folder with `checkpoint` and `tile/`.
@@ -116,6 +128,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> Verdict {
     let done = match &line.what {
         What::Receipt { receipt, record } => one_receipt(receipt, record.as_deref()),
         What::Proof { proof, key, checkpoint, receipt } => one_proof(proof, key, checkpoint, receipt),
+        What::Book { book, jwks, with } => one_book(book, jwks, with.as_deref()),
         What::Log { folder, key, checkpoint, receipt } => whole_log(folder, key, checkpoint, receipt),
     };
     done.map_or_else(|verdict| verdict, |text| Verdict { code: 0, text: text.trim_end().to_owned() })
@@ -160,6 +173,26 @@ fn one_proof(path: &Path, key: &KeyOfLog, kept: &[PathBuf], receipts: &Receipts)
         "
 ",
     ))
+}
+
+fn one_book(path: &Path, jwks: &Path, with: Option<&Path>) -> Done {
+    let wrong = |path: &Path, error: NotABook| Verdict::wrong(format!("`{}`: {error}", path.display()));
+    let book = Book::check(&read(path)?, &keys_of(jwks)?).map_err(|error| wrong(path, error))?;
+    let (count, system, day) = (book.lines.len(), &book.system, &book.day);
+    let Some(with) = with else {
+        return Ok(format!("the book is genuine: {count} records of {system} and {day}"));
+    };
+    let theirs = Book::read(&read(with)?).map_err(|error| wrong(with, error))?;
+    if (&theirs.system, &theirs.day) != (system, day) {
+        let what = format!("`{}` is the book of {} and {}", with.display(), theirs.system, theirs.day);
+        return Err(Verdict::wrong(what));
+    }
+    let found = book.differences(&theirs);
+    if found.is_empty() {
+        return Ok(format!("the book is genuine, and both have the same {count} records of {system} and {day}"));
+    }
+    let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+    Err(Verdict::wrong(format!("the books differ in {} records\n{}", lines.len(), lines.join("\n"))))
 }
 
 fn whole_log(folder: &Path, key: &KeyOfLog, kept: &[PathBuf], receipts: &Receipts) -> Done {
@@ -229,11 +262,15 @@ fn moment(at: i64) -> String {
 }
 
 fn claims(path: &Path, jwks: &Path, record: Option<&[u8]>) -> Result<Claims, Verdict> {
-    let keys: Value = serde_json::from_slice(&read(jwks)?)
-        .map_err(|error| Verdict::wrong(format!("`{}` is no JSON Web Key Set: {error}", jwks.display())))?;
+    let keys = keys_of(jwks)?;
     let text = String::from_utf8_lossy(&read(path)?).into_owned();
     receipt::verify(&receipt::compact(&text), &keys, record)
         .map_err(|error| Verdict::wrong(format!("`{}`: {error}", path.display())))
+}
+
+fn keys_of(jwks: &Path) -> Result<Value, Verdict> {
+    let wrong = |error| Verdict::wrong(format!("`{}` is no JSON Web Key Set: {error}", jwks.display()));
+    serde_json::from_slice(&read(jwks)?).map_err(wrong)
 }
 
 fn checkpoint_of(path: &Path, keys: &[Key]) -> Result<Checkpoint, Verdict> {

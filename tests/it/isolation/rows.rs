@@ -25,7 +25,7 @@ pub struct Ask {
 pub enum Row {
     /// The same to everybody, also without a token.
     Public(&'static str),
-    /// Of the caller and the configuration, and of no record at all.
+    /// Of the caller and the configuration, and of no record of others.
     Own(&'static [&'static str]),
     /// Names a thing: what is somebody else's is answered like what does not exist.
     Names(fn(&Names, &Asker) -> Vec<Ask>),
@@ -36,6 +36,7 @@ pub const ROWS: &[(&str, &str, Row)] = &[
     ("get", "/v1/messages/{id}", Row::Names(message)),
     ("get", "/v1/messages/{id}/proof", Row::Names(proof)),
     ("get", "/v1/messages", Row::Names(messages)),
+    ("get", "/v1/reconciliation/{day}", Row::Own(&["/v1/reconciliation/{today}"])),
     ("get", "/v1/cases/{scheme}/{identifier}", Row::Names(case)),
     ("get", "/v1/feed", Row::Names(feed)),
     ("post", "/v1/feed/ack", Row::Names(acknowledged)),
