@@ -129,6 +129,9 @@ async fn a_failing_prison_is_tried_without_end_and_the_alert_names_prison_and_or
     assert_eq!((&alert["office"], &alert["delivery"]), (&json!(PRISON), &json!(id)));
     assert_eq!((&alert["kind"], &alert["message"]), (&json!("order"), &json!(format!("{}0000", &id[..id.len() - 4]))));
     assert!(watch.metrics().await.contains("icjs_alerts_open{rule=\"liberty-no-answer\"} 1"));
+    // Its sender has it in writing, with its place in the log.
+    let proof = watch.scene.police.get(&format!("/v1/messages/{id}/proof")).await.unwrap().expect(200).text();
+    assert!(proof.contains("not-delivered") && proof.contains(&id), "{proof}");
     // Far beyond `give_up_after` (1 s), and although it asks for an hour: tried again every second (the cap of this folder).
     let before = watch.prison.seen().len();
     watch.prison.until(SOON, |seen| seen.len() >= before + 3).await;
@@ -140,6 +143,9 @@ async fn a_failing_prison_is_tried_without_end_and_the_alert_names_prison_and_or
     assert!(watch.metrics().await.contains("icjs_alerts_open{rule=\"liberty-no-answer\"} 0"));
     // Its machine has it; a person has said nothing yet.
     let alert = watch.until("liberty-no-outcome", 1).await.remove(0);
+    let proof = watch.scene.police.get(&format!("/v1/messages/{id}/proof")).await.unwrap().expect(200).text();
+    let (delivered, silent) = (proof.find("\\\"delivered\\\""), proof.find("not-answered"));
+    assert!(delivered.is_some() && delivered < silent, "delivered, and nobody has acted on it: {proof}");
     assert_eq!((&alert["delivery"], &alert["times"]), (&json!(id), &json!(1)));
     let prison = crate::harness::Client::connect(&watch.scene.folder, watch.scene.gateway.exchange, "prison").await;
     let body = json!({"outcome": "not-executed", "code": "other-case", "reason": "held in another case"}).to_string();

@@ -17,6 +17,8 @@ use super::index::{signed, unsigned};
 use super::rows::{checked, guarded};
 use super::store::{Change, Store};
 use super::tables::storage;
+use crate::identifiers::DeliveryId;
+use crate::journal::leaf::Leaf;
 
 /// Open alerts of one rule about one receiving system: what comes after them is more of the same, and is raised as they end.
 const OPEN_OF_ONE: usize = 200;
@@ -135,7 +137,7 @@ impl Store {
     }
 
     /// The row of a rule and a subject, raised now: a new one, or the old one once more.
-    fn raise(&self, rule: &Watched, found: Found, watch: &Watch) -> Result<Kept, JournalError> {
+    fn raise(&mut self, rule: &Watched, found: Found, watch: &Watch) -> Result<Kept, JournalError> {
         const SQL: &str = "SELECT number, row, guard FROM alert WHERE rule = ?1 AND subject = ?2";
         let known = alerts(&self.conn, SQL, params![rule.name, found.subject.name])?.pop();
         let known = known.map(|kept| kept.alert);
@@ -156,7 +158,25 @@ impl Store {
         };
         let kept = Kept { alert, of: found.of };
         self.put_alert(&kept, watch.tell)?;
+        self.prove_silence(&kept)?;
         Ok(kept)
+    }
+
+    /// That nothing came in time, or that it stopped, is part of what is proved of a delivery.
+    fn prove_silence(&mut self, kept: &Kept) -> Result<(), JournalError> {
+        let Alert { subject: Subject { name, office, kind, .. }, cause, last_at, .. } = &kept.alert;
+        let event = match cause {
+            Cause::Unsettled => "not-delivered",
+            Cause::Unanswered => "not-answered",
+            Cause::Recall => "recall-not-answered",
+            Cause::Parked => "parked",
+            Cause::Unreachable | Cause::MassRead => return Ok(()),
+        };
+        let Some(delivery) = name.strip_prefix("delivery/").and_then(DeliveryId::parse) else { return Ok(()) };
+        let (message, at) = (delivery.message(), *last_at);
+        let body = Leaf { event, message, delivery: Some(delivery), kind, office, at, mac: None }.canonical();
+        let leaf = self.put_leaf(&body, &icjs_proof::tree::leaf(&body))?;
+        self.put_step(kept.of, leaf)
     }
 
     fn next_alert(&self) -> Result<u64, JournalError> {
