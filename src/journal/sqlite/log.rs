@@ -2,6 +2,9 @@
 //! of `icjs_proof::tile` are slices of these rows, and any proof is made of a few hundred. All of it is written in the
 //! transaction of what it records.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use icjs_proof::tile::{self, HEIGHT, Tile, WIDTH, What};
 use icjs_proof::tree::{self, Frontier, Hash, Nodes};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -38,7 +41,8 @@ impl SqliteJournal {
     /// Looks at the log as it is at one moment.
     pub(super) fn look_at_log(&self, verb: LogVerb) -> Result<LogPart, JournalError> {
         self.readers.with(|conn| {
-            let (log, leaves) = (Log(conn), count(conn)?);
+            let leaves = count(conn)?;
+            let log = Log { conn, leaves, known: RefCell::default() };
             let path = |path: Option<Vec<Hash>>| path.map_or(LogPart::Beyond, LogPart::Path);
             match verb {
                 LogVerb::Head => Ok(LogPart::Head { size: leaves, root: tree::root(&log, leaves)? }),
@@ -47,8 +51,8 @@ impl SqliteJournal {
                 }
                 LogVerb::Inclusion { index, size } => tree::inclusion(&log, index, size).map(path),
                 LogVerb::Consistency { old, size } => tree::consistency(&log, old, size).map(path),
-                LogVerb::Tile(tile) => log.tile(tile, leaves),
-                LogVerb::Message(id) => log.message(id, leaves),
+                LogVerb::Tile(tile) => log.tile(tile),
+                LogVerb::Message(id) => log.message(id),
             }
         })
     }
@@ -72,7 +76,7 @@ fn put_nodes(conn: &Connection, leaves: u64) -> Result<(), JournalError> {
 }
 
 fn put_node(conn: &Connection, level: u32, number: u64) -> Result<(), JournalError> {
-    let hash = whole(&Log(conn).hashes(level - 1, number * WIDTH, WIDTH)?);
+    let hash = whole(&hashes(conn, level - 1, number * WIDTH, WIDTH)?);
     let mut insert = conn.prepare_cached(&NODE.insert()).map_err(storage)?;
     insert.execute(params![level, signed(number), hash]).map(drop).map_err(storage)
 }
@@ -112,14 +116,14 @@ fn about(body: &[u8]) -> Option<(MessageId, u16)> {
 
 /// The first node that is not the hash over what lies below it, or is too many or missing.
 pub(super) fn damaged_nodes(conn: &Connection) -> Result<Vec<String>, JournalError> {
-    let (log, leaves) = (Log(conn), count(conn)?);
+    let leaves = count(conn)?;
     let mut wrong = Vec::new();
     let mut expected = 0;
     let mut level = 1;
     while leaves >> (level * HEIGHT) > 0 {
         for number in 0..leaves >> (level * HEIGHT) {
-            let known = log.hashes(level, number, 1);
-            let below = log.hashes(level - 1, number * WIDTH, WIDTH);
+            let known = hashes(conn, level, number, 1);
+            let below = hashes(conn, level - 1, number * WIDTH, WIDTH);
             if !matches!((known, below), (Ok(known), Ok(below)) if known == [whole(&below)]) {
                 wrong.push(format!("node `{level}/{number}`: not the hash over what lies below it"));
             }
@@ -141,46 +145,59 @@ fn whole(hashes: &[Hash]) -> Hash {
     frontier.root()
 }
 
-/// The log as one connection sees it.
-struct Log<'c>(&'c Connection);
+/// So many hashes of a level of tiles, from one on. Fails where there are fewer, or one is not the hash of what lies below it.
+fn hashes(conn: &Connection, level: u32, from: u64, count: u64) -> Result<Vec<Hash>, JournalError> {
+    let sql = match level {
+        0 => "SELECT number, hash, body FROM leaf WHERE number >= ?1 AND number < ?2 AND ?3 = 0 ORDER BY number"
+            .to_owned(),
+        _ => format!(
+            "SELECT number, hash, NULL FROM node WHERE level = ?3 AND number >= ?1 AND number < ?2 AND {} ORDER BY number",
+            NODE.sound()
+        ),
+    };
+    let mut rows = conn.prepare_cached(&sql).map_err(storage)?;
+    let mut rows = rows.query(params![signed(from), signed(from + count), level]).map_err(storage)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(storage)? {
+        let (number, expected) = (unsigned(row.get(0).map_err(storage)?), from + found.len() as u64);
+        let body = row.get_ref(2).ok().and_then(|body| body.as_blob().ok());
+        let fits = |hash: &Hash| number == expected && body.is_none_or(|body| tree::leaf(body) == *hash);
+        let hash = row.get::<_, Hash>(1).ok().filter(fits);
+        found.push(hash.ok_or_else(|| damaged("hash of leaf", expected << (level * HEIGHT)))?);
+    }
+    match found.len() as u64 == count {
+        true => Ok(found),
+        false => Err(damaged("hash of leaf", (from + found.len() as u64) << (level * HEIGHT))),
+    }
+}
+
+/// The log as one look sees it: what is read and hashed once serves all paths of that look.
+struct Log<'c> {
+    conn: &'c Connection,
+    leaves: u64,
+    known: RefCell<Known>,
+}
+
+/// Hashes by level and number: rows of tiles, and what follows from them.
+#[derive(Default)]
+struct Known {
+    tiles: HashMap<(u32, u64), Vec<Hash>>,
+    nodes: HashMap<(u32, u64), Hash>,
+}
 
 impl Log<'_> {
-    /// So many hashes of a level of tiles, from one on. Fails where there are fewer.
-    fn hashes(&self, level: u32, from: u64, count: u64) -> Result<Vec<Hash>, JournalError> {
-        let sql = match level {
-            0 => {
-                "SELECT number, hash FROM leaf WHERE number >= ?1 AND number < ?2 AND ?3 = 0 ORDER BY number".to_owned()
-            }
-            _ => format!(
-                "SELECT number, hash FROM node WHERE level = ?3 AND number >= ?1 AND number < ?2 AND {} ORDER BY number",
-                NODE.sound()
-            ),
-        };
-        let mut rows = self.0.prepare_cached(&sql).map_err(storage)?;
-        let mut rows = rows.query(params![signed(from), signed(from + count), level]).map_err(storage)?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(storage)? {
-            let (number, expected) = (unsigned(row.get(0).map_err(storage)?), from + found.len() as u64);
-            let hash = row.get::<_, Hash>(1).ok().filter(|_| number == expected);
-            found.push(hash.ok_or_else(|| damaged("hash of leaf", expected << (level * HEIGHT)))?);
-        }
-        match found.len() as u64 == count {
-            true => Ok(found),
-            false => Err(damaged("hash of leaf", (from + found.len() as u64) << (level * HEIGHT))),
-        }
-    }
-
-    fn message(&self, id: MessageId, size: u64) -> Result<LogPart, JournalError> {
+    fn message(&self, id: MessageId) -> Result<LogPart, JournalError> {
+        let size = self.leaves;
         let mut steps = Vec::new();
-        if let Some(seq) = read::seq_of(self.0, id)?
-            && let Some(row) = read::head_row(self.0, seq)?
+        if let Some(seq) = read::seq_of(self.conn, id)?
+            && let Some(row) = read::head_row(self.conn, seq)?
         {
             steps.push(self.step(None, row.leaf, size)?);
             let sql = format!(
                 "SELECT number, leaf FROM step WHERE number BETWEEN ?1 AND ?2 AND {} ORDER BY leaf",
                 STEP.sound()
             );
-            let mut rows = self.0.prepare_cached(&sql).map_err(storage)?;
+            let mut rows = self.conn.prepare_cached(&sql).map_err(storage)?;
             let mut rows = rows.query(params![signed(seq << 16), signed((seq << 16) | 0xffff)]).map_err(storage)?;
             while let Some(row) = rows.next().map_err(storage)? {
                 let (number, leaf) = (unsigned(row.get(0).map_err(storage)?), unsigned(row.get(1).map_err(storage)?));
@@ -195,7 +212,7 @@ impl Log<'_> {
     }
 
     fn step(&self, delivery: Option<DeliveryId>, index: u64, size: u64) -> Result<LogStep, JournalError> {
-        let mut row = self.0.prepare_cached("SELECT body, hash FROM leaf WHERE number = ?1").map_err(storage)?;
+        let mut row = self.conn.prepare_cached("SELECT body, hash FROM leaf WHERE number = ?1").map_err(storage)?;
         let row = row.query_row(params![signed(index)], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Hash>(1)?)));
         let (body, hash) = row.optional().map_err(storage)?.ok_or_else(|| damaged("leaf", index))?;
         if tree::leaf(&body) != hash {
@@ -205,19 +222,31 @@ impl Log<'_> {
         Ok(LogStep { delivery, index, body, path })
     }
 
-    fn tile(&self, tile: Tile, leaves: u64) -> Result<LogPart, JournalError> {
+    /// One hash of a level of tiles, out of its whole tile.
+    fn row(&self, level: u32, index: u64) -> Result<Hash, JournalError> {
+        let (tile, place) = (index / WIDTH, usize::try_from(index % WIDTH).unwrap_or(usize::MAX));
+        let mut known = self.known.borrow_mut();
+        if !known.tiles.contains_key(&(level, tile)) {
+            let there = (self.leaves >> (level * HEIGHT)).saturating_sub(tile * WIDTH).min(WIDTH);
+            known.tiles.insert((level, tile), hashes(self.conn, level, tile * WIDTH, there)?);
+        }
+        let hash = known.tiles.get(&(level, tile)).and_then(|tile| tile.get(place));
+        hash.copied().ok_or_else(|| damaged("hash of leaf", index << (level * HEIGHT)))
+    }
+
+    fn tile(&self, tile: Tile) -> Result<LogPart, JournalError> {
         let (level, from) = match tile.what {
             What::Entries => (0, tile.number.saturating_mul(WIDTH)),
             What::Hashes(level) => (level, tile.number.saturating_mul(WIDTH)),
         };
-        if from.saturating_add(tile.width) > leaves >> (level * HEIGHT) {
+        if from.saturating_add(tile.width) > self.leaves >> (level * HEIGHT) {
             return Ok(LogPart::Beyond);
         }
         if tile.what != What::Entries {
-            return Ok(LogPart::Bytes(self.hashes(level, from, tile.width)?.concat()));
+            return Ok(LogPart::Bytes(hashes(self.conn, level, from, tile.width)?.concat()));
         }
         let mut rows = self
-            .0
+            .conn
             .prepare_cached("SELECT number, body, hash FROM leaf WHERE number >= ?1 AND number < ?2 ORDER BY number")
             .map_err(storage)?;
         let mut rows = rows.query(params![signed(from), signed(from + tile.width)]).map_err(storage)?;
@@ -240,7 +269,15 @@ impl Nodes for Log<'_> {
     type Error = JournalError;
 
     fn node(&self, level: u32, index: u64) -> Result<Hash, JournalError> {
+        if let Some(hash) = self.known.borrow().nodes.get(&(level, index)) {
+            return Ok(*hash);
+        }
         let (tiles, within) = (level / HEIGHT, level % HEIGHT);
-        Ok(whole(&self.hashes(tiles, index << within, 1 << within)?))
+        let hash = match within {
+            0 => self.row(tiles, index)?,
+            _ => tree::node(&self.node(level - 1, index * 2)?, &self.node(level - 1, index * 2 + 1)?),
+        };
+        self.known.borrow_mut().nodes.insert((level, index), hash);
+        Ok(hash)
     }
 }
