@@ -35,6 +35,7 @@ pub mod tokens;
 pub mod outcome;
 pub mod rerouting;
 pub mod casefile;
+pub mod quality;
 pub mod accept;
 pub mod envelope;
 pub mod dispatch;

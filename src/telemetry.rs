@@ -13,6 +13,8 @@ use crate::journal::{Counts, Lane};
 
 /// Records accepted, by sending system and kind.
 pub const ACCEPTED: &str = "icjs_accepted_total";
+/// Warnings given with what was accepted, by sending system and rule.
+pub const WARNED: &str = "icjs_warned_total";
 /// Requests refused, by code.
 pub const REFUSED: &str = "icjs_refused_total";
 /// Deliveries by receiving system and state.
@@ -81,6 +83,13 @@ pub fn accepted(system: &str, kind: &str, took: Duration) {
     histogram!(ACCEPT).record(took.as_secs_f64());
 }
 
+/// A record was accepted with warnings of these rules.
+pub fn warned(system: &str, rules: &[String]) {
+    for rule in rules {
+        counter!(WARNED, "system" => system.to_owned(), "rule" => rule.clone()).increment(1);
+    }
+}
+
 /// A request was refused.
 pub fn refused(code: &'static str) {
     counter!(REFUSED, "code" => code).increment(1);
@@ -132,6 +141,7 @@ fn lane_word(lane: Lane) -> &'static str {
 
 fn describe() {
     metrics::describe_counter!(ACCEPTED, "records accepted");
+    metrics::describe_counter!(WARNED, "records accepted with a warning, by rule");
     metrics::describe_counter!(REFUSED, "requests refused");
     metrics::describe_counter!(KEY_LOOKS, "looks at keys that others publish");
     metrics::describe_gauge!(DELIVERIES, "deliveries by receiving system and state");

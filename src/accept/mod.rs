@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::evidence::receipt::Signer;
 use crate::journal::uploads::Uploads;
-use crate::journal::{Journal, Refused, Stored};
+use crate::journal::{Journal, Refused, Stored, rules_of};
 use crate::keys::Keys;
 use crate::live::Live;
 use crate::rerouting::Rerouting;
@@ -123,6 +123,7 @@ where
         Ok(accepted) => {
             if !accepted.replayed {
                 telemetry::accepted(caller.name(), &kind, began.elapsed());
+                telemetry::warned(caller.name(), &rules_of(&accepted.stored.warnings));
             }
             Ok(accepted)
         }

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::config::sections::Strange;
 use crate::config::{Facts, rerouted};
 use crate::identifiers::MessageId;
-use crate::journal::{Entry, Joint, Lane, NewDelivery, NewLink, Snapshot, SnapshotAsk, Whereabout};
+use crate::journal::{Action, Entry, Joint, Lane, NewDelivery, NewLink, Snapshot, SnapshotAsk, Whereabout};
 use crate::rerouting::delivery;
 use crate::tokens::Caller;
 
@@ -23,7 +23,11 @@ const AHEAD: Duration = Duration::from_secs(600);
 /// The entry that the journal will write.
 pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry, Refusal> {
     let ask = caller.revision().ask(&record.door.kind, &record.facts);
-    let ask = SnapshotAsk { replaces: record.door.replaces, ..ask };
+    let papers = match record.door.action {
+        Action::Withdraw => Vec::new(),
+        _ => caller.revision().compared(&record.door.kind, record.shared.tree()),
+    };
+    let ask = SnapshotAsk { replaces: record.door.replaces, papers, ..ask };
     let known = desk.journal.snapshot(ask).await?;
     if let Some(id) = record.door.replaces {
         let mine = known.replaced.as_ref().is_some_and(|replaced| replaced.head.system == caller.name());
@@ -36,6 +40,7 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
     let deliveries = deliveries(desk, caller, &record, &known, id, now);
     let mut warnings = warnings(&record, &known, now);
     warnings.extend(unasked(caller, &record, &known));
+    warnings.extend(odd(caller, &record, &known));
     let whereabouts = whereabouts(caller, &record.facts);
     let Record { door, bytes, shared_text, facts, office, key, .. } = record;
     let media_type = door.dialect()?.codec.media_type().to_owned();
@@ -138,6 +143,18 @@ fn unasked(caller: &Caller, record: &Record, known: &Snapshot) -> Vec<Value> {
         json!({ "rule": "thread-unknown", "message": message, "place": one.place })
     });
     warnings.collect()
+}
+
+/// What does not go together with the other papers of its case, by the checks of `rules.toml`.
+fn odd(caller: &Caller, record: &Record, known: &Snapshot) -> Vec<Value> {
+    if record.door.action == Action::Withdraw {
+        return Vec::new();
+    }
+    let found = caller.revision().checked(&record.door.kind, record.shared.tree(), &known.papers);
+    let own = |id: &MessageId| {
+        known.papers.iter().any(|paper| paper.view.head.id == *id && paper.view.head.system == caller.name())
+    };
+    found.iter().map(|finding| finding.warning(own)).collect()
 }
 
 /// A time that has not come yet: the sender's clock is wrong, or the entry is. It is kept as it was sent.

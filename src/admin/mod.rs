@@ -13,6 +13,7 @@ mod asked;
 mod links;
 mod person;
 mod problem;
+mod quality;
 mod readings;
 mod recalls;
 mod view;
@@ -129,6 +130,8 @@ fn calls() -> Vec<Served> {
         read("/admin/v1/cases/{scheme}/{identifier}", Operator, cases::case),
         change("/admin/v1/recalls", Administrator, recalls::recall),
         read("/admin/v1/readings", Auditor, readings::list),
+        read("/admin/v1/quality", Auditor, quality::counts),
+        read("/admin/v1/quality/{rule}", Operator, quality::standing),
         read("/admin/v1/approvals", Auditor, approvals::list),
         read("/admin/v1/approvals/{number}", Auditor, approvals::one),
         change("/admin/v1/approvals/{number}/approve", Operator, approvals::approve),

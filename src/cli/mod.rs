@@ -22,6 +22,7 @@ mod links;
 mod receipt;
 mod reconcile;
 mod promises;
+mod quality;
 mod store;
 mod erase;
 mod bench;
@@ -162,6 +163,14 @@ enum Verb {
         verb: Option<alerts::AlertsVerb>,
         #[command(flatten)]
         list: alerts::ListArguments,
+    },
+    /// How many records of each system had which warning, by the rules of config/rules.toml and others.
+    #[command(args_conflicts_with_subcommands = true)]
+    Quality {
+        #[command(subcommand)]
+        verb: Option<quality::QualityVerb>,
+        #[command(flatten)]
+        count: quality::CountArguments,
     },
     /// What waits for a second person; with a number: what it would change.
     Approvals {
@@ -342,6 +351,7 @@ fn run(verb: Verb, dir: &GatewayFolder, output: Output) -> Done {
         Verb::Alerts { verb, list } => {
             narrow(alerts::run(dir, verb.unwrap_or(alerts::AlertsVerb::List(list)), output))?
         }
+        Verb::Quality { verb, count } => narrow(quality::run(dir, verb, &count, output))?,
         Verb::Approvals { number: Some(number), .. } => narrow(approvals::show(dir, number, output))?,
         Verb::Approvals { all, .. } => narrow(approvals::list(dir, all, output))?,
         Verb::Approve(decision) => narrow(approvals::approve(dir, &decision, output))?,

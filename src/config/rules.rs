@@ -1,5 +1,5 @@
-//! `config/rules.toml`: deliveries that are never made, and what raises an alert. A rule about alerts changes nothing about
-//! a delivery; `[[never]]` parks it with a code. Who watches by them is `alerts`.
+//! `config/rules.toml`: deliveries that are never made, what raises an alert, and (in `checks`) what does not go together. A
+//! rule about alerts changes nothing about a delivery; `[[never]]` parks it with a code. Who watches by them is `alerts`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Revision;
+use super::checks::{self, Check};
 use super::children::{self, ADULT, ChildPaths};
 use super::document::{Document, Findings, Said, Section, meant};
 use super::folder::Folder;
@@ -29,6 +30,8 @@ pub struct Rules {
     pub never: Vec<Never>,
     /// In file order: the first of a cause that fits has a delivery.
     pub alerts: Vec<AlertRule>,
+    /// In file order; those that are switched off are not here.
+    pub checks: Vec<Check>,
 }
 
 /// A delivery that is never made.
@@ -90,6 +93,17 @@ pub(super) fn compile(folder: &Folder, kinds: &Kinds, findings: &Findings) -> Ru
             findings.error(FILE, line, format!("alert `{}` is there twice; first in line {first}", rule.name));
         }
         rules.alerts.push(rule);
+    }
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    for mut section in root.sections("check") {
+        let check = checks::read(&mut section, kinds);
+        let line = section.line_of("rule");
+        section.finish();
+        let Some(check) = check else { continue };
+        if let Some(first) = names.insert(check.rule.clone(), line) {
+            findings.error(FILE, line, format!("check `{}` is there twice; first in line {first}", check.rule));
+        }
+        rules.checks.push(check);
     }
     root.finish();
     rules
@@ -188,7 +202,7 @@ fn known_kind(section: &Section<'_, '_>, said: &Said<String>, kinds: &Kinds) {
     }
 }
 
-fn pillars(section: &mut Section<'_, '_>) -> Vec<String> {
+pub(super) fn pillars(section: &mut Section<'_, '_>) -> Vec<String> {
     let names = || PILLARS.iter().map(|(name, _)| *name);
     let said = section.texts("to");
     for pillar in said.iter().filter(|pillar| !names().any(|name| name == pillar.value)) {

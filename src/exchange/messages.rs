@@ -61,6 +61,10 @@ pub struct Message {
     attachments: Vec<String>,
     /// Deliveries: all of them to the sender, its own to a receiver.
     deliveries: Vec<Delivery>,
+    /// What the sender was warned of when it was accepted (to the sender only).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>)]
+    warnings: Vec<serde_json::Value>,
     /// The receipt (to the sender only): the same bytes as at acceptance.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
@@ -312,6 +316,7 @@ fn shown(exchange: &Exchange, viewer: Viewer<'_>, mut view: MessageView) -> Mess
         cases: head.cases.into_iter().map(String::from).collect(),
         attachments: head.attachments.iter().map(|digest| seal::hex(digest)).collect(),
         deliveries,
+        warnings: if sender { view.stored.warnings } else { Vec::new() },
         receipt,
     }
 }

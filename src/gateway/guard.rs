@@ -14,8 +14,8 @@ use crate::journal::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
     JournalError, Lease, LeaseToken, LinkRow, LinkVerb, LogPart, LogVerb, MessageFilter, MessageView, Order,
     OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb,
-    Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer,
-    UploadVerb,
+    Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, Tally,
+    TallyAsk, UploadAnswer, UploadVerb,
 };
 
 /// A store under watch.
@@ -73,6 +73,9 @@ impl Journal for Guarded {
     }
     async fn messages(&self, filter: MessageFilter) -> Result<Vec<MessageView>, JournalError> {
         self.seen(self.store.messages(filter).await)
+    }
+    async fn tally(&self, ask: TallyAsk) -> Result<Tally, JournalError> {
+        self.seen(self.store.tally(ask).await)
     }
     async fn payload(&self, id: MessageId) -> Result<Option<Payload>, JournalError> {
         self.seen(self.store.payload(id).await)

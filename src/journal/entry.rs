@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Digest, Joints, MessageView};
+use super::{Digest, Joints, MessageView, Paper};
 use crate::clock::{Moment, Timestamp};
 use crate::identifiers::{CaseKey, DeliveryId, KindName, MessageId, OfficeId, SystemName};
 use crate::seal::DataKey;
@@ -269,6 +269,8 @@ pub struct SnapshotAsk {
     pub replaces: Option<MessageId>,
     /// The delivery whose outcome is to be written, if that is the question.
     pub delivery: Option<DeliveryId>,
+    /// Earlier records of these kinds that are about the same matter.
+    pub papers: Vec<KindName>,
 }
 
 /// What a record says of a prison and the record's persons.
@@ -329,6 +331,8 @@ pub struct Snapshot {
     pub replaced: Option<MessageView>,
     /// The message of `delivery`, with its deliveries.
     pub delivered: Option<MessageView>,
+    /// The papers that were asked for, as they stand now: neither replaced nor taken back.
+    pub papers: Vec<Paper>,
 }
 
 /// An authenticated request that was refused.
@@ -445,6 +449,8 @@ pub struct MessageHead {
     pub about: Option<DeliveryId>,
     /// The sender's own event number, where the body had one.
     pub event: Option<String>,
+    /// Rules whose warnings its sender got, each once.
+    pub rules: Vec<String>,
 }
 
 /// A delivery's bytes, fixed.

@@ -10,6 +10,7 @@ mod strays;
 mod alert;
 mod reading;
 mod proposal;
+mod papers;
 pub mod leaf;
 mod log;
 pub mod lanes;
@@ -34,6 +35,7 @@ pub use entry::*;
 pub use links::*;
 pub use log::*;
 pub use outcome::*;
+pub use papers::*;
 pub use proposal::*;
 pub use reading::*;
 pub use registry::*;
@@ -72,6 +74,8 @@ pub trait Journal: Send + Sync {
     async fn message(&self, id: MessageId) -> Result<Option<MessageView>, JournalError>;
     /// Messages that match, oldest first.
     async fn messages(&self, filter: MessageFilter) -> Result<Vec<MessageView>, JournalError>;
+    /// Counts the records of a period by system, kind and warning: a bounded part of it at a time.
+    async fn tally(&self, ask: TallyAsk) -> Result<Tally, JournalError>;
     /// The bytes as received, or the shared form, opened.
     async fn payload(&self, id: MessageId) -> Result<Option<Payload>, JournalError>;
     /// A person's order over one delivery: retry, release, replay, repair.

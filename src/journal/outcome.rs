@@ -256,6 +256,8 @@ pub struct MessageFilter {
     pub event: Option<String>,
     /// With this case key.
     pub case: Option<CaseKey>,
+    /// Whose sender got a warning of this rule.
+    pub rule: Option<String>,
     /// Accepted at or after.
     pub since: Option<Timestamp>,
     /// Only with a delivery in one of these states.

@@ -113,6 +113,8 @@ const MATRIX: &[(&str, &str, Role)] = &[
     ("GET", "/admin/v1/links", Role::Operator),
     ("GET", "/admin/v1/me", Role::Auditor),
     ("GET", "/admin/v1/messages/{id}", Role::Operator),
+    ("GET", "/admin/v1/quality", Role::Auditor),
+    ("GET", "/admin/v1/quality/{rule}", Role::Operator),
     ("GET", "/admin/v1/readings", Role::Auditor),
     ("GET", "/admin/v1/reconciliation/{system}/{day}", Role::Operator),
     ("GET", "/admin/v1/revisions", Role::Auditor),

@@ -39,6 +39,7 @@ mod calls;
 mod isolation;
 mod canary;
 mod limits;
+mod domain_rules;
 mod doors;
 mod fuzzed;
 mod edge;

@@ -246,6 +246,55 @@ fn ten_mistakes_are_all_listed_at_their_lines() {
 }
 
 #[test]
+fn every_mistake_in_a_check_is_told_with_its_line() {
+    let wrong = format!(
+        "{RULES}
+[[check]]
+rule = \"Odd One\"
+finds = \"earlyer\"
+
+[[check]]
+rule = \"before\"
+finds = \"earlier\"
+kind = \"papr\"
+times = [\"at\"]
+than = \"order\"
+than_times = [\"yeers[]\"]
+
+[[check]]
+rule = \"who\"
+finds = \"unsigned\"
+kind = \"paper\"
+signers = [\"note\"]
+may = [\"note\"]
+loud = true
+
+[[check]]
+rule = \"where\"
+finds = \"unreceived\"
+kind = \"paper\"
+where = [\"note\"]
+says = []
+paper = \"order\"
+to = [\"court\"]
+"
+    );
+    let told = shown(&errors_of("config/rules.toml", &wrong));
+    for part in [
+        "`rule` is a name of small letters",
+        "`finds` is `earlyer`; did you mean `earlier`?",
+        "unknown kind `papr`; did you mean `paper`?",
+        "path `yeers[]` of kind `order`",
+        "write kind and path, `fir:officer_in_charge`",
+        "unknown key `loud` in [[check]]",
+        "`says` lists the codes",
+        "unknown pillar `court`; did you mean `courts`?",
+    ] {
+        assert!(told.contains(part), "{part} is not in\n{told}");
+    }
+}
+
+#[test]
 fn every_mistake_in_the_rules_is_told_with_its_line() {
     let wrong = RULES
         .replace("kind = \"order\"", "kind = \"ordr\"")

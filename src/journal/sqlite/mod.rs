@@ -19,6 +19,7 @@ mod orders;
 mod outcomes;
 mod acts;
 mod pages;
+mod papers;
 mod parties;
 mod prepare;
 mod prune;
@@ -58,8 +59,8 @@ use super::{
     Alert, AlertVerb, Appended, ClaimAsk, Counts, Entry, Erase, Erased, FeedAsk, FeedPage, Frozen, Journal,
     JournalError, Lease, LeaseToken, LinkRow, LinkVerb, LogPart, LogVerb, MessageFilter, MessageView, Order,
     OrderAnswer, OutcomeAnswer, OutcomeEntry, Payload, ProposalRow, ProposalVerb, Prune, Pruned, Reading, ReadingVerb,
-    Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, UploadAnswer,
-    UploadVerb,
+    Readings, Refused, RevisionRow, RevisionVerb, Settlement, Snapshot, SnapshotAsk, StrayVerb, Strays, Tally,
+    TallyAsk, UploadAnswer, UploadVerb,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::faults;
@@ -308,6 +309,10 @@ impl Journal for SqliteJournal {
 
     async fn messages(&self, filter: MessageFilter) -> Result<Vec<MessageView>, JournalError> {
         self.find_messages(&filter)
+    }
+
+    async fn tally(&self, ask: TallyAsk) -> Result<Tally, JournalError> {
+        self.count_warned(&ask)
     }
 
     async fn payload(&self, id: MessageId) -> Result<Option<Payload>, JournalError> {

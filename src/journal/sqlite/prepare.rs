@@ -10,7 +10,7 @@ use icjs_proof::tree;
 use super::super::board::Open;
 use super::super::lanes::{LineKey, Place};
 use super::super::{
-    Action, Digest, Entry, IdempotencyKey, JournalError, Lane, NewDelivery, NewLink, State, Whereabout,
+    Action, Digest, Entry, IdempotencyKey, JournalError, Lane, NewDelivery, NewLink, State, Whereabout, rules_of,
 };
 use super::rows::{DeliveryRow, FrozenRow, HeadRow, Private, guard, json, pack};
 use super::wraps::{Holder, Wraps, record_key};
@@ -42,7 +42,8 @@ impl Blind {
         Self { index: keys.derive("index v1"), lines: keys.derive("lines v1") }
     }
 
-    /// The hash of a key of one class: `named`, `case`, `person`, `party`, `link`, `thread`.
+    /// The hash of a key of one class: `named`, `case`, `person`, `party`, `link`, `thread`,
+    /// `rule`.
     pub(super) fn hash(&self, class: &str, parts: &[&str]) -> i64 {
         let [a, b, c, d, e, f, g, h, ..] = self.index.mac(joined(class, parts).as_bytes());
         i64::from_le_bytes([a, b, c, d, e, f, g, h])
@@ -247,6 +248,7 @@ impl Workshop {
             about: standing.about.map(|(delivery, _)| delivery.to_string()),
             shared_is_original: entry.shared.is_none(),
             deliveries: entry.deliveries.iter().map(delivery_row).collect(),
+            rules: rules_of(&entry.warnings),
         }
     }
 
@@ -261,6 +263,7 @@ impl Workshop {
         parties.sort_unstable();
         parties.dedup();
         hashes.extend(parties.iter().map(|party| blind.hash("party", &[party])));
+        hashes.extend(rules_of(&entry.warnings).iter().map(|rule| blind.hash("rule", &[rule])));
         hashes.sort_unstable();
         hashes.dedup();
         hashes

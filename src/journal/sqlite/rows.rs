@@ -50,6 +50,9 @@ pub(super) struct HeadRow {
     /// The shared form is the bytes as received.
     pub(super) shared_is_original: bool,
     pub(super) deliveries: Vec<DeliveryRow>,
+    /// Rules whose warnings its sender got, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) rules: Vec<String>,
 }
 
 /// A delivery as it was at acceptance.
@@ -168,6 +171,7 @@ impl HeadRow {
             attachments: self.attachments.iter().map(digest).collect::<Result<_, _>>()?,
             about: self.about.as_deref().and_then(DeliveryId::parse),
             event: self.event.clone(),
+            rules: self.rules.clone(),
         })
     }
 

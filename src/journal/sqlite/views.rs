@@ -39,7 +39,7 @@ impl SqliteJournal {
         Ok((original, shared))
     }
 
-    fn open_part(
+    pub(super) fn open_part(
         &self,
         row: &MessageRow,
         key: &DataKey,
@@ -197,6 +197,9 @@ impl SqliteJournal {
         if let Some(case) = &filter.case {
             return above(blind.hash("case", &[case.as_str()]));
         }
+        if let Some(rule) = &filter.rule {
+            return above(blind.hash("rule", &[rule]));
+        }
         // What is not settled is a small part of everything: the queue knows it.
         let settled = [State::Delivered, State::Rejected, State::Superseded, State::Recalled];
         let queued = !filter.states.is_empty() && !filter.states.iter().any(|state| settled.contains(state));
@@ -250,14 +253,26 @@ impl SqliteJournal {
             let delivered = see(ask.delivery.map(DeliveryId::message))?;
             let held = self.held(conn, &ask.persons)?;
             let parties = self.parties(conn, &ask.threads, &links.around(&ask.cases))?;
-            Ok(Snapshot { at: self.clock.now(), news, links, parted, held, parties, unknown, replaced, delivered })
+            let papers = self.papers(conn, ask, &links);
+            Ok(Snapshot {
+                at: self.clock.now(),
+                news,
+                links,
+                parted,
+                held,
+                parties,
+                unknown,
+                replaced,
+                delivered,
+                papers,
+            })
         })
     }
 }
 
 /// The last message that was surely accepted before a moment. Ids begin with their milliseconds (RFC 9562 section 5.7);
 /// messages are numbered when they commit, a little later, so that a second of grace is given.
-fn before(conn: &Connection, since: crate::clock::Timestamp) -> Result<u64, JournalError> {
+pub(super) fn before(conn: &Connection, since: crate::clock::Timestamp) -> Result<u64, JournalError> {
     let millis = u128::try_from(since.millis().saturating_sub(1000)).unwrap_or(0);
     let floor = (millis << 80).to_be_bytes();
     let sql = "SELECT min(seq) FROM (SELECT seq FROM message WHERE id >= ?1 ORDER BY id LIMIT 1000)";
@@ -281,9 +296,10 @@ fn matches(filter: &MessageFilter, view: &MessageView) -> bool {
         view.head.event.as_ref() == Some(event) && filter.party.as_ref().is_none_or(|party| view.head.system == *party)
     });
     let case = filter.case.as_ref().is_none_or(|case| view.head.cases.contains(case));
+    let rule = filter.rule.as_ref().is_none_or(|rule| view.head.rules.contains(rule));
     let since = filter.since.is_none_or(|since| view.head.accepted_at >= since);
     let states = filter.states.is_empty() || view.deliveries.iter().any(|one| filter.states.contains(&one.state));
-    party && event && case && since && states
+    party && event && case && rule && since && states
 }
 
 /// The state that a counter's name ends with.
