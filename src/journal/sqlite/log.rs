@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use icjs_proof::tile::{self, HEIGHT, Tile, WIDTH, What};
 use icjs_proof::tree::{self, Frontier, Hash, Nodes};
@@ -226,12 +227,14 @@ impl Log<'_> {
     fn row(&self, level: u32, index: u64) -> Result<Hash, JournalError> {
         let (tile, place) = (index / WIDTH, usize::try_from(index % WIDTH).unwrap_or(usize::MAX));
         let mut known = self.known.borrow_mut();
-        if !known.tiles.contains_key(&(level, tile)) {
-            let there = (self.leaves >> (level * HEIGHT)).saturating_sub(tile * WIDTH).min(WIDTH);
-            known.tiles.insert((level, tile), hashes(self.conn, level, tile * WIDTH, there)?);
-        }
-        let hash = known.tiles.get(&(level, tile)).and_then(|tile| tile.get(place));
-        hash.copied().ok_or_else(|| damaged("hash of leaf", index << (level * HEIGHT)))
+        let hashes = match known.tiles.entry((level, tile)) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(new) => {
+                let there = (self.leaves >> (level * HEIGHT)).saturating_sub(tile * WIDTH).min(WIDTH);
+                new.insert(hashes(self.conn, level, tile * WIDTH, there)?)
+            }
+        };
+        hashes.get(place).copied().ok_or_else(|| damaged("hash of leaf", index << (level * HEIGHT)))
     }
 
     fn tile(&self, tile: Tile) -> Result<LogPart, JournalError> {
