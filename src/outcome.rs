@@ -109,6 +109,7 @@ fn message(revision: &Revision, said: &Said<'_>, outcome: &Outcome) -> Entry {
         accepted_at: said.at,
         revision: revision.number,
         news: 0,
+        compared: None,
         cases: head.cases.clone(),
         persons: Vec::new(),
         links: Vec::new(),

@@ -101,8 +101,10 @@ fn refused(appended: Appended) -> Refusal {
             retry_after: Some(5),
             ..Refusal::new(Code::Overloaded, "more deliveries are open than this gateway takes; send it again later")
         },
-        // Both were answered by the caller; a journal that says otherwise is told apart from them by its words.
-        Appended::New(_) | Appended::Replayed(_) => Refusal::new(Code::Overloaded, "send it again with the same key"),
+        // These were answered by the caller; a journal that says otherwise is told apart from them by its words.
+        Appended::New(_) | Appended::Replayed(_) | Appended::Crossed => {
+            Refusal::new(Code::Overloaded, "send it again with the same key")
+        }
     }
 }
 

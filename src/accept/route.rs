@@ -12,7 +12,7 @@ use super::refuse::Refusal;
 use crate::clock::Timestamp;
 use crate::config::sections::Strange;
 use crate::config::{Facts, rerouted};
-use crate::identifiers::MessageId;
+use crate::identifiers::{KindName, MessageId};
 use crate::journal::{Action, Entry, Joint, Lane, NewDelivery, NewLink, Snapshot, SnapshotAsk, Whereabout};
 use crate::rerouting::delivery;
 use crate::tokens::Caller;
@@ -23,10 +23,8 @@ const AHEAD: Duration = Duration::from_secs(600);
 /// The entry that the journal will write.
 pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry, Refusal> {
     let ask = caller.revision().ask(&record.door.kind, &record.facts);
-    let papers = match record.door.action {
-        Action::Withdraw => Vec::new(),
-        _ => caller.revision().compared(&record.door.kind, record.shared.tree()),
-    };
+    let papers = compared(caller, &record);
+    let compares = !papers.is_empty();
     let ask = SnapshotAsk { replaces: record.door.replaces, papers, ..ask };
     let known = desk.journal.snapshot(ask).await?;
     if let Some(id) = record.door.replaces {
@@ -63,6 +61,7 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
         accepted_at: now,
         revision: caller.revision().number,
         news: known.news,
+        compared: compares.then_some(known.upto),
         cases: facts.cases,
         persons: facts.persons,
         threads: facts.threads,
@@ -73,6 +72,14 @@ pub async fn route(desk: &Desk, caller: &Caller, record: Record) -> Result<Entry
         deliveries,
         warnings,
     })
+}
+
+/// Kinds of the case's other papers that the record is compared with. What is taken back is compared with nothing.
+pub fn compared(caller: &Caller, record: &Record) -> Vec<KindName> {
+    match record.door.action {
+        Action::Withdraw => Vec::new(),
+        _ => caller.revision().compared(&record.door.kind, record.shared.tree()),
+    }
 }
 
 fn deliveries(

@@ -120,6 +120,7 @@ async fn append(journal: &dyn Journal, template: &Template, number: u64) -> Resu
         accepted_at: now,
         revision: 1,
         news: 0,
+        compared: None,
         deliveries: template.receivers.iter().map(delivery).collect(),
         cases,
         persons: Vec::new(),

@@ -24,6 +24,7 @@ mod identity;
 mod links;
 mod log;
 mod order;
+mod papers;
 mod parties;
 mod proposals;
 mod readings;
@@ -63,6 +64,7 @@ pub async fn run(make: Make) {
     custody::run(make).await;
     strays::run(make).await;
     parties::run(make).await;
+    papers::run(make).await;
     erasing::run(make).await;
 }
 
@@ -102,6 +104,7 @@ pub fn record(stage: &dyn Stage, body: &str) -> Entry {
         accepted_at: now,
         revision: 1,
         news: 0,
+        compared: None,
         cases: vec![],
         persons: vec![],
         links: vec![],

@@ -125,6 +125,8 @@ pub struct Entry {
     pub revision: u64,
     /// `Snapshot::news` of the snapshot by which it was routed: what came between the two is looked at again.
     pub news: u64,
+    /// `Snapshot::upto` where it was compared with the papers of its cases: what came since is compared first.
+    pub compared: Option<u64>,
     /// The record's own case keys (not joined ones).
     pub cases: Vec<CaseKey>,
     /// The record's person references (`pid/…`, `nfn/…`); stored as HMAC only.
@@ -204,6 +206,8 @@ pub enum Appended {
     AttachmentsMissing(Vec<Digest>),
     /// More open deliveries than the limit: try later.
     Overloaded,
+    /// Another message of its case came since it was compared: compare again.
+    Crossed,
 }
 
 /// What was stored of an accepted message at the moment it was accepted: the stored answer is derived from it.
@@ -333,6 +337,8 @@ pub struct Snapshot {
     pub delivered: Option<MessageView>,
     /// The papers that were asked for, as they stand now: neither replaced nor taken back.
     pub papers: Vec<Paper>,
+    /// The number of the newest message then, where papers were asked for.
+    pub upto: u64,
 }
 
 /// An authenticated request that was refused.

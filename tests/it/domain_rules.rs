@@ -156,6 +156,26 @@ async fn an_arrest_before_its_fir_is_marked_when_the_fir_comes_second() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_papers_that_come_in_the_same_instant_one_sees_the_other() {
+    let case = Case::begin().await;
+    for serial in 100..140 {
+        let of = |mut record: Value| {
+            record["case"]["fir"]["serial"] = json!(serial);
+            record["case"]["fir"].as_object_mut().unwrap().remove("raw");
+            record["event"]["number"] = json!(serial.to_string());
+            record.to_string().into_bytes()
+        };
+        let (fir, memo) = (of(fir()), of(arrest("2026-01-14T19:00:00+05:30")));
+        let key = serial.to_string();
+        let (fir, memo) =
+            tokio::join!(case.police.submit("fir", &key, &[], &fir), case.police.submit("arrest", &key, &[], &memo));
+        let (fir, memo) = (fir.unwrap().expect(202).json(), memo.unwrap().expect(202).json());
+        let marks = [rules(&fir), rules(&memo)].concat();
+        assert_eq!(marks, ["arrest-before-fir"], "one of them, and only one: {fir} {memo}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_without_an_hour_is_before_the_fir_only_where_all_of_it_is() {
     let case = Case::begin().await;
     let mut fir = fir();

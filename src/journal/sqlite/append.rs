@@ -30,6 +30,7 @@ pub(super) enum Done {
     ReplacesUnknown,
     AttachmentsMissing(Vec<Digest>),
     Overloaded,
+    Crossed,
 }
 
 /// Rows looked at for one idempotency hash: more would need several corrections of one event with other bytes each.
@@ -55,6 +56,9 @@ impl Store {
         }
         if self.board.len() + message.opens.len() > self.limits.max_open_deliveries {
             return Ok(Done::Overloaded);
+        }
+        if self.crossed(&message)? {
+            return Ok(Done::Crossed);
         }
         self.write()?;
         let mut changes = Vec::new();
@@ -91,6 +95,18 @@ impl Store {
             // A correction carries the number of the event that it corrects.
             (Some(_), IdempotencyKey::Event(_)) => Ok(None),
         }
+    }
+
+    /// Whether a message of one of its cases came after those that it was compared with.
+    fn crossed(&self, message: &Prepared) -> Result<bool, JournalError> {
+        let Some((upto, cases)) = &message.compared else { return Ok(false) };
+        for hash in cases {
+            let newest = self.index.find(&self.conn, *hash, u64::MAX, 1)?;
+            if newest.first().is_some_and(|seq| seq > upto) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn is_old(&self, key: &IdempotencyKey, head: &HeadRow) -> bool {

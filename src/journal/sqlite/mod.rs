@@ -218,6 +218,7 @@ impl SqliteJournal {
             Done::ReplacesUnknown => Appended::ReplacesUnknown,
             Done::AttachmentsMissing(missing) => Appended::AttachmentsMissing(missing),
             Done::Overloaded => Appended::Overloaded,
+            Done::Crossed => Appended::Crossed,
         })
     }
 }

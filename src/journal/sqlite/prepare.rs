@@ -106,6 +106,8 @@ pub(super) struct Prepared {
     pub(super) links: Vec<PreparedLink>,
     /// See `Entry::news`.
     pub(super) news: u64,
+    /// See `Entry::compared`, with the hashes of its cases.
+    pub(super) compared: Option<(u64, Vec<i64>)>,
     /// Where it says that its persons are.
     pub(super) whereabouts: Vec<Whereabout>,
     /// Numbers are ordinals until the writer gives the sequence number.
@@ -160,6 +162,9 @@ impl Workshop {
             shared,
             leaf_hash: tree::leaf(&leaf),
             leaf,
+            compared: entry
+                .compared
+                .map(|upto| (upto, entry.cases.iter().map(|key| self.blind.hash("case", &[key.as_str()])).collect())),
             hashes: self.hashes(&entry),
             named: entry.idempotency.as_ref().map(|key| self.blind.named(&entry.system, &entry.kind, key)),
             key: entry.idempotency,

@@ -254,18 +254,9 @@ impl SqliteJournal {
             let held = self.held(conn, &ask.persons)?;
             let parties = self.parties(conn, &ask.threads, &links.around(&ask.cases))?;
             let papers = self.papers(conn, ask, &links);
-            Ok(Snapshot {
-                at: self.clock.now(),
-                news,
-                links,
-                parted,
-                held,
-                parties,
-                unknown,
-                replaced,
-                delivered,
-                papers,
-            })
+            let upto = if ask.papers.is_empty() { 0 } else { newest(conn)? };
+            let at = self.clock.now();
+            Ok(Snapshot { at, news, links, parted, held, parties, unknown, replaced, delivered, papers, upto })
         })
     }
 }
@@ -281,11 +272,16 @@ pub(super) fn before(conn: &Connection, since: crate::clock::Timestamp) -> Resul
         .and_then(|mut rows| rows.query_row(params![floor], |row| row.get(0)))
         .map_err(storage)?;
     let Some(first) = first else {
-        let mut rows = conn.prepare_cached("SELECT max(seq) FROM message").map_err(storage)?;
-        let last: Option<i64> = rows.query_row([], |row| row.get(0)).map_err(storage)?;
-        return Ok(last.map_or(0, unsigned));
+        return newest(conn);
     };
     Ok(unsigned(first).saturating_sub(1))
+}
+
+/// The newest message's number; 0 where there is none.
+fn newest(conn: &Connection) -> Result<u64, JournalError> {
+    let mut rows = conn.prepare_cached("SELECT max(seq) FROM message").map_err(storage)?;
+    let last: Option<i64> = rows.query_row([], |row| row.get(0)).map_err(storage)?;
+    Ok(last.map_or(0, unsigned))
 }
 
 fn matches(filter: &MessageFilter, view: &MessageView) -> bool {
