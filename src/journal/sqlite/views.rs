@@ -238,6 +238,8 @@ impl SqliteJournal {
         // Before the look: what is committed after this is news.
         let news = self.seen.load(Ordering::Acquire);
         self.readers.with(|conn| {
+            // Before any look at the index, for the same reason: what is committed is in it.
+            let upto = if ask.papers.is_empty() { 0 } else { newest(conn)? };
             let (links, parted) = self.joints(conn, &ask.cases)?;
             let mut unknown = Vec::new();
             for key in &ask.cases {
@@ -254,7 +256,6 @@ impl SqliteJournal {
             let held = self.held(conn, &ask.persons)?;
             let parties = self.parties(conn, &ask.threads, &links.around(&ask.cases))?;
             let papers = self.papers(conn, ask, &links);
-            let upto = if ask.papers.is_empty() { 0 } else { newest(conn)? };
             let at = self.clock.now();
             Ok(Snapshot { at, news, links, parted, held, parties, unknown, replaced, delivered, papers, upto })
         })
